@@ -1,0 +1,179 @@
+"""What a backend must do: five methods. Whatever only some can do is a Protocol of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from labiac.errors import Problem
+    from labiac.plan.model import Item, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Whose copy of which lab an item belongs to.
+
+    Args:
+        lab: Name of the lab.
+        student: Name of the student, as the plan has it (already safe as a part of a name).
+        owner: What brought it up (a Pulumi URN, ``labiac``); part of the mark, for people.
+    """
+
+    lab: str
+    student: str
+    owner: str = "labiac"
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a backend can do, as data: diffs, plans and documentation read it.
+
+    Args:
+        boots: Whether its machines boot an operating system of their own (and read a seed).
+        oui: The first three octets of the MACs it gives, lower case, colon separated.
+        live: Fields of a machine or network that it changes while the machine runs.
+    """
+
+    boots: bool
+    oui: str
+    live: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """An item as the host reports it: what differs from the plan is drift.
+
+    Args:
+        ref: What `Backend.read` and `Backend.delete` take: enough to find the item again.
+        item: The item as it is. What a host cannot tell is as the mark remembers it.
+        running: Whether it works: a node that died, or a switch that is gone, does not.
+    """
+
+    ref: str
+    item: Item
+    running: bool
+
+
+class Backend(Protocol):
+    """Turns plan items into host objects, one at a time.
+
+    The caller creates networks before the machines plugged into them and deletes in the reverse
+    order. Every method may be called again after a crash with the same arguments, and calls
+    about different items may come at the same time from several threads or processes.
+    """
+
+    name: ClassVar[str]
+    features: ClassVar[Features]
+
+    def check(self, plan: Plan) -> list[Problem]:
+        """Return every reason this backend cannot realise *plan* here. Changes nothing."""
+
+    def create(self, copy: Copy, item: Item) -> Observed:
+        """Create *item*, or adopt and complete what labiac made of it before.
+
+        Raises:
+            ForeignError: an object of that name is not labiac's.
+            BackendError: the host refused.
+        """
+
+    def read(self, ref: str) -> Observed | None:
+        """Return the item behind *ref* as it is now, or None when it is gone."""
+
+    def update(self, ref: str, was: Item, now: Item) -> Observed:
+        """Change in place only what differs between *was* and *now*.
+
+        Raises:
+            BackendError: the host refused, or the item is gone.
+        """
+
+    def delete(self, ref: str) -> None:
+        """Delete *ref* and what labiac made for it. Already gone is success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that ran on a node: its exit status and what it said."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+@runtime_checkable
+class Executes(Protocol):
+    """A backend that runs commands on its machines."""
+
+    def execute(self, ref: str, argv: Sequence[str], *, timeout_s: float) -> Ran:
+        """Run *argv* on the machine *ref* and return what came of it."""
+
+    def attach(self, ref: str, argv: Sequence[str]) -> int:
+        """Run *argv* there with this terminal's input and output; return its exit status.
+
+        May not return: the calling process can become the command.
+        """
+
+
+@runtime_checkable
+class Captures(Protocol):
+    """A backend that records the packets of a NIC."""
+
+    def capture(self, ref: str, nic: str, sink: BinaryIO, *, packets: int, seconds: float) -> int:
+        """Write what passes *nic* of machine *ref* to *sink* as pcap; return the packet count.
+
+        Zero *packets* or *seconds* means no such limit; ends cleanly on a broken pipe.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """One question: does *address* answer when *source* pings it?
+
+    Args:
+        source: Name of the machine that asks.
+        address: IPv4 or IPv6 address, without a prefix.
+    """
+
+    source: str
+    address: str
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """A backend that pings from its machines."""
+
+    def measure(
+        self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool
+    ) -> list[bool]:
+        """Return, in the order asked, whether each ping was answered.
+
+        All at once, and repeated until answered: a first ping may be lost while neighbours are
+        looked up. Those that stay silent are given up after *timeout_s*; with *settle* false a
+        ping is given up early, once repeats stop changing the picture.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A lab copy that a backend has on this host, with the state of each node."""
+
+    copy: Copy
+    backend: str
+    nodes: tuple[tuple[str, bool], ...]
+    """Name of each machine, and whether it runs."""
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A backend that finds what labiac made on this host, without a lab file."""
+
+    def find(self) -> list[Found]:
+        """Return every copy on this host, sorted by lab and student."""
+
+
+def ref_of(copy: Copy, kind: str, name: str) -> str:
+    """Return the ref of an item: ``lab/student/kind/name``, the same on every backend."""
+    return f"{copy.lab}/{copy.student}/{kind}/{name}"

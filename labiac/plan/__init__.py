@@ -1,0 +1,1 @@
+"""What will exist: a lab with every default made a value."""

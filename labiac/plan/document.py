@@ -1,0 +1,90 @@
+"""The plan as plain data: what JSON, Pulumi properties and marks on the host can carry."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from labiac.plan.model import Machine, Network, Plan
+
+T = TypeVar("T")
+Decode = Callable[[Any], Any]
+
+
+def to_data(value: Any) -> Any:
+    """Return *value* (a plan item, or anything inside one) as dicts, lists and scalars.
+
+    Keys are the field names, in the order of the fields: the same item gives the same JSON.
+    """
+    if dataclasses.is_dataclass(value):
+        return {name: to_data(getattr(value, name)) for name in _names(type(value))}
+    if isinstance(value, tuple):
+        return [to_data(element) for element in value]
+    return value
+
+
+def from_data(cls: type[T], data: Any) -> T:
+    """Return the *cls* that `to_data` turned into *data*.
+
+    Numbers come back as the type of their field, since some carriers know only floating point.
+
+    Raises:
+        KeyError: a field is missing.
+        TypeError: *data* has another shape than *cls*.
+    """
+    decoded: T = _decoder(cls)(data)
+    return decoded
+
+
+def summary(plan: Plan) -> dict[str, Any]:
+    """Return what ``labiac plan --json`` prints: the plan less what only a host must know."""
+    return {
+        "lab": plan.lab,
+        "student": plan.student,
+        "backend": plan.backend,
+        "networks": [_network(network) for network in plan.networks],
+        "machines": [_machine(machine) for machine in plan.machines],
+    }
+
+
+def _network(network: Network) -> dict[str, Any]:
+    data: dict[str, Any] = to_data(network)
+    data["vlans"] = {vlan.pop("name"): vlan for vlan in data["vlans"]}
+    return data
+
+
+def _machine(machine: Machine) -> dict[str, Any]:
+    data: dict[str, Any] = to_data(machine)
+    del data["hosts"], data["seed"]
+    return data
+
+
+@cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
+
+
+@cache
+def _decoder(hint: Any) -> Decode:
+    if dataclasses.is_dataclass(hint):
+        fields = tuple((name, _decoder(kind)) for name, kind in get_type_hints(hint).items())
+        make: Any = hint
+        return lambda data: make(*(decode(data[name]) for name, decode in fields))
+    if get_origin(hint) is tuple:
+        return _tuple_decoder(get_args(hint))
+    if hint in (int, float):
+        convert: Decode = hint
+        return convert
+    return lambda data: data
+
+
+def _tuple_decoder(kinds: tuple[Any, ...]) -> Decode:
+    if kinds[-1] is Ellipsis:
+        each = _decoder(kinds[0])
+        return lambda data: tuple(each(element) for element in data)
+    decoders = tuple(_decoder(kind) for kind in kinds)
+    return lambda data: tuple(
+        decode(element) for decode, element in zip(decoders, data, strict=True)
+    )

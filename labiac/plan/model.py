@@ -1,0 +1,264 @@
+"""The plan: what will exist, with every default made a value.
+
+Frozen, and complete: no field means "work it out later". ``None`` and the empty tuple mean "there
+is none". A plan is plain data, so that it compares, hashes, prints and travels as JSON (see
+`labiac.plan.document`); importing it costs no third-party library.
+
+Source:
+    The words are those of the course: a *network* is one LAN's switch, a *machine* is a node.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+NetworkType = Literal["internal", "host", "nat", "bridged"]
+Attachment = Literal["lan", "none", "nat", "generic"]
+Role = Literal["router", "pc"]
+Routing = Literal["static", "none", "ospf", "rip", "bgp"]
+Protocol = Literal["tcp", "udp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A port of the host that leads to a port of a guest.
+
+    Args:
+        protocol: ``tcp`` or ``udp``.
+        host_port: Where the host listens, 1-65535.
+        guest: Address of the guest, without a prefix.
+        guest_port: Where the guest listens, 1-65535.
+        host_address: Address of the host to listen on; ``127.0.0.1`` keeps it on the host.
+    """
+
+    protocol: Protocol
+    host_port: int
+    guest: str
+    guest_port: int
+    host_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vlan:
+    """One VLAN of a network: an 802.1Q ID (1-4094) and its own subnets."""
+
+    name: str
+    id: int
+    ipv4: str | None
+    ipv6: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One LAN's switch.
+
+    Args:
+        name: Name in the lab file.
+        host_name: Name of the object on the host: ``<lab>-<student>-<name>``.
+        type: How the LAN meets the host.
+        ipv4: Subnet (``10.0.1.0/24``), or None.
+        ipv6: Subnet (``fd00:0:0:1::/64``), or None.
+        vlans: The VLANs it carries, in the order written.
+        host_addresses: The host's own addresses in it, with prefix (types ``host`` and ``nat``).
+        host_routes: Whether the host forwards between this LAN and the others it routes.
+        interface: The physical interface of a ``bridged`` LAN, else the empty string.
+        forwards: Port forwards of a ``nat`` LAN.
+    """
+
+    name: str
+    host_name: str
+    type: NetworkType
+    ipv4: str | None
+    ipv6: str | None
+    vlans: tuple[Vlan, ...]
+    host_addresses: tuple[str, ...]
+    host_routes: bool
+    interface: str
+    forwards: tuple[Forward, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubInterface:
+    """An 802.1Q sub-interface of a trunk NIC: ``eth0.10``."""
+
+    name: str
+    vlan: str
+    id: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Impairments:
+    """What a link does to packets, in the direction from the node to the LAN. Zero: nothing."""
+
+    delay_ms: float
+    jitter_ms: float
+    loss_percent: float
+    rate_kbit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """A node's interface.
+
+    Args:
+        name: Name inside the node: ``eth0``.
+        attach: What the cable leads to: its LAN, nothing, a NAT of its own, a generic driver.
+        network: Name of the LAN, or the empty string where `attach` is not ``lan``.
+        mac: Six octets in lower case, colon separated.
+        addresses: With prefix, untagged (or of the access VLAN).
+        vlan: Name of the access VLAN, or None.
+        native: Name of the trunk's native (untagged) VLAN, or None.
+        trunk: Sub-interfaces, one a tagged VLAN; empty on a NIC that is no trunk.
+        connected: False when the cable is out.
+        model: NIC model the guest sees (``virtio``, ``e1000``, ...).
+        promiscuous: Whether the switch hands it frames for other MACs.
+        forwards: Port forwards of a NIC with a NAT of its own.
+        driver: Name of the generic driver, or the empty string.
+        properties: Its properties, sorted by name.
+        impair: What the link does to packets.
+    """
+
+    name: str
+    attach: Attachment
+    network: str
+    mac: str
+    addresses: tuple[str, ...]
+    vlan: str | None
+    native: str | None
+    trunk: tuple[SubInterface, ...]
+    connected: bool
+    model: str
+    promiscuous: bool
+    forwards: tuple[Forward, ...]
+    driver: str
+    properties: tuple[tuple[str, str], ...]
+    impair: Impairments
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A static route. Directly connected subnets are not routes.
+
+    Args:
+        to: Destination prefix; ``0.0.0.0/0`` and ``::/0`` are the default routes.
+        via: Address of the next hop, without a prefix.
+    """
+
+    to: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A program that runs in the background as long as its node does: an argv, never a shell."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeedFile:
+    """One file that a guest reads on first boot (cloud-init NoCloud), as exact text."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One node with its NICs and its seed; enough to make it without the rest of the plan.
+
+    Args:
+        name: Name in the lab file; the guest's hostname.
+        host_name: Name of the object on the host: ``<lab>-<student>-<name>``.
+        role: ``router`` or ``pc``.
+        nics: In the order written: ``eth0``, ``eth1``, ...
+        routes: Static routes, defaults included, sorted by family, prefix and next hop.
+        routing: Where its routes come from.
+        forwards: Whether it forwards IP packets. A PC never does.
+        student: Whether its configuration is the student's own work (no drift, no undoing).
+        hosts: Text of ``/etc/hosts``: the whole lab's names, the same on every node.
+        services: Programs that run in the background on it.
+        memory_mib: Guest memory, MiB (virtual machines).
+        cpus: Virtual CPUs (virtual machines).
+        disk_gib: Size of its disk, GiB (virtual machines).
+        image: Name of the base image in the catalogue (virtual machines).
+        seed: What the guest reads on first boot; empty on a backend where nothing boots.
+    """
+
+    name: str
+    host_name: str
+    role: Role
+    nics: tuple[Nic, ...]
+    routes: tuple[Route, ...]
+    routing: Routing
+    forwards: bool
+    student: bool
+    hosts: str
+    services: tuple[Service, ...]
+    memory_mib: int
+    cpus: int
+    disk_gib: int
+    image: str
+    seed: tuple[SeedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What must hold beside the predicted matrix.
+
+    Args:
+        kind: ``ping``, ``no_ping``, ``path`` or ``all_ping``.
+        source: Node it starts from; empty for ``all_ping``.
+        target: Node it goes to; empty for ``all_ping``.
+        visits: Nodes that the path of ``path`` visits, in order.
+    """
+
+    kind: Literal["ping", "no_ping", "path", "all_ping"]
+    source: str
+    target: str
+    visits: tuple[str, ...]
+
+
+Item = Network | Machine
+"""What a backend makes, one at a time."""
+
+
+_Item = TypeVar("_Item", Network, Machine)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A lab for one student on one backend: everything that will exist."""
+
+    lab: str
+    student: str
+    backend: str
+    networks: tuple[Network, ...]
+    machines: tuple[Machine, ...]
+    checks: tuple[Check, ...]
+
+    def network(self, name: str) -> Network:
+        """Return the network called *name*.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return _named(self.networks, name)
+
+    def machine(self, name: str) -> Machine:
+        """Return the machine called *name*.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return _named(self.machines, name)
+
+
+def _named(items: tuple[_Item, ...], name: str) -> _Item:
+    for item in items:
+        if item.name == name:
+            return item
+    raise KeyError(name)
