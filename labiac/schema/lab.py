@@ -1,0 +1,86 @@
+"""The whole lab: what one file says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+from pydantic import Field, PrivateAttr
+
+from labiac.schema.check import Check
+from labiac.schema.lan import Lan, Strict
+from labiac.schema.node import Node, Pc, Router, Routing
+from labiac.schema.scalars import Cpus, DiskGiB, Ipv4Subnet, Ipv6Subnet, MemoryMiB, Name
+from labiac.schema.source import Source
+
+POOL_IPV4 = "10.0.0.0/8"
+
+
+class Pool(Strict):
+    """Where LANs that name no subnet get theirs."""
+
+    ipv4: Ipv4Subnet = Field(POOL_IPV4, description="IPv4 prefix to take subnets from, or none.")
+    ipv6: Ipv6Subnet = Field(None, description="IPv6 prefix to take subnets from; none if unset.")
+    per_student: bool = Field(
+        default=False, description="Whether each student gets other subnets, by the name."
+    )
+
+
+class Defaults(Strict):
+    """What a node has that says nothing of it (virtual machines)."""
+
+    memory_mib: MemoryMiB = Field(512, description="Memory, MiB.")
+    cpus: Cpus = Field(1, description="CPUs.")
+    disk_gib: DiskGiB = Field(4, description="Disk, GiB.")
+    image: str = Field("debian", description="Name of the base image.")
+
+
+class Lab(Strict):
+    """One topology: LANs, nodes and checks."""
+
+    name: Name = Field(description="Name of the lab; part of every host object's name.")
+    title: str = Field("", description="What it is, in a line, for people.")
+    lans: dict[Name, Lan] = Field(default_factory=dict, description="LANs by name.")
+    routers: dict[Name, Router] = Field(default_factory=dict, description="Routers by name.")
+    pcs: dict[Name, Pc] = Field(default_factory=dict, description="PCs by name.")
+    routing: Routing = Field(
+        "static",
+        description="Where routers' routes come from: static computes them all, none leaves them "
+        "to the student.",
+    )
+    pool: Pool = Field(default_factory=Pool, description="Where subnets come from.")
+    defaults: Defaults = Field(default_factory=Defaults, description="Sizes of virtual machines.")
+    checks: tuple[Check, ...] = Field(
+        (), strict=False, description="What must hold beside the predicted matrix."
+    )
+
+    _source: Source = PrivateAttr(default_factory=Source)
+
+    @property
+    def source(self) -> Source:
+        """Where in the file each part was written."""
+        return self._source
+
+    def written_at(self, source: Source) -> Lab:
+        """Return the same lab, remembering that it was read from *source*."""
+        copy = self.model_copy()
+        copy._source = source  # noqa: SLF001 -- pydantic's way to keep what is no field
+        return copy
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """Routers, then PCs, by name, in the order written."""
+        return dict(chain[tuple[str, Node]](self.routers.items(), self.pcs.items()))
+
+
+def kind_of(node: Node) -> str:
+    """Return the section of the file that *node* stands in: ``routers`` or ``pcs``."""
+    return "routers" if isinstance(node, Router) else "pcs"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a lab file, for editors."""
+    schema = Lab.model_json_schema()
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "labiac lab file"}
+    return {**head, **{key: value for key, value in schema.items() if key != "title"}}

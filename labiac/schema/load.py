@@ -1,0 +1,282 @@
+"""A lab file to a `Lab`, with every problem at once, each at its line."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any
+
+from pydantic import ValidationError
+
+from labiac.errors import DescriptionError, Problem
+from labiac.schema.lab import Lab
+from labiac.schema.rules import Names, findings
+from labiac.schema.scalars import NAME
+from labiac.schema.source import Path, Source
+from labiac.schema.yaml import MAX_BYTES, parse
+
+SECTIONS = ("lans", "routers", "pcs")
+_SHIPPED = (File(__file__).parents[1] / "_stacks", File(__file__).parents[2] / "stacks")
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a file says: the parts that are sound as a lab, and everything wrong with the rest."""
+
+    lab: Lab | None
+    problems: tuple[Problem, ...]
+
+
+def load(file: str) -> Lab:
+    """Return the lab in *file*: a path, or the name of one in ``stacks/``.
+
+    Raises:
+        DescriptionError: with every problem found.
+    """
+    return sound(read(file))
+
+
+def from_data(data: Any, name: str = "") -> Lab:
+    """Return the lab that plain *data* describes, as a program in any language hands it over.
+
+    Raises:
+        DescriptionError: with every problem found; *name* stands where a file's would.
+    """
+    return sound(_read(_integral(data), Source(name)))
+
+
+def sound(read: Read) -> Lab:
+    """Return the lab of *read*.
+
+    Raises:
+        DescriptionError: it has problems.
+    """
+    if read.lab is None or read.problems:
+        raise DescriptionError(read.problems)
+    return read.lab
+
+
+def read(file: str) -> Read:
+    """Read the lab in *file*: a path, or the name of one in ``stacks/``.
+
+    Raises:
+        DescriptionError: there is no such file, or it is no YAML.
+    """
+    path = find(file)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            problem = f"{path.stat().st_size:,} bytes, the limit is {MAX_BYTES:,}"
+            raise DescriptionError([Problem(file, "", problem, "split the lab")])
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        problem = f"byte {error.start} is no UTF-8"
+        raise DescriptionError([Problem(file, "", problem, "save it as UTF-8")]) from None
+    except OSError as error:
+        problem = f"it cannot be read: {error.strerror}"
+        raise DescriptionError([Problem(file, "", problem, "check the path")]) from None
+    data, source = parse(text, _shown(path))
+    return _read(data, source)
+
+
+def find(file: str) -> File:
+    """Return the path of *file*: a path, or the name of a lab in ``stacks/``.
+
+    A name is looked for in the working directory's ``stacks/`` first, then in labiac's own.
+
+    Raises:
+        DescriptionError: there is none; the nearest names are said.
+    """
+    path = File(file)
+    if path.suffix in {".yaml", ".yml"} or path.is_file():
+        if path.is_file():
+            return path
+        raise DescriptionError([Problem(file, "", "there is no such file", "check the path")])
+    known = stacks()
+    if file in known:
+        return known[file]
+    near = difflib.get_close_matches(file, known, n=3) or sorted(known)
+    fix = f"there is {', '.join(near)}; or give the path of a .yaml file"
+    raise DescriptionError([Problem(file, "", "there is no lab of that name in stacks/", fix)])
+
+
+def stacks() -> dict[str, File]:
+    """Return the labs that can be called by name, with their files, sorted by name."""
+    found: dict[str, File] = {}
+    for folder in (File("stacks"), *_SHIPPED):
+        for path in sorted(folder.glob("*.yaml")):
+            if not path.name.startswith("Pulumi."):
+                found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def _shown(path: File) -> str:
+    try:
+        return str(path.resolve().relative_to(File.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _read(data: Any, source: Source) -> Read:
+    if not isinstance(data, dict):
+        problem = source.problem((), "this is no lab: it must be keys and values", "start with name:")
+        return Read(None, (problem,))
+    try:
+        lab, problems, bad = Lab.model_validate(data), [], []
+    except ValidationError as error:
+        details = list(_once(error))
+        problems = [_problem(detail, source) for detail in details]
+        bad = [_path(detail["loc"]) for detail in details]
+        lab = _remainder(data, bad)
+    if lab is not None:
+        lab = lab.written_at(source)
+        for path, problem, fix in findings(lab, _names(data)):
+            # What lacks a part that is itself reported would only repeat the report.
+            if not any(place[: len(path)] == path for place in bad):
+                problems.append(source.problem(path, problem, fix))
+    return Read(lab, tuple(sorted(problems, key=lambda problem: _line(problem.where))))
+
+
+def _line(where: str) -> int:
+    tail = where.rpartition(":")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
+def _once(error: ValidationError) -> Iterator[Mapping[str, Any]]:
+    seen: set[Any] = set()
+    for detail in error.errors(include_url=False):
+        if detail["loc"] not in seen:
+            seen.add(detail["loc"])
+            yield detail
+
+
+def _remainder(data: dict[str, Any], bad: list[Path]) -> Lab | None:
+    """Return the lab without what stands at the *bad* paths, or None if none is left."""
+    kept = copy.deepcopy(data)
+    for cut in (_fields, _parts):  # a part that cannot do without the field goes as a whole
+        for path in bad:
+            _cut(kept, cut(path))
+        kept.setdefault("name", "unnamed")
+        try:
+            return Lab.model_validate(kept)
+        except ValidationError as error:
+            bad = [_path(detail["loc"]) for detail in _once(error)]
+    return None
+
+
+def _fields(path: Path) -> Path:
+    # A list goes as a whole, because without one element the others would change their places.
+    indexes = [at for at, part in enumerate(path) if isinstance(part, int)]
+    return path[: indexes[-1]] if indexes and indexes[-1] == len(path) - 1 else path
+
+
+def _parts(path: Path) -> Path:
+    return path[:2] if path[0] in SECTIONS else path[:1]
+
+
+def _cut(data: Any, path: Path) -> None:
+    for part in path[:-1]:
+        data = data[part] if _has(data, part) else None
+    if path and _has(data, path[-1]):
+        del data[path[-1]]
+
+
+def _has(data: Any, part: str | int) -> bool:
+    if isinstance(data, list):
+        return isinstance(part, int) and part < len(data)
+    return isinstance(data, dict) and part in data
+
+
+def _names(data: dict[str, Any]) -> Names:
+    said = {key: list(part) if isinstance(part := data.get(key), dict) else [] for key in SECTIONS}
+    return Names(said["lans"], said["routers"] + said["pcs"])
+
+
+def _integral(data: Any) -> Any:
+    """Return *data* with whole floating-point numbers as integers: some carriers have no others."""
+    if isinstance(data, dict):
+        return {key: _integral(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_integral(value) for value in data]
+    return int(data) if isinstance(data, float) and data.is_integer() else data
+
+
+_KINDS = {
+    "string_type": ("is no text", "put it in quotes if it is one"),
+    "int_type": ("is no whole number", "write digits alone, without quotes"),
+    "float_type": ("is no number", "write digits alone, without quotes"),
+    "bool_type": ("is neither true nor false", "write true or false"),
+    "dict_type": ("is not keys and values", "write key: value, or {} for nothing more"),
+    "model_type": ("is not keys and values", "write key: value, or {} for nothing more"),
+    "tuple_type": ("is no list", "write [a, b], or one element a line after a hyphen"),
+    "missing": ("is missing", "add it"),
+    "too_short": ("has too few elements", "add one"),
+}
+
+
+def _problem(detail: Mapping[str, Any], source: Source) -> Problem:
+    path = _path(detail["loc"])
+    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
+    if kind == "labiac":
+        problem, fix = str(detail["msg"]), str(context["fix"])
+    elif kind == "extra_forbidden":
+        problem, fix = f"unknown key {path[-1]!r}", _known_keys(detail["loc"])
+    elif kind == "missing":
+        problem, fix = f"{path[-1]} is missing", "add it"
+    elif kind == "literal_error":
+        problem, fix = f"{value!r} is not possible", f"write {context['expected']}"
+    elif kind in {"greater_than_equal", "less_than_equal"}:
+        bound = context.get("ge", context.get("le"))
+        word = "at least" if "ge" in context else "at most"
+        problem, fix = f"{value!r} is out of bounds", f"write {word} {bound}"
+    elif kind == "string_pattern_mismatch":
+        problem, fix = f"{value!r} is not possible", f"write what matches {context['pattern']}"
+    elif kind in _KINDS:
+        said, fix = _KINDS[kind]
+        problem = f"{_short(value)} {said}"
+    else:
+        problem, fix = f"{_short(value)}: {detail['msg'][:1].lower()}{detail['msg'][1:]}", ""
+    return source.problem(path, problem, fix)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 -- what fits a line
+
+
+def _path(loc: Path) -> Path:
+    """Return *loc* without the words that pydantic adds for keys (``[key]``)."""
+    return tuple(part for part in loc if part != "[key]")
+
+
+def _known_keys(loc: Path) -> str:
+    """Return which keys stand where *loc* has an unknown one, the nearest first."""
+    keys = sorted(_keys_at(Lab, loc[:-1]))
+    near = difflib.get_close_matches(str(loc[-1]), keys, n=1)
+    return f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(keys)}"
+
+
+def _keys_at(model: Any, loc: Path) -> set[str]:
+    schema = model.model_json_schema(by_alias=True)
+    definitions, here = schema.get("$defs", {}), schema
+    for part in loc:
+        here = _below(here, part, definitions)
+    return set(here.get("properties", {}))
+
+
+def _below(schema: dict[str, Any], part: str | int, definitions: dict[str, Any]) -> dict[str, Any]:
+    properties = schema.get("properties", {})
+    below = schema.get("items") if isinstance(part, int) else properties.get(part)
+    named = next(iter(schema.get("patternProperties", {}).values()), {})
+    return _resolved(below or named, definitions)
+
+
+def _resolved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    choices = [schema, *schema.get("anyOf", ())]
+    for choice in choices:
+        if "$ref" in choice:
+            found: dict[str, Any] = definitions[choice["$ref"].rpartition("/")[2]]
+            return found
+    return next((choice for choice in choices if "patternProperties" in choice), schema)

@@ -1,0 +1,157 @@
+"""What more than one part of a lab file must agree on.
+
+A rule yields what is wrong as (path, problem, fix). Rules about numbers (subnets, addresses) are
+with the plan, which knows the numbers.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from labiac.schema.lab import Lab, kind_of
+from labiac.schema.lan import Lan
+from labiac.schema.node import Nic, Node, is_name
+from labiac.schema.scalars import NONE
+from labiac.schema.source import Path
+
+Finding = tuple[Path, str, str]
+"""Where, what is wrong, and the remedy."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names that the file defines, those of parts that are themselves broken included."""
+
+    lans: Collection[str]
+    nodes: Collection[str]
+
+
+def findings(lab: Lab, names: Names) -> Iterator[Finding]:
+    """Yield everything in *lab* that does not go together, in the order of the file."""
+    for name, lan in lab.lans.items():
+        yield from _lan(("lans", name), lan, names)
+    yield from _node_names(lab)
+    macs: dict[str, str] = {}
+    for name, node in lab.nodes.items():
+        path = (kind_of(node), name)
+        yield from _next_hops(path, node, lab, names)
+        for index, nic in enumerate(node.interfaces()):
+            place = (*path, *node.nic_path(index))
+            yield from _nic(place, nic, lab, names)
+            if nic.mac and macs.setdefault(nic.mac, name) != name:
+                yield (*place, "mac"), f"{nic.mac} is also {macs[nic.mac]}'s", "give it another"
+    for index, check in enumerate(lab.checks):
+        for kind in sorted(check.model_fields_set - {"all_ping"}):
+            pair = getattr(check, kind)
+            said = {"from": (pair.source,), "to": (pair.target,), "visits": getattr(pair, "visits", ())}
+            for key, nodes in said.items():
+                place = ("checks", index, kind, key)
+                yield from (unknown(place, "node", node, names.nodes) for node in nodes if node not in names.nodes)
+
+
+def unknown(path: Path, kind: str, name: str, known: Collection[str]) -> Finding:
+    """Return the finding that there is no *kind* called *name*, with the nearest that there is."""
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        fix = f"did you mean {near[0]}?"
+    elif known:
+        shown = sorted(known)[:12]
+        fix = f"there is {', '.join(shown)}{', ...' if len(known) > len(shown) else ''}"
+    else:
+        fix = f"there is no {kind} here: define one"
+    return path, f"there is no {kind} {name!r}", fix
+
+
+def _node_names(lab: Lab) -> Iterator[Finding]:
+    for name in lab.routers.keys() & lab.pcs.keys():
+        yield ("pcs", name), f"{name} is a router too", "give each node a name of its own"
+
+
+def _lan(path: Path, lan: Lan, names: Names) -> Iterator[Finding]:
+    if (lan.type == "bridged") != (lan.interface is not None):
+        if lan.interface is None:
+            yield path, "a bridged LAN needs a physical interface", "add interface: eth0"
+        else:
+            yield (*path, "interface"), f"a LAN of type {lan.type} has no interface", "use type: bridged"
+    if lan.host is not None and lan.type not in {"host", "nat"}:
+        yield (*path, "host"), f"the host has no end in a LAN of type {lan.type}", "use type: host"
+    if lan.forwards and lan.type != "nat":
+        yield (*path, "forwards"), f"a LAN of type {lan.type} has no port forwards", "use type: nat"
+    for index, forward in enumerate(lan.forwards):
+        if forward.to not in names.nodes:
+            yield unknown((*path, "forwards", index, "to"), "node", forward.to, names.nodes)
+    ids: dict[int, str] = {}
+    for name, vlan in lan.vlans.items():
+        if ids.setdefault(vlan.id, name) != name:
+            problem = f"ID {vlan.id} is also {ids[vlan.id]}'s"
+            yield (*path, "vlans", name), problem, "give each VLAN of a LAN its own ID"
+
+
+_ATTACH_NEEDS_LAN = "lan"
+
+
+def _nic(path: Path, nic: Nic, lab: Lab, names: Names) -> Iterator[Finding]:
+    attach = nic.attach or ("lan" if nic.lan else "none")
+    if attach == _ATTACH_NEEDS_LAN:
+        if nic.lan is None:
+            yield path, "a NIC attached to a LAN must name it", "add lan:"
+        elif nic.lan not in names.lans:
+            yield unknown(_part(path, "lan"), "LAN", nic.lan, names.lans)
+        elif nic.lan in lab.lans:
+            yield from _vlans(path, nic, lab.lans[nic.lan])
+    elif nic.lan is not None:
+        yield (*path, "attach"), f"attach: {attach} and lan: {nic.lan}", "leave out one of the two"
+    if nic.attach is None and nic.lan is None:
+        yield path, "this NIC leads nowhere", "add lan:, or attach: none where that is meant"
+    if (attach == "generic") != (nic.driver is not None):
+        yield path, "attach: generic and driver: go together", "write both, or none of them"
+    if nic.properties and attach != "generic":
+        yield (*path, "properties"), "only attach: generic has properties", "leave them out"
+    if nic.forwards and attach != "nat":
+        yield (*path, "forwards"), "only attach: nat has port forwards", "leave them out"
+
+
+def _vlans(path: Path, nic: Nic, lan: Lan) -> Iterator[Finding]:
+    if nic.access is not None and nic.trunk:
+        yield (*path, "access"), "a NIC is access or trunk, not both", "keep one of the two"
+    if nic.native is not None and not nic.trunk:
+        yield (*path, "native"), "native is for trunks", "use access instead"
+    if nic.native is not None and nic.native in nic.trunk:
+        problem = f"VLAN {nic.native} is both tagged and native"
+        yield (*path, "native"), problem, "leave it out of the trunk"
+    said = [("access", nic.access), ("native", nic.native), *(("trunk", name) for name in nic.trunk)]
+    for key, name in said:
+        if name is not None and name not in lan.vlans:
+            yield unknown((*path, key), f"VLAN in {nic.lan}", name, lan.vlans)
+
+
+def _next_hops(path: Path, node: Node, lab: Lab, names: Names) -> Iterator[Finding]:
+    said: list[tuple[Path, str]] = [
+        ((*path, "routes", index, "via"), route.via) for index, route in enumerate(node.routes)
+    ]
+    if node.gateway not in {None, NONE}:
+        said.append(((*path, "gateway"), node.gateway or ""))
+    mine = {nic.lan for nic in node.interfaces()}
+    for place, via in said:
+        if not is_name(via):
+            yield from _address(place, via)
+        elif via not in names.nodes:
+            yield unknown(place, "node", via, names.nodes)
+        elif via in lab.nodes and not mine & {nic.lan for nic in lab.nodes[via].interfaces()}:
+            yield place, f"{via} has no LAN in common with {path[-1]}", "name a neighbour"
+
+
+def _address(path: Path, text: str) -> Iterator[Finding]:
+    import ipaddress  # noqa: PLC0415 -- only files with next hops need it
+
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        yield path, f"{text!r} is neither an address nor a node", "write 10.0.1.1 or r1"
+
+
+def _part(path: Path, key: str) -> Path:
+    # In `lans: [lan1, lan2]` the element itself is the name.
+    return path if len(path) > 1 and path[-2:-1] == ("lans",) else (*path, key)
