@@ -50,6 +50,19 @@ class Vlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A static route. Directly connected subnets are not routes.
+
+    Args:
+        to: Destination prefix; ``0.0.0.0/0`` and ``::/0`` are the default routes.
+        via: Address of the next hop, without a prefix.
+    """
+
+    to: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """One LAN's switch.
 
@@ -62,6 +75,7 @@ class Network:
         vlans: The VLANs it carries, in the order written.
         host_addresses: The host's own addresses in it, with prefix (types ``host`` and ``nat``).
         host_routes: Whether the host forwards between this LAN and the others it routes.
+        routes: The host's static routes to what lies behind this LAN's routers.
         interface: The physical interface of a ``bridged`` LAN, else the empty string.
         forwards: Port forwards of a ``nat`` LAN.
     """
@@ -74,6 +88,7 @@ class Network:
     vlans: tuple[Vlan, ...]
     host_addresses: tuple[str, ...]
     host_routes: bool
+    routes: tuple[Route, ...]
     interface: str
     forwards: tuple[Forward, ...]
 
@@ -135,19 +150,6 @@ class Nic:
     driver: str
     properties: tuple[tuple[str, str], ...]
     impair: Impairments
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A static route. Directly connected subnets are not routes.
-
-    Args:
-        to: Destination prefix; ``0.0.0.0/0`` and ``::/0`` are the default routes.
-        via: Address of the next hop, without a prefix.
-    """
-
-    to: str
-    via: str
 
 
 @dataclass(frozen=True, slots=True)

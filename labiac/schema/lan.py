@@ -6,7 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from labiac.schema.scalars import Ipv4Subnet, Ipv6Subnet, Name, Port, Short, VlanId
+from labiac.schema.scalars import (
+    Ipv4Address,
+    Ipv4Subnet,
+    Ipv6Address,
+    Ipv6Subnet,
+    Name,
+    Port,
+    Short,
+    VlanId,
+)
 
 
 class Strict(BaseModel):
@@ -46,8 +55,12 @@ class PortForward(Strict):
 class HostSide(Strict):
     """The host's own end in a LAN of type host or nat."""
 
-    ipv4: str | None = Field(None, description="The host's IPv4 address in it; the first if unset.")
-    ipv6: str | None = Field(None, description="The host's IPv6 address in it; the first if unset.")
+    ipv4: Ipv4Address = Field(
+        None, description="The host's IPv4 address in it; the first if unset."
+    )
+    ipv6: Ipv6Address = Field(
+        None, description="The host's IPv6 address in it; the first if unset."
+    )
     router: bool = Field(
         default=False, description="Whether the host forwards between this LAN and its others."
     )

@@ -121,7 +121,9 @@ def _shown(path: File) -> str:
 
 def _read(data: Any, source: Source) -> Read:
     if not isinstance(data, dict):
-        problem = source.problem((), "this is no lab: it must be keys and values", "start with name:")
+        problem = source.problem(
+            (), "this is no lab: it must be keys and values", "start with name:"
+        )
         return Read(None, (problem,))
     try:
         lab, problems, bad = Lab.model_validate(data), [], []

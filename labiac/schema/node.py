@@ -166,7 +166,9 @@ class Node(NicFields):
         """Return its NICs in order, however they were written."""
         if self.nics or self.lans:
             return self.nics or tuple(Nic(lan=lan) for lan in self.lans)
-        said = {key: getattr(self, key) for key in NicFields.model_fields.keys() & self.model_fields_set}
+        said = {
+            key: getattr(self, key) for key in NicFields.model_fields.keys() & self.model_fields_set
+        }
         return (Nic.model_construct(**said),) if said else ()
 
     def nic_path(self, index: int) -> tuple[str | int, ...]:

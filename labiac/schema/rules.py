@@ -36,6 +36,8 @@ def findings(lab: Lab, names: Names) -> Iterator[Finding]:
     macs: dict[str, str] = {}
     for name, node in lab.nodes.items():
         path = (kind_of(node), name)
+        if node.routing not in {None, "static", "none"} and kind_of(node) == "pcs":
+            yield (*path, "routing"), f"a PC runs no {node.routing}", "write static or none"
         yield from _next_hops(path, node, lab, names)
         for index, nic in enumerate(node.interfaces()):
             place = (*path, *node.nic_path(index))
@@ -45,10 +47,18 @@ def findings(lab: Lab, names: Names) -> Iterator[Finding]:
     for index, check in enumerate(lab.checks):
         for kind in sorted(check.model_fields_set - {"all_ping"}):
             pair = getattr(check, kind)
-            said = {"from": (pair.source,), "to": (pair.target,), "visits": getattr(pair, "visits", ())}
+            said = {
+                "from": (pair.source,),
+                "to": (pair.target,),
+                "visits": getattr(pair, "visits", ()),
+            }
             for key, nodes in said.items():
                 place = ("checks", index, kind, key)
-                yield from (unknown(place, "node", node, names.nodes) for node in nodes if node not in names.nodes)
+                yield from (
+                    unknown(place, "node", node, names.nodes)
+                    for node in nodes
+                    if node not in names.nodes
+                )
 
 
 def unknown(path: Path, kind: str, name: str, known: Collection[str]) -> Finding:
@@ -74,7 +84,11 @@ def _lan(path: Path, lan: Lan, names: Names) -> Iterator[Finding]:
         if lan.interface is None:
             yield path, "a bridged LAN needs a physical interface", "add interface: eth0"
         else:
-            yield (*path, "interface"), f"a LAN of type {lan.type} has no interface", "use type: bridged"
+            yield (
+                (*path, "interface"),
+                f"a LAN of type {lan.type} has no interface",
+                "use type: bridged",
+            )
     if lan.host is not None and lan.type not in {"host", "nat"}:
         yield (*path, "host"), f"the host has no end in a LAN of type {lan.type}", "use type: host"
     if lan.forwards and lan.type != "nat":
@@ -89,12 +103,9 @@ def _lan(path: Path, lan: Lan, names: Names) -> Iterator[Finding]:
             yield (*path, "vlans", name), problem, "give each VLAN of a LAN its own ID"
 
 
-_ATTACH_NEEDS_LAN = "lan"
-
-
 def _nic(path: Path, nic: Nic, lab: Lab, names: Names) -> Iterator[Finding]:
     attach = nic.attach or ("lan" if nic.lan else "none")
-    if attach == _ATTACH_NEEDS_LAN:
+    if attach == "lan":
         if nic.lan is None:
             yield path, "a NIC attached to a LAN must name it", "add lan:"
         elif nic.lan not in names.lans:
@@ -121,7 +132,11 @@ def _vlans(path: Path, nic: Nic, lan: Lan) -> Iterator[Finding]:
     if nic.native is not None and nic.native in nic.trunk:
         problem = f"VLAN {nic.native} is both tagged and native"
         yield (*path, "native"), problem, "leave it out of the trunk"
-    said = [("access", nic.access), ("native", nic.native), *(("trunk", name) for name in nic.trunk)]
+    said = [
+        ("access", nic.access),
+        ("native", nic.native),
+        *(("trunk", name) for name in nic.trunk),
+    ]
     for key, name in said:
         if name is not None and name not in lan.vlans:
             yield unknown((*path, key), f"VLAN in {nic.lan}", name, lan.vlans)

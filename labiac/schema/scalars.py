@@ -158,6 +158,19 @@ Ipv6Addresses = Annotated[
 """A NIC's IPv6 addresses: left out, labiac numbers it; ``none``, it has none."""
 
 
+def _address(version: int) -> Any:
+    def parse(value: Any) -> str | None:
+        return None if value is None else interface_address(value, version)
+
+    return parse
+
+
+Ipv4Address = Annotated[str | None, BeforeValidator(_address(4))]
+"""One IPv4 address, with or without a prefix."""
+Ipv6Address = Annotated[str | None, BeforeValidator(_address(6))]
+"""One IPv6 address, with or without a prefix."""
+
+
 def _destination(value: str) -> str:
     if value == "default":
         return value

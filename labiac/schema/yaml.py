@@ -45,7 +45,9 @@ def parse(text: str, name: str) -> tuple[Any, Source]:
         DescriptionError: it is no YAML, or YAML that a lab file must not use.
     """
     if len(text) > MAX_BYTES:
-        _refuse(name, None, f"{len(text):,} characters, the limit is {MAX_BYTES:,}", "split the lab")
+        _refuse(
+            name, None, f"{len(text):,} characters, the limit is {MAX_BYTES:,}", "split the lab"
+        )
     try:
         return _Composer(text, name).document()
     except yaml.MarkedYAMLError as error:
@@ -109,7 +111,9 @@ class _Composer:
         # Played again rather than shared: the values count against the limit, so a bomb ends.
         recorded = self._anchors.get(event.anchor)
         if recorded is None:
-            _refuse(self._name, event.start_mark, f"*{event.anchor} has no anchor", "define it first")
+            _refuse(
+                self._name, event.start_mark, f"*{event.anchor} has no anchor", "define it first"
+            )
         outer, self._events = self._events, iter(recorded[1:])
         value = self._built(recorded[0], path)
         self._events = outer
