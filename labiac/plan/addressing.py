@@ -1,9 +1,9 @@
 """Numbers a person can guess, that do not move.
 
-What ends in a number gets that number: ``lan3`` the third subnet of the pool, ``r2`` host 2, ``pc4``
-host 14. Who has none, or finds it taken, gets a free one chosen by a hash of its name. So the same
-file and student give the same numbers on every run, and adding or removing something leaves the
-others as they are, unless it takes a number that another had got by hash.
+What ends in a number gets that number: ``lan3`` the third subnet of the pool, ``r2`` host 2,
+``pc4`` host 14. Who has none, or finds it taken, gets a free one chosen by a hash of its name. So
+the same file and student give the same numbers on every run, and adding or removing something
+leaves the others as they are, unless it takes a number that another had got by hash.
 
 IPv6 writes the same digits: ``pc4`` in ``lan3`` is ``10.0.3.14`` and ``fd00:0:0:3::14``.
 """
@@ -13,12 +13,18 @@ from __future__ import annotations
 import bisect
 import ipaddress
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from labiac.plan.names import digest
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+IPV4 = 4
+POINT_TO_POINT = 2
+"""Addresses of a subnet in which both are hosts (RFC 3021, RFC 6164)."""
 LAN_LENGTH = {4: 24, 6: 64}
 """Prefix length of a subnet taken from the pool, by IP version."""
 BITS = {4: 32, 6: 128}
@@ -42,7 +48,7 @@ def number_of(name: str) -> int | None:
 
 def written(number: int, version: int) -> int:
     """Return the value whose text shows the digits of *number*: 14 is 0x14 in IPv6."""
-    return number if version == 4 else int(str(number), 16)  # noqa: PLR2004 -- IP versions
+    return number if version == IPV4 else int(str(number), 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +92,14 @@ class Prefix:
         Not the subnet's own address (in IPv6 the routers' anycast) nor IPv4's broadcast, but for
         point-to-point subnets both (RFC 3021, RFC 6164).
         """
-        if self.size <= 2:  # noqa: PLR2004 -- point-to-point
+        if self.size <= POINT_TO_POINT:
             return range(self.size)
-        return range(1, self.size - (self.version == 4))  # noqa: PLR2004 -- IP versions
+        return range(1, self.size - (self.version == IPV4))
 
 
 def address_text(version: int, value: int) -> str:
     """Return an address as people write it."""
-    kind = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address  # noqa: PLR2004 -- IP versions
+    kind = ipaddress.IPv4Address if version == IPV4 else ipaddress.IPv6Address
     return str(kind(value))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
-from labiac.plan.model import Machine, Network, Plan
+if TYPE_CHECKING:
+    from labiac.plan.model import Machine, Network, Plan
 
 T = TypeVar("T")
 Decode = Callable[[Any], Any]
@@ -19,7 +20,8 @@ def to_data(value: Any) -> Any:
     Keys are the field names, in the order of the fields: the same item gives the same JSON.
     """
     if dataclasses.is_dataclass(value):
-        return {name: to_data(getattr(value, name)) for name in _names(type(value))}
+        names = _names(value.__class__)
+        return {name: to_data(getattr(value, name)) for name in names}
     if isinstance(value, tuple):
         return [to_data(element) for element in value]
     return value
@@ -34,7 +36,8 @@ def from_data(cls: type[T], data: Any) -> T:
         KeyError: a field is missing.
         TypeError: *data* has another shape than *cls*.
     """
-    decoded: T = _decoder(cls)(data)
+    decode: Decode = _decoder(cls)  # type: ignore[arg-type]  # a class is hashable
+    decoded: T = decode(data)
     return decoded
 
 
@@ -62,7 +65,7 @@ def _machine(machine: Machine) -> dict[str, Any]:
 
 
 @cache
-def _names(cls: type) -> tuple[str, ...]:
+def _names(cls: Any) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(cls))
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from labiac.plan.addressing import PC_OFFSET, FullError, Prefix, address_text, number_of
 from labiac.plan.model import Forward, Impairments, Nic, SubInterface
 from labiac.plan.names import digest, macs
-from labiac.plan.segments import Findings, Key, Segment
 from labiac.schema import node as written
 from labiac.schema.lab import Lab, kind_of
-from labiac.schema.source import Path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from labiac.plan.segments import Findings, Key, Segment
+    from labiac.schema.source import Path
 
 NAT_POOL = Prefix.parse("100.64.0.0/10")
 """Where a NIC with a NAT of its own gets its /30: carrier-grade NAT's range (RFC 6598).
@@ -70,7 +74,7 @@ def finished(lab: Lab, student: str, backend: str, made: list[Draft]) -> dict[st
     """Return the NICs of each node: *made*, with MACs and VLAN IDs."""
     reserved = {draft.nic.mac for draft in made if draft.nic.mac}
     counts: Counter[tuple[str, ...]] = Counter()
-    keys = []
+    keys: list[tuple[str, ...]] = []
     for draft in made:
         key = (student, lab.name, draft.node, draft.nic.lan or draft.attach)
         keys.append((*key, str(counts[key])))

@@ -8,10 +8,13 @@ node that stands first in the lab file is taken, so the same file always gives t
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from labiac.plan.addressing import Prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 DEFAULT = {4: Prefix(4, 0, 0), 6: Prefix(6, 0, 0)}
 """The destination "everywhere else", by IP version."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from labiac.plan.addressing import (
+    IPV4,
     LAN_LENGTH,
     FullError,
     Hosts,
@@ -16,10 +17,14 @@ from labiac.plan.addressing import (
     number_of,
     student_pool,
 )
-from labiac.schema.lab import Lab
 from labiac.schema.lan import Lan, Vlan
 from labiac.schema.scalars import NONE
-from labiac.schema.source import Path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labiac.schema.lab import Lab
+    from labiac.schema.source import Path
 
 Key = tuple[str, str | None]
 """A LAN, and the VLAN in it or None: one broadcast domain."""
@@ -92,7 +97,7 @@ def _written(lab: Lab) -> Iterator[tuple[Key, Path, Lan | Vlan]]:
 
 
 def _space(lab: Lab, student: str, version: int, findings: Findings) -> Subnets:
-    said = lab.pool.ipv4 if version == 4 else lab.pool.ipv6  # noqa: PLR2004 -- IP versions
+    said = lab.pool.ipv4 if version == IPV4 else lab.pool.ipv6
     if said is None or said == NONE:
         return Subnets(None)
     pool = Prefix.parse(said)
@@ -112,7 +117,7 @@ def _subnets(
     given: dict[Key, Prefix] = {}
     wanting: list[tuple[Key, Path, int | None]] = []
     for key, path, part in written:
-        said = part.ipv4 if version == 4 else part.ipv6  # noqa: PLR2004 -- IP versions
+        said = part.ipv4 if version == IPV4 else part.ipv6
         if said is not None and said != NONE:
             prefix = given[key] = Prefix.parse(said)
             other = space.overlapping(prefix)
@@ -152,7 +157,7 @@ def host_side(lab: Lab, made: dict[Key, Segment], findings: Findings) -> dict[st
 
 def _host_address(lan: Lan, segment: Segment, hosts: Hosts, findings: Findings) -> tuple[str, ...]:
     version = hosts.prefix.version
-    said = lan.host and (lan.host.ipv4 if version == 4 else lan.host.ipv6)  # noqa: PLR2004 -- IP versions
+    said = lan.host and (lan.host.ipv4 if version == IPV4 else lan.host.ipv6)
     if said:
         place = (*segment.path, "host", f"ipv{version}")
         return segment.explicit(said, version, "the host", place, findings)

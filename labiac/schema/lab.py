@@ -65,7 +65,7 @@ class Lab(Strict):
     def written_at(self, source: Source) -> Lab:
         """Return the same lab, remembering that it was read from *source*."""
         copy = self.model_copy()
-        copy._source = source  # noqa: SLF001 -- pydantic's way to keep what is no field
+        copy._source = source  # noqa: SLF001 -- pydantic's place for what is no field
         return copy
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
@@ -14,8 +13,8 @@ from pydantic import ValidationError
 from labiac.errors import DescriptionError, Problem
 from labiac.schema.lab import Lab
 from labiac.schema.rules import Names, findings
-from labiac.schema.scalars import NAME
 from labiac.schema.source import Path, Source
+from labiac.schema.words import in_words, paths
 from labiac.schema.yaml import MAX_BYTES, parse
 
 SECTIONS = ("lans", "routers", "pcs")
@@ -125,33 +124,27 @@ def _read(data: Any, source: Source) -> Read:
             (), "this is no lab: it must be keys and values", "start with name:"
         )
         return Read(None, (problem,))
+    problems: list[Problem] = []
+    bad: list[Path] = []
+    lab: Lab | None
     try:
-        lab, problems, bad = Lab.model_validate(data), [], []
+        lab = Lab.model_validate(data)
     except ValidationError as error:
-        details = list(_once(error))
-        problems = [_problem(detail, source) for detail in details]
-        bad = [_path(detail["loc"]) for detail in details]
+        bad = paths(error)
+        problems = in_words(error, source)
         lab = _remainder(data, bad)
     if lab is not None:
         lab = lab.written_at(source)
-        for path, problem, fix in findings(lab, _names(data)):
+        for path, what, fix in findings(lab, _names(data)):
             # What lacks a part that is itself reported would only repeat the report.
             if not any(place[: len(path)] == path for place in bad):
-                problems.append(source.problem(path, problem, fix))
+                problems.append(source.problem(path, what, fix))
     return Read(lab, tuple(sorted(problems, key=lambda problem: _line(problem.where))))
 
 
 def _line(where: str) -> int:
     tail = where.rpartition(":")[2]
     return int(tail) if tail.isdigit() else 0
-
-
-def _once(error: ValidationError) -> Iterator[Mapping[str, Any]]:
-    seen: set[Any] = set()
-    for detail in error.errors(include_url=False):
-        if detail["loc"] not in seen:
-            seen.add(detail["loc"])
-            yield detail
 
 
 def _remainder(data: dict[str, Any], bad: list[Path]) -> Lab | None:
@@ -164,7 +157,7 @@ def _remainder(data: dict[str, Any], bad: list[Path]) -> Lab | None:
         try:
             return Lab.model_validate(kept)
         except ValidationError as error:
-            bad = [_path(detail["loc"]) for detail in _once(error)]
+            bad = paths(error)
     return None
 
 
@@ -203,82 +196,3 @@ def _integral(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [_integral(value) for value in data]
     return int(data) if isinstance(data, float) and data.is_integer() else data
-
-
-_KINDS = {
-    "string_type": ("is no text", "put it in quotes if it is one"),
-    "int_type": ("is no whole number", "write digits alone, without quotes"),
-    "float_type": ("is no number", "write digits alone, without quotes"),
-    "bool_type": ("is neither true nor false", "write true or false"),
-    "dict_type": ("is not keys and values", "write key: value, or {} for nothing more"),
-    "model_type": ("is not keys and values", "write key: value, or {} for nothing more"),
-    "tuple_type": ("is no list", "write [a, b], or one element a line after a hyphen"),
-    "missing": ("is missing", "add it"),
-    "too_short": ("has too few elements", "add one"),
-}
-
-
-def _problem(detail: Mapping[str, Any], source: Source) -> Problem:
-    path = _path(detail["loc"])
-    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
-    if kind == "labiac":
-        problem, fix = str(detail["msg"]), str(context["fix"])
-    elif kind == "extra_forbidden":
-        problem, fix = f"unknown key {path[-1]!r}", _known_keys(detail["loc"])
-    elif kind == "missing":
-        problem, fix = f"{path[-1]} is missing", "add it"
-    elif kind == "literal_error":
-        problem, fix = f"{value!r} is not possible", f"write {context['expected']}"
-    elif kind in {"greater_than_equal", "less_than_equal"}:
-        bound = context.get("ge", context.get("le"))
-        word = "at least" if "ge" in context else "at most"
-        problem, fix = f"{value!r} is out of bounds", f"write {word} {bound}"
-    elif kind == "string_pattern_mismatch":
-        problem, fix = f"{value!r} is not possible", f"write what matches {context['pattern']}"
-    elif kind in _KINDS:
-        said, fix = _KINDS[kind]
-        problem = f"{_short(value)} {said}"
-    else:
-        problem, fix = f"{_short(value)}: {detail['msg'][:1].lower()}{detail['msg'][1:]}", ""
-    return source.problem(path, problem, fix)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 -- what fits a line
-
-
-def _path(loc: Path) -> Path:
-    """Return *loc* without the words that pydantic adds for keys (``[key]``)."""
-    return tuple(part for part in loc if part != "[key]")
-
-
-def _known_keys(loc: Path) -> str:
-    """Return which keys stand where *loc* has an unknown one, the nearest first."""
-    keys = sorted(_keys_at(Lab, loc[:-1]))
-    near = difflib.get_close_matches(str(loc[-1]), keys, n=1)
-    return f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(keys)}"
-
-
-def _keys_at(model: Any, loc: Path) -> set[str]:
-    schema = model.model_json_schema(by_alias=True)
-    definitions, here = schema.get("$defs", {}), schema
-    for part in loc:
-        here = _below(here, part, definitions)
-    return set(here.get("properties", {}))
-
-
-def _below(schema: dict[str, Any], part: str | int, definitions: dict[str, Any]) -> dict[str, Any]:
-    properties = schema.get("properties", {})
-    below = schema.get("items") if isinstance(part, int) else properties.get(part)
-    named = next(iter(schema.get("patternProperties", {}).values()), {})
-    return _resolved(below or named, definitions)
-
-
-def _resolved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    choices = [schema, *schema.get("anyOf", ())]
-    for choice in choices:
-        if "$ref" in choice:
-            found: dict[str, Any] = definitions[choice["$ref"].rpartition("/")[2]]
-            return found
-    return next((choice for choice in choices if "patternProperties" in choice), schema)

@@ -7,9 +7,11 @@ with the plan, which knows the numbers.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from labiac.schema.check import Pair
 from labiac.schema.lab import Lab, kind_of
 from labiac.schema.lan import Lan
 from labiac.schema.node import Nic, Node, is_name
@@ -32,33 +34,39 @@ def findings(lab: Lab, names: Names) -> Iterator[Finding]:
     """Yield everything in *lab* that does not go together, in the order of the file."""
     for name, lan in lab.lans.items():
         yield from _lan(("lans", name), lan, names)
-    yield from _node_names(lab)
+    for name in lab.routers.keys() & lab.pcs.keys():
+        yield ("pcs", name), f"{name} is a router too", "give each node a name of its own"
     macs: dict[str, str] = {}
     for name, node in lab.nodes.items():
-        path = (kind_of(node), name)
-        if node.routing not in {None, "static", "none"} and kind_of(node) == "pcs":
-            yield (*path, "routing"), f"a PC runs no {node.routing}", "write static or none"
-        yield from _next_hops(path, node, lab, names)
+        yield from _node((kind_of(node), name), node, lab, names)
         for index, nic in enumerate(node.interfaces()):
-            place = (*path, *node.nic_path(index))
-            yield from _nic(place, nic, lab, names)
             if nic.mac and macs.setdefault(nic.mac, name) != name:
-                yield (*place, "mac"), f"{nic.mac} is also {macs[nic.mac]}'s", "give it another"
+                place = (kind_of(node), name, *node.nic_path(index), "mac")
+                yield place, f"{nic.mac} is also {macs[nic.mac]}'s", "give it another"
     for index, check in enumerate(lab.checks):
         for kind in sorted(check.model_fields_set - {"all_ping"}):
-            pair = getattr(check, kind)
-            said = {
-                "from": (pair.source,),
-                "to": (pair.target,),
-                "visits": getattr(pair, "visits", ()),
-            }
-            for key, nodes in said.items():
-                place = ("checks", index, kind, key)
-                yield from (
-                    unknown(place, "node", node, names.nodes)
-                    for node in nodes
-                    if node not in names.nodes
-                )
+            yield from _check(("checks", index, kind), getattr(check, kind), names)
+
+
+def _check(path: Path, pair: Pair, names: Names) -> Iterator[Finding]:
+    said = {"from": (pair.source,), "to": (pair.target,), "visits": getattr(pair, "visits", ())}
+    for key, nodes in said.items():
+        for node in nodes:
+            if node not in names.nodes:
+                yield unknown((*path, key), "node", node, names.nodes)
+
+
+def _node(path: Path, node: Node, lab: Lab, names: Names) -> Iterator[Finding]:
+    if node.routing not in {None, "static", "none"} and kind_of(node) == "pcs":
+        yield (*path, "routing"), f"a PC runs no {node.routing}", "write static or none"
+    yield from _next_hops(path, node, lab, names)
+    for index, nic in enumerate(node.interfaces()):
+        place = (*path, *node.nic_path(index))
+        yield from _attachment(place, nic)
+        if nic.lan is not None and nic.lan not in names.lans:
+            yield unknown(_part(place, "lan"), "LAN", nic.lan, names.lans)
+        elif nic.lan in lab.lans:
+            yield from _vlans(place, nic, lab.lans[nic.lan])
 
 
 def unknown(path: Path, kind: str, name: str, known: Collection[str]) -> Finding:
@@ -80,22 +88,22 @@ def _node_names(lab: Lab) -> Iterator[Finding]:
 
 
 def _lan(path: Path, lan: Lan, names: Names) -> Iterator[Finding]:
-    if (lan.type == "bridged") != (lan.interface is not None):
-        if lan.interface is None:
-            yield path, "a bridged LAN needs a physical interface", "add interface: eth0"
-        else:
-            yield (
-                (*path, "interface"),
-                f"a LAN of type {lan.type} has no interface",
-                "use type: bridged",
-            )
+    kind = f"a LAN of type {lan.type}"
+    if lan.type == "bridged" and lan.interface is None:
+        yield path, "a bridged LAN needs a physical interface", "add interface: eth0"
+    if lan.type != "bridged" and lan.interface is not None:
+        yield (*path, "interface"), f"{kind} has no interface", "use type: bridged"
     if lan.host is not None and lan.type not in {"host", "nat"}:
-        yield (*path, "host"), f"the host has no end in a LAN of type {lan.type}", "use type: host"
+        yield (*path, "host"), f"the host has no end in {kind}", "use type: host"
     if lan.forwards and lan.type != "nat":
-        yield (*path, "forwards"), f"a LAN of type {lan.type} has no port forwards", "use type: nat"
+        yield (*path, "forwards"), f"{kind} has no port forwards", "use type: nat"
     for index, forward in enumerate(lan.forwards):
         if forward.to not in names.nodes:
             yield unknown((*path, "forwards", index, "to"), "node", forward.to, names.nodes)
+    yield from _vlan_ids(path, lan)
+
+
+def _vlan_ids(path: Path, lan: Lan) -> Iterator[Finding]:
     ids: dict[int, str] = {}
     for name, vlan in lan.vlans.items():
         if ids.setdefault(vlan.id, name) != name:
@@ -103,24 +111,19 @@ def _lan(path: Path, lan: Lan, names: Names) -> Iterator[Finding]:
             yield (*path, "vlans", name), problem, "give each VLAN of a LAN its own ID"
 
 
-def _nic(path: Path, nic: Nic, lab: Lab, names: Names) -> Iterator[Finding]:
-    attach = nic.attach or ("lan" if nic.lan else "none")
-    if attach == "lan":
-        if nic.lan is None:
-            yield path, "a NIC attached to a LAN must name it", "add lan:"
-        elif nic.lan not in names.lans:
-            yield unknown(_part(path, "lan"), "LAN", nic.lan, names.lans)
-        elif nic.lan in lab.lans:
-            yield from _vlans(path, nic, lab.lans[nic.lan])
-    elif nic.lan is not None:
-        yield (*path, "attach"), f"attach: {attach} and lan: {nic.lan}", "leave out one of the two"
+def _attachment(path: Path, nic: Nic) -> Iterator[Finding]:
     if nic.attach is None and nic.lan is None:
         yield path, "this NIC leads nowhere", "add lan:, or attach: none where that is meant"
-    if (attach == "generic") != (nic.driver is not None):
+    if nic.attach == "lan" and nic.lan is None:
+        yield path, "a NIC attached to a LAN must name it", "add lan:"
+    if nic.attach not in {None, "lan"} and nic.lan is not None:
+        problem = f"attach: {nic.attach} and lan: {nic.lan}"
+        yield (*path, "attach"), problem, "leave out one of the two"
+    if (nic.attach == "generic") != (nic.driver is not None):
         yield path, "attach: generic and driver: go together", "write both, or none of them"
-    if nic.properties and attach != "generic":
+    if nic.properties and nic.attach != "generic":
         yield (*path, "properties"), "only attach: generic has properties", "leave them out"
-    if nic.forwards and attach != "nat":
+    if nic.forwards and nic.attach != "nat":
         yield (*path, "forwards"), "only attach: nat has port forwards", "leave them out"
 
 
@@ -159,8 +162,6 @@ def _next_hops(path: Path, node: Node, lab: Lab, names: Names) -> Iterator[Findi
 
 
 def _address(path: Path, text: str) -> Iterator[Finding]:
-    import ipaddress  # noqa: PLC0415 -- only files with next hops need it
-
     try:
         ipaddress.ip_address(text)
     except ValueError:

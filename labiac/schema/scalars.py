@@ -16,6 +16,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 NAME = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
+IPV4 = 4
+OCTETS = 6
 NONE = "none"
 """What a user writes for "there is none", where leaving a field out means "the default"."""
 
@@ -64,7 +66,7 @@ InterfaceName = Annotated[str, Field(pattern=INTERFACE)]
 
 def _mac(value: str) -> str:
     octets = re.split(r"[:-]", value.lower())
-    if len(octets) != 6 or not all(re.match(r"^[0-9a-f]{2}$", octet) for octet in octets):  # noqa: PLR2004 -- a MAC has six octets
+    if len(octets) != OCTETS or not all(re.match(r"^[0-9a-f]{2}$", octet) for octet in octets):
         raise broken(f"{value!r} is no MAC address", "write six octets: 02:00:00:00:00:01")
     if int(octets[0], 16) & 1:
         even = f"{int(octets[0], 16) & 0xFE:02x}"
@@ -119,7 +121,7 @@ def interface_address(value: Any, version: int) -> str:
     Raises:
         PydanticCustomError: *value* is no unicast address of that IP version.
     """
-    example = "10.0.1.20 or 10.0.1.20/24" if version == 4 else "fd00:0:0:1::20"  # noqa: PLR2004 -- IP versions
+    example = "10.0.1.20 or 10.0.1.20/24" if version == IPV4 else "fd00:0:0:1::20"
     try:
         address = ipaddress.ip_interface(value)
     except (ValueError, TypeError):
@@ -178,7 +180,7 @@ def _destination(value: str) -> str:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
         raise broken(f"{value!r} is no destination", "write 10.0.3.0/24 or default") from None
-    if str(network.network_address) != str(ipaddress.ip_address(value.split("/")[0])):
+    if str(network.network_address) != str(ipaddress.ip_address(value.partition("/")[0])):
         raise broken(f"{value} has host bits set", f"write {network}")
     return str(network)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -51,14 +51,14 @@ def parse(text: str, name: str) -> tuple[Any, Source]:
     try:
         return _Composer(text, name).document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         said = " ".join(part for part in (error.context, error.problem) if part)
         _refuse(name, mark, f"this is no YAML: {said}", "check indentation, colons and quotes")
     except (yaml.YAMLError, RecursionError) as error:
         _refuse(name, None, f"this is no YAML: {error}", "save it as plain UTF-8 text")
 
 
-def _refuse(name: str, mark: Any, problem: str, fix: str) -> Any:
+def _refuse(name: str, mark: Any, problem: str, fix: str) -> NoReturn:
     place = name if mark is None else f"{name}:{mark.line + 1}"
     source = Source(place)
     raise DescriptionError([source.problem((), problem, fix)])
@@ -128,6 +128,7 @@ class _Composer:
 
     def _mapping(self, path: Path) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
+        event: Any
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 _refuse(self._name, event.start_mark, "a key that is no word", "use a name as key")
@@ -136,15 +137,18 @@ class _Composer:
                 first = self._lines.get((*path, key))
                 problem = f"{key!r} is here twice, first on line {first}"
                 _refuse(self._name, event.start_mark, problem, "keep one of the two")
-            self._lines[*path, key] = event.start_mark.line + 1
+            self._line(event, (*path, key))
             mapping[key] = self._value(next(self._events), (*path, key))
         return mapping
+
+    def _line(self, event: Any, path: Path) -> None:
+        self._lines[path] = event.start_mark.line + 1
 
     def _sequence(self, path: Path) -> list[Any]:
         elements: list[Any] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             place = (*path, len(elements))
-            self._lines[place] = event.start_mark.line + 1
+            self._line(event, place)
             elements.append(self._value(event, place))
         return elements
 

@@ -1,0 +1,161 @@
+"""Who is on which segment with which address, and the ways between them."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from labiac.plan.addressing import Prefix, address_text
+from labiac.plan.model import Nic, Route
+from labiac.plan.routing import DEFAULT, End, NextHops, shortest_paths, sorted_routes
+from labiac.schema.node import Node, Router, Routing, is_name
+from labiac.schema.scalars import NONE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labiac.plan.segments import Key
+    from labiac.schema.lab import Lab
+
+HOST = ""
+"""The host's name among the routers: no node can be called so."""
+
+
+def routing_of(lab: Lab, node: Node) -> Routing:
+    """Return where a node's routes come from: a PC runs no protocol of the lab's routers."""
+    return node.routing or (lab.routing if isinstance(node, Router) else "static")
+
+
+def host_routes(lab: Lab, name: str) -> bool:
+    """Return whether the host forwards between LAN *name* and the others that it routes."""
+    lan = lab.lans[name]
+    return lan.type == "nat" or (lan.host is not None and lan.host.router)
+
+
+class Graph:
+    """The nodes of a lab as routing sees them."""
+
+    def __init__(
+        self, lab: Lab, nics: dict[str, list[Nic]], host: dict[str, tuple[str, ...]]
+    ) -> None:
+        self.nics = nics
+        self.host = host
+        self._lab = lab
+        self._nodes = lab.nodes
+        self._ends = {name: list(_ends(name, nics[name])) for name in nics}
+        # The host comes last, so that a router of the lab is preferred to it.
+        self._ends[HOST] = [
+            _end(HOST, (name, None), address)
+            for name, addresses in host.items()
+            if host_routes(lab, name)
+            for address in addresses
+        ]
+        self._on: dict[Key, list[End]] = {}
+        for ends in self._ends.values():
+            for end in ends:
+                self._on.setdefault(end.segment, []).append(end)
+        self._hops = self._shortest()
+
+    def _shortest(self) -> NextHops:
+        routers = [end for name in (*self._lab.routers, HOST) for end in self._ends[name]]
+        exits: dict[int, str] = {}
+        for name, lan in self._lab.lans.items():
+            if lan.type == "nat":
+                exits.update(
+                    {e.prefix.version: HOST for e in self._ends[HOST] if e.segment[0] == name}
+                )
+        for name in self._lab.routers:
+            if _nat_gateway(self.nics[name]):
+                exits.setdefault(4, name)
+        return shortest_paths(routers, exits)
+
+    def node(self, name: str) -> Node:
+        """Return what the lab file says of the node."""
+        return self._nodes[name]
+
+    def routes(self, name: str) -> tuple[Route, ...]:
+        """Return the static routes of a node: computed, its gateway's, and those in the file."""
+        node = self._nodes[name]
+        chosen = self._computed(name, node) if routing_of(self._lab, node) == "static" else {}
+        if node.gateway not in {None, NONE}:
+            chosen |= self._through(name, "default", node.gateway or "")
+        for route in node.routes:
+            chosen |= self._through(name, route.to, route.via)
+        return tuple(Route(to, via) for to, via in sorted_routes(chosen))
+
+    def _computed(self, name: str, node: Node) -> dict[Prefix, str]:
+        gateway = _nat_gateway(self.nics[name])
+        chosen = {DEFAULT[4]: gateway} if gateway else {}
+        if isinstance(node, Router):
+            hops = self._hops.get(name, {})
+            return chosen | {to: address_text(to.version, via) for to, via in hops.items()}
+        return chosen if node.gateway == NONE else chosen | self._default_gateways(name)
+
+    def host_routes(self, lan: str) -> tuple[Route, ...]:
+        """Return the routes that the host needs through *lan*."""
+        mine = [end for end in self._ends[HOST] if end.segment[0] == lan]
+        chosen = {
+            to: address_text(to.version, via)
+            for to, via in self._hops.get(HOST, {}).items()
+            if any(via in end.prefix for end in mine if end.prefix.version == to.version)
+        }
+        return tuple(Route(to, via) for to, via in sorted_routes(chosen))
+
+    def address(self, name: str, lan: str) -> str:
+        """Return the first address of node *name* in *lan*, or its first at all, or nothing."""
+        ends = self._ends.get(name, [])
+        best = next((end for end in ends if end.segment[0] == lan), ends[0] if ends else None)
+        return address_text(best.prefix.version, best.address) if best else ""
+
+    def _default_gateways(self, name: str) -> dict[Prefix, str]:
+        """Return, for each IP version, the first router of the node's first LAN that has one."""
+        found: dict[Prefix, str] = {}
+        for end in self._ends[name]:
+            for other in self._on[end.segment]:
+                to = DEFAULT[end.prefix.version]
+                routes = other.node == HOST or other.node in self._lab.routers
+                if routes and other.address in end.prefix and other.prefix.version == to.version:
+                    found.setdefault(to, address_text(to.version, other.address))
+        return found
+
+    def _through(self, name: str, to: str, via: str) -> dict[Prefix, str]:
+        """Return the routes that ``to`` and ``via`` of the file mean for node *name*."""
+        if is_name(via):
+            hops = self._neighbour(name, via)
+        else:
+            address = ipaddress.ip_address(via)
+            hops = {address.version: str(address)}
+        if to == "default":
+            return {DEFAULT[version]: hop for version, hop in hops.items()}
+        prefix = Prefix.parse(to)
+        return {prefix: hops[prefix.version]} if prefix.version in hops else {}
+
+    def _neighbour(self, name: str, other: str) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for end in self._ends[name]:
+            for theirs in self._ends[other]:
+                version = end.prefix.version
+                if theirs.segment == end.segment and theirs.prefix.version == version:
+                    found.setdefault(version, address_text(version, theirs.address))
+        return found
+
+
+def _nat_gateway(nics: list[Nic]) -> str:
+    """Return the host's address of the first NIC that has a NAT of its own, or nothing."""
+    for nic in nics:
+        if nic.attach == "nat" and nic.addresses:
+            return address_text(4, Prefix.parse(nic.addresses[0]).first + 1)
+    return ""
+
+
+def _ends(node: str, nics: list[Nic]) -> Iterator[End]:
+    for nic in nics:
+        if nic.attach == "lan":
+            untagged = nic.vlan or nic.native
+            yield from (_end(node, (nic.network, untagged), text) for text in nic.addresses)
+            for sub in nic.trunk:
+                yield from (_end(node, (nic.network, sub.vlan), text) for text in sub.addresses)
+
+
+def _end(node: str, segment: Key, text: str) -> End:
+    return End(node, segment, int(ipaddress.ip_interface(text).ip), Prefix.parse(text))
