@@ -1,0 +1,1 @@
+"""Lab copies as Pulumi stacks: finding the engine, and running it on one copy or many."""

@@ -1,0 +1,196 @@
+"""Runs the Pulumi engine on one student's copy of a lab: one start of the CLI an operation.
+
+The program and the provider run in this process (`labiac.fleet.host`), so what the CLI does is
+what it does for ``pulumi up`` in the project folder: same project, stacks, resources and state.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from labiac.fleet.events import Message, Recorder
+from labiac.fleet.process import Ended
+from labiac.fleet.pulumi_cli import find
+from labiac.fleet.recovery import PENDING, free, settle
+from labiac.fleet.settings import stack_name, state_file
+from labiac.fleet.stack import NONE_NAMED, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labiac.backends.base import Copy
+    from labiac.fleet.events import News, Step
+
+    Program = Callable[[], None]
+
+STACK = "pulumi:pulumi:Stack"
+"""The resource that stands for the stack itself; no user asked for it."""
+
+INTERRUPTED = 130
+"""Exit status of what a Ctrl-C ended, as shells have it."""
+
+ERROR = re.compile(r"^error: (.*)$", re.MULTILINE)
+"""How the CLI begins what went wrong before the engine could start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one operation.
+
+    Args:
+        ok: Whether all of it was done.
+        cancelled: Whether the user stopped it.
+        seconds: How long it took, the search for the CLI aside.
+        changes: How many resources were created, updated, deleted, replaced, or the same.
+        steps: The last step of each resource, in the order they came up.
+        messages: What engine and resources said, progress aside.
+        notes: What an interrupted run had left and was mended, in words for people.
+    """
+
+    ok: bool
+    cancelled: bool
+    seconds: float
+    changes: dict[str, int]
+    steps: tuple[Step, ...]
+    messages: tuple[Message, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Why it is not ok, each with the name of the resource it is about, if any."""
+        wrong = [message for message in self.messages if message.severity == "error"]
+        return tuple(f"{each.name}: {each.text}" if each.name else each.text for each in wrong)
+
+
+class Engine:
+    """Pulumi's engine for the stack of one copy.
+
+    Args:
+        copy: Whose copy of which lab.
+        tell: Called with news as they come, from a thread of the run.
+
+    Raises:
+        LabError: there is no Pulumi CLI, and none could be had.
+    """
+
+    def __init__(self, copy: Copy, tell: Callable[[News], None] = lambda _news: None) -> None:
+        self._copy, self._tell = copy, tell
+        self._stack = Stack(find().path, stack_name(copy))
+
+    def up(self, program: Program) -> Result:
+        """Make the copy what *program* declares; its stack is created when there is none.
+
+        Raises:
+            LabError: another process works on this stack.
+        """
+        return self._converge(program, "up", "--yes", "--skip-preview")
+
+    def preview(self, program: Program) -> Result:
+        """Say what `up` would do. Nothing changes, though the stack is created if need be.
+
+        Raises:
+            LabError: another process works on this stack.
+        """
+        return self._operate(program, "preview")
+
+    def refresh(self, *, keep: bool = True) -> Result:
+        """Compare the state with the host; with *keep*, what is found becomes the state.
+
+        Raises:
+            LabError: another process works on this stack.
+        """
+        how = ("--yes", "--skip-preview") if keep else ("--preview-only",)
+        return self._operate(_nothing, "refresh", *how)
+
+    def destroy(self) -> Result:
+        """Delete everything that the state knows of. The lab file is not needed.
+
+        Raises:
+            LabError: another process works on this stack.
+        """
+        return self._converge(_nothing, "destroy", "--yes", "--skip-preview")
+
+    def _converge(self, program: Program, *arguments: str) -> Result:
+        """Operate, and mend what an earlier run left that was interrupted."""
+        result = self._operate(program, *arguments)
+        left = settle(self._stack, state_file(self._copy)) if result.ok else None
+        if left is None:
+            return result
+        result = replace(result, notes=(*result.notes, "an earlier run had been interrupted"))
+        if not left:
+            return result
+        again = self._operate(program, *arguments)
+        return replace(
+            again,
+            seconds=result.seconds + again.seconds,
+            changes=dict(Counter(result.changes) + Counter(again.changes)),
+            notes=(*result.notes, f"{left} resources it had begun are taken care of"),
+        )
+
+    def _operate(self, program: Program, *arguments: str) -> Result:
+        """Run one operation; create the stack, or unlock it, where that was missing."""
+        started, notes = time.monotonic(), []
+        self._prepare()
+        recorder, ended = self._run(program, arguments)
+        if ended.code and NONE_NAMED in ended.output:
+            self._stack.create()
+            recorder, ended = self._run(program, arguments)
+        if ended.code and free(self._stack, ended.output):
+            notes.append("an earlier run was killed; took its lock off the stack")
+            recorder, ended = self._run(program, arguments)
+        return _result(recorder, ended, time.monotonic() - started, notes)
+
+    def _prepare(self) -> None:
+        """Create the stack where that is known to be missing, and import Pulumi meanwhile."""
+        file = state_file(self._copy)
+        with ThreadPoolExecutor(1) as aside:
+            created = aside.submit(self._stack.create) if file and not file.exists() else None
+            import labiac.fleet.host  # noqa: F401 - a third of a second, spent while the CLI works
+        if created:
+            created.result()
+
+    def _run(self, program: Program, arguments: tuple[str, ...]) -> tuple[Recorder, Ended]:
+        """Start the CLI once, with this process as its language host and provider."""
+        from labiac.fleet.host import Host
+
+        recorder = Recorder(self._tell)
+        with Host(program, recorder.record) as host:
+            address = f"127.0.0.1:{host.port}"
+            try:
+                ended = self._stack.run(
+                    *arguments,
+                    f"--client={address}",
+                    "--exec-kind=auto.inline",
+                    f"--event-log=tcp://{address}",
+                    more={"PULUMI_DEBUG_PROVIDERS": f"labiac:{host.port}"},
+                )
+            except KeyboardInterrupt:
+                ended = Ended(INTERRUPTED, "")
+        return recorder, ended
+
+
+def _nothing() -> None:
+    """Declare nothing: operations on the state alone run no program."""
+
+
+def _result(recorder: Recorder, ended: Ended, seconds: float, notes: list[str]) -> Result:
+    steps = tuple(step for step in recorder.steps.values() if step.type != STACK)
+    own = Counter(step.op for step in recorder.steps.values() if step.type == STACK)
+    messages = tuple(each for each in recorder.messages if PENDING not in each.text)
+    if ended.code and not any(message.severity == "error" for message in messages):
+        said = ERROR.findall(ended.output) or [f"pulumi ended with status {ended.code}"]
+        messages += tuple(Message("error", "", text, passing=False) for text in said)
+    return Result(
+        ok=ended.code == 0,
+        cancelled=ended.code == INTERRUPTED,
+        seconds=seconds,
+        changes=dict(Counter(recorder.changes) - own),
+        steps=steps,
+        messages=messages,
+        notes=tuple(notes),
+    )

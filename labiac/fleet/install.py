@@ -1,0 +1,169 @@
+"""Gets a Pulumi CLI into labiac's own folder: the official release, or a build of our own.
+
+Whatever happens half-way, the target folder is complete or absent: a source fills a folder beside
+it, which takes its name at the end.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import shutil
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from labiac.fleet.process import run
+from labiac.fleet.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+VERSION = "3.259.0"
+"""What labiac installs; ``tools/pulumi/go.mod`` says the same."""
+
+PYTHON_HOST_VERSION = "3.79.0"
+"""The newest Python language host that is served as a Go package; it works with `VERSION`."""
+
+RELEASES = "https://get.pulumi.com/releases/sdk"
+
+SDK = "github.com/pulumi/pulumi/sdk/v3"
+
+SILENCE_S = 10
+"""Seconds without a byte after which the release server counts as out of reach."""
+
+BUILD_S = 1800
+"""Seconds a build may take; four minutes on two cores with an empty cache."""
+
+
+class InstallError(Exception):
+    """One way to get the CLI did not work; the next may."""
+
+
+def install(target: Path, source: Callable[[Path], None]) -> None:
+    """Let *source* fill the folder *target*, unless another process has just done so.
+
+    Raises:
+        InstallError: *source* could not.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(target.with_name("lock")):
+        if target.exists():
+            return
+        for left in target.parent.glob("partial-*"):  # the lock is ours: nobody works on it
+            shutil.rmtree(left)
+        partial = Path(tempfile.mkdtemp(prefix="partial-", dir=target.parent))
+        try:
+            source(partial)
+            partial.chmod(0o755)
+            partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the lock file *path*; the kernel lets go of it when the process dies."""
+    with path.open("w") as file:
+        with Progress("waiting for another labiac, which installs Pulumi"):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def download(folder: Path) -> None:
+    """Fill *folder* from the official release.
+
+    Raises:
+        InstallError: there is none for this machine, or it is out of reach.
+    """
+    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+    system, cpu = platform.system().lower(), machine.get(platform.machine().lower())
+    if system not in ("linux", "darwin") or cpu is None:
+        raise InstallError(f"official release: none for {system} on {platform.machine()}")
+    url = f"{RELEASES}/pulumi-v{VERSION}-{system}-{cpu}.tar.gz"
+    try:
+        with (
+            Progress(f"downloading Pulumi {VERSION}") as progress,
+            urllib.request.urlopen(url, timeout=SILENCE_S) as response,  # noqa: S310 - https, above
+            tarfile.open(fileobj=response, mode="r|gz") as archive,
+        ):
+            for member in archive:
+                progress.last = member.name
+                _unpack(archive.extractfile(member), folder / Path(member.name).name)
+    except (OSError, tarfile.TarError, EOFError) as error:
+        reason = getattr(error, "reason", error)
+        raise InstallError(f"official release: {url}: {reason}") from error
+
+
+def _unpack(content: IO[bytes] | None, path: Path) -> None:
+    """Write one program of the archive; folders and links have no *content*.
+
+    Only the last part of a member's name counts, so no archive can write elsewhere.
+    """
+    if content is None:
+        return
+    with content, path.open("wb") as file:
+        shutil.copyfileobj(content, file)
+    path.chmod(0o755)
+
+
+def build(folder: Path) -> None:
+    """Fill *folder* by building the CLI and its Python language host with Go.
+
+    Raises:
+        InstallError: there is no Go, or a build failed.
+    """
+    go = shutil.which("go")
+    if go is None:
+        raise InstallError("Go build: no go on PATH")
+    programs = (
+        (sources(), "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", VERSION),
+        (sources() / "python", f"{SDK}/python/cmd/pulumi-language-python", PYTHON_HOST_VERSION),
+    )
+    with Progress(f"building Pulumi {VERSION} with Go (about four minutes, once)") as progress:
+        for source, package, version in programs:
+            # Without a version the CLI prints none, and tools that ask for it refuse it.
+            flags = f"-s -w -X {SDK}/go/common/version.Version=v{version}"
+            argv = [
+                go,
+                "build",
+                "-v",
+                "-buildvcs=false",
+                "-ldflags",
+                flags,
+                "-o",
+                str(folder),
+                package,
+            ]
+            _go(argv, source, progress)
+        sdk = _go([go, "list", "-m", "-f", "{{.Dir}}", SDK], sources(), progress).strip()
+    runner = folder / "pulumi-language-python-exec"
+    shutil.copyfile(Path(sdk) / "python/cmd" / runner.name, runner)
+    runner.chmod(0o755)
+
+
+def sources() -> Path:
+    """Return the folder of the Go modules: inside the installed package, or in the repository."""
+    package = Path(__file__).parents[1]
+    installed = package / "_pulumi"
+    return installed if installed.is_dir() else package.parent / "tools" / "pulumi"
+
+
+def _go(argv: list[str], source: Path, progress: Progress) -> str:
+    def show(line: str) -> None:
+        progress.last = line
+
+    env = {**os.environ, "GOWORK": "off"}  # a workspace of the user's is none of our business
+    try:
+        ended = run(argv, cwd=source, env=env, timeout_s=BUILD_S, on_line=show)
+    except (OSError, TimeoutError) as error:
+        raise InstallError(f"Go build: {error}") from error
+    if ended.code:
+        last = ended.output.strip().splitlines()[-3:]
+        raise InstallError("\n  ".join([f"Go build in {source}: exit status {ended.code}", *last]))
+    return ended.output

@@ -1,0 +1,99 @@
+"""The one module of the fleet that starts processes: the Pulumi CLI and what builds it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+GRACE_S = 10
+"""Seconds a process gets to end on its own after SIGTERM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A process that ended: its exit status (negative: the signal), and all it said."""
+
+    code: int
+    output: str
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout_s: float | None = None,
+    on_line: Callable[[str], None] = lambda _line: None,
+) -> Ended:
+    """Run *argv* to its end; both its outputs, line by line, go to *on_line*.
+
+    It runs in a session of its own, so a Ctrl-C at the terminal reaches it once and from here:
+    the first asks it to stop, as the second does, and the KeyboardInterrupt follows its end.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted, and has ended.
+        OSError: it cannot be started.
+        TimeoutError: it took longer than *timeout_s* and was ended.
+    """
+    process = subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    lines: list[str] = []
+    reader = threading.Thread(target=_read, args=(process.stdout, lines, on_line), daemon=True)
+    reader.start()
+    try:
+        interrupted = _wait(process, timeout_s)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        message = f"{argv[0]} was still running after {timeout_s} s"
+        raise TimeoutError(message) from None
+    finally:
+        # A grandchild may hold the pipe open longer than anybody cares about it.
+        reader.join(timeout=1)
+    if interrupted:
+        raise KeyboardInterrupt
+    return Ended(process.returncode, "".join(lines))
+
+
+def _read(stream: IO[str], lines: list[str], on_line: Callable[[str], None]) -> None:
+    with stream:
+        for line in stream:
+            lines.append(line)
+            on_line(line.rstrip())
+
+
+def _wait(process: subprocess.Popen[str], timeout_s: float | None) -> bool:
+    """Wait for the end of *process*; return whether it was interrupted on the way."""
+    interrupted = False
+    while True:
+        try:
+            process.wait(timeout_s)
+        except KeyboardInterrupt:
+            interrupted = True
+            process.send_signal(signal.SIGINT)
+        else:
+            return interrupted
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,115 @@
+"""How labiac talks to Pulumi: the project, the stacks, where state is kept and what guards it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from labiac.fleet.home import home
+
+if TYPE_CHECKING:
+    from labiac.backends.base import Copy
+
+PROJECT = "labiac"
+
+
+def stack_name(copy: Copy) -> str:
+    """Return the name of the stack of *copy*: ``<lab>.<student>``."""
+    return f"{copy.lab}.{copy.student}"
+
+
+def project_folder() -> Path:
+    """Return the folder that labiac runs Pulumi in; the program comes from its own process.
+
+    The project is called as the one in the repository, so both have the same stacks.
+    """
+    folder = home() / "project"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "Pulumi.yaml"
+    if not file.exists():
+        _write(file, f"name: {PROJECT}\nruntime: python\n")
+    return folder
+
+
+def exports() -> dict[str, str]:
+    """Return what the user's environment lacks for plain ``pulumi`` to see labiac's stacks.
+
+    The backend is the one that PULUMI_BACKEND_URL or ``pulumi login`` chose, else a folder of
+    labiac's. Secrets in it are guarded by the user's passphrase, else by one that labiac made.
+    """
+    lacking = {}
+    if not os.environ.get("PULUMI_BACKEND_URL") and _logged_in() is None:
+        state = home() / "state"
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lacking["PULUMI_BACKEND_URL"] = state.as_uri()
+    if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & os.environ.keys():
+        lacking["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase())
+    return lacking
+
+
+def environment(cli: Path) -> dict[str, str]:
+    """Return the whole environment to run *cli* in, its language hosts first on PATH."""
+    return {
+        **os.environ,
+        **exports(),
+        "PATH": os.pathsep.join([str(cli.parent), os.environ.get("PATH", os.defpath)]),
+        "PULUMI_AUTOMATION_API": "true",
+        "PULUMI_DEBUG_COMMANDS": "true",  # --event-log is hidden without it
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",  # our only plugin is this process
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+
+
+def state_file(copy: Copy) -> Path | None:
+    """Return where the state of *copy* lies, or None where the backend is no local folder.
+
+    Source:
+        The layout of a file backend since Pulumi 3.61: ``.pulumi/stacks/<project>/<stack>.json``.
+    """
+    url = exports().get("PULUMI_BACKEND_URL") or os.environ.get("PULUMI_BACKEND_URL")
+    parts = urlsplit(url or _logged_in() or "")
+    if parts.scheme != "file":
+        return None
+    folder = Path(url2pathname(parts.netloc + parts.path)).expanduser()
+    return folder / ".pulumi" / "stacks" / PROJECT / f"{stack_name(copy)}.json"
+
+
+def _logged_in() -> str | None:
+    """Return the backend that ``pulumi login`` chose, or None when nobody logged in."""
+    folder = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    folder = Path(os.environ.get("PULUMI_CREDENTIALS_PATH") or folder)
+    try:
+        current = json.loads((folder / "credentials.json").read_text())["current"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return current or None
+
+
+def _passphrase() -> Path:
+    """Return the file of labiac's own passphrase; one that exists is never written again."""
+    file = home() / "passphrase"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _write(file, secrets.token_urlsafe(32), once=True)
+    return file
+
+
+def _write(file: Path, text: str, *, once: bool = False) -> None:
+    """Write *file* whole or not at all, for the user alone; with *once* the first writer wins."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+    try:
+        if once:
+            file.hardlink_to(partial)
+        else:
+            partial.replace(file)
+    except FileExistsError:
+        pass
+    finally:
+        partial.unlink(missing_ok=True)
