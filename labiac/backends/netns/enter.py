@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from labiac.backends.netns import kernel
 from labiac.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
-_CLONE_NEWNET: Final = 0x40000000
 
 
 @contextmanager
@@ -24,7 +21,7 @@ def traveller() -> Iterator[Callable[[int], None]]:
     Raises:
         BackendError: a namespace can't be entered, or the way back is barred.
     """
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    home = os.open(kernel.HERE, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield _enter
     finally:
@@ -35,7 +32,9 @@ def traveller() -> Iterator[Callable[[int], None]]:
 
 
 def _enter(namespace: int) -> None:
-    if _LIBC.setns(namespace, _CLONE_NEWNET) != 0:
-        reason = os.strerror(ctypes.get_errno())
+    try:
+        kernel.setns(namespace)
+    except OSError as error:
         name = Path(f"/proc/self/fd/{namespace}").readlink()
-        raise BackendError("netns", f"this thread can't enter network namespace {name}: {reason}")
+        problem = f"this thread can't enter network namespace {name}"
+        raise BackendError("netns", problem, detail=error.strerror) from error

@@ -1,0 +1,170 @@
+"""Machines: a namespace each, with its cables, files and services. The caller has the lock."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+from socket import if_nameindex
+from typing import TYPE_CHECKING
+
+from labiac.backends.base import Observed
+from labiac.backends.netns import cables, files, marks, netlink, observe, services, wiring
+from labiac.backends.netns.places import Ref
+from labiac.backends.netns.settings import settle
+from labiac.errors import BackendError
+from labiac.plan.model import Machine
+
+if TYPE_CHECKING:
+    from labiac.backends.netns.ground import Ground
+    from labiac.backends.netns.marks import Mark
+    from labiac.backends.netns.netlink import Socket
+    from labiac.plan.model import Nic
+
+
+def create(ground: Ground, machine: Machine, owner: str) -> Observed:
+    """Make *machine*; complete or change what is there of it already."""
+    mark = ground.folder.read("machine", machine.name)
+    _refuse_foreign(ground, mark, machine)
+    if mark and alive(ground, mark):
+        was = item(mark) if machine.student else observe.machine(ground, mark, item(mark))
+        return _change(ground, replace(mark, owner=owner), was, machine)
+    if mark:
+        delete(ground, mark)
+    mark = marks.begin(machine, owner)
+    try:
+        return _make(ground, mark, machine)
+    except BaseException:
+        delete(ground, mark)
+        raise
+
+
+def read(ground: Ground, mark: Mark) -> Observed | None:
+    """Return the machine as it is, or None when its namespace is gone."""
+    planned = item(mark)
+    if not ground.spaces.inode(planned.host_name):
+        return None
+    if not alive(ground, mark):
+        return _observed(ground, planned, running=False)
+    running = services.alive(mark, planned)
+    live = planned if planned.student else observe.machine(ground, mark, planned)
+    return _observed(ground, replace(live, services=running))
+
+
+def update(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
+    """Change what differs between *was* and *now*, and nothing else.
+
+    Raises:
+        BackendError: the machine is gone, or the kernel refused.
+    """
+    if not alive(ground, mark):
+        raise BackendError(ground.where(now.name), "it is gone", fix="refresh, then bring it up")
+    return _change(ground, mark, was, now)
+
+
+def delete(ground: Ground, mark: Mark) -> None:
+    """Delete a machine and all that was made for it."""
+    machine = item(mark)
+    services.end(ground, machine)
+    ground.spaces.delete(machine.host_name)
+    files.remove(ground.places.etc / machine.host_name)
+    ground.folder.remove("machine", machine.name)
+
+
+def alive(ground: Ground, mark: Mark) -> bool:
+    """Return whether the machine of *mark* is there, and all of it was made."""
+    inode = ground.spaces.inode(item(mark).host_name)
+    return mark.whole and mark.space == inode != 0
+
+
+def item(mark: Mark) -> Machine:
+    """Return the machine that *mark* is about."""
+    if not isinstance(mark.item, Machine):
+        raise TypeError(mark.item)
+    return mark.item
+
+
+def _refuse_foreign(ground: Ground, mark: Mark | None, machine: Machine) -> None:
+    name = machine.host_name
+    if mark is None or item(mark).host_name != name:
+        foreign = ground.spaces.taken(name) or (ground.places.etc / name).exists()
+    else:
+        foreign = mark.whole and ground.spaces.inode(name) not in {0, mark.space}
+    if foreign:
+        raise ground.foreign(machine.name, name)
+
+
+def _make(ground: Ground, mark: Mark, machine: Machine) -> Observed:
+    ground.folder.write(mark)
+    files.write(ground.places.etc / machine.host_name, machine)
+    with ground.spaces.created(machine.host_name):
+        settle(None, machine)
+    cables.plug(ground, machine, machine.nics)
+    with ground.spaces.inside(machine.host_name) as sock:
+        refused = _configure(ground, sock, None, machine)
+    inode = ground.spaces.inode(machine.host_name)
+    mark = replace(mark, state="made", space=inode, refused=refused)
+    return _finish(ground, mark, machine)
+
+
+def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
+    """Patch the machine: NICs that stay keep working, and so does every route over them."""
+    ground.folder.write(replace(mark, item=now))  # from here on, a crash shows as drift
+    files.write(ground.places.etc / now.host_name, now)
+    if _network(was) != _network(now):
+        before = {nic.name: nic for nic in was.nics}
+        stay = [nic for nic in now.nics if _same_card(before.get(nic.name), nic)]
+        kept = tuple(before[nic.name] for nic in stay)
+        with ground.spaces.inside(now.host_name) as sock:
+            settle(was, now)
+            old = {nic.name for nic in (*was.nics, *now.nics)} - {nic.name for nic in stay}
+            gone = [netlink.delete_link(name, errno.ENODEV) for name in sorted(old)]
+            ground.insist(now.name, sock.send(gone))
+        cables.plug(ground, now, [nic for nic in now.nics if nic not in stay])
+        cables.move(ground, now, [nic for nic in stay if _plug(before[nic.name]) != _plug(nic)])
+        with ground.spaces.inside(now.host_name) as sock:
+            refused = _configure(ground, sock, replace(was, nics=kept), now)
+        mark = replace(mark, refused=refused)
+    return _finish(ground, mark, now)
+
+
+def _configure(
+    ground: Ground, sock: Socket, was: Machine | None, now: Machine
+) -> tuple[str, ...]:
+    """Send what leads from *was* to *now*; return the routes that the kernel refused.
+
+    A next hop on no connected subnet is a mistake that an exercise may contain: as with ``ip
+    route add``, that route does not exist, and the machine works without it.
+    """
+    index = {name: number for number, name in if_nameindex()}
+    refused = sock.send(wiring.configure(was, now, index))
+    routes = [refusal for refusal in refused if refusal.message.type == netlink.NEWROUTE]
+    ground.insist(now.name, [refusal for refusal in refused if refusal not in routes])
+    return tuple(refusal.message.what.removeprefix("route ") for refusal in routes)
+
+
+def _finish(ground: Ground, mark: Mark, machine: Machine) -> Observed:
+    """Start what shall run, complete the mark, and say what is there."""
+    running = services.converge(ground, mark, machine)
+    ground.folder.write(replace(mark, item=machine, services=running))
+    return _observed(ground, machine)
+
+
+def _observed(ground: Ground, machine: Machine, *, running: bool = True) -> Observed:
+    return Observed(str(Ref(ground.copy, "machine", machine.name)), machine, running)
+
+
+def _network(machine: Machine) -> tuple[object, ...]:
+    return machine.nics, machine.routes, machine.forwards
+
+
+def _same_card(was: Nic | None, now: Nic) -> bool:
+    """Return whether *was* can become *now* without being replaced."""
+    if was is None:
+        return False
+    return (was.attach == "nat") == (now.attach == "nat")
+
+
+def _plug(nic: Nic) -> tuple[object, ...]:
+    """Return where the cable of *nic* leads, and how."""
+    trunk = tuple(sub.id for sub in nic.trunk)
+    return nic.attach, nic.network, nic.connected, nic.vlan, nic.native, trunk

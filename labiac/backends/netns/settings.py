@@ -1,0 +1,51 @@
+"""The kernel's settings in a machine's namespace: who forwards, and that nobody chatters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from labiac.backends.netns import kernel, wiring
+
+if TYPE_CHECKING:
+    from labiac.plan.model import Machine
+
+# A new namespace takes its IPv4 settings from the host, so each is set, on or off.
+_FORWARD: Final = "net/ipv4/ip_forward"
+_FORWARD_IPV6: Final = "net/ipv6/conf/all/forwarding"
+_ALWAYS: Final = {
+    "net/ipv4/conf/all/rp_filter": "0",  # a ring's replies may take the other way round
+    "net/ipv4/conf/default/rp_filter": "0",
+}
+_QUIET_IPV6: Final = {
+    "net/ipv6/conf/default/accept_ra": "0",
+    "net/ipv6/conf/default/autoconf": "0",
+    "net/ipv6/conf/default/accept_dad": "0",
+    "net/ipv6/conf/default/router_solicitations": "0",
+}
+_NO_IPV6: Final = {"net/ipv6/conf/default/disable_ipv6": "1"}
+_WITH_IPV6: Final = {
+    "net/ipv6/conf/default/disable_ipv6": "0",
+    "net/ipv6/conf/all/disable_ipv6": "0",
+}
+
+
+def settle(was: Machine | None, now: Machine) -> None:
+    """Set what differs between *was* and *now*, in the namespace that the thread is in."""
+    before = _values(was) if was else {}
+    for key, value in _values(now).items():
+        if before.get(key) != value:
+            kernel.sysctl(key, value)
+
+
+def forwards(planned: Machine) -> bool:
+    """Return whether the namespace that the thread is in forwards what *planned* would."""
+    only_ipv6 = wiring.uses_ipv6(planned) and all(":" in a for a in wiring.addresses(planned))
+    return kernel.read_sysctl(_FORWARD_IPV6 if only_ipv6 else _FORWARD) == "1"
+
+
+def _values(machine: Machine) -> dict[str, str]:
+    forward = str(int(machine.forwards))
+    values = {_FORWARD: forward, **_ALWAYS}
+    if wiring.uses_ipv6(machine):
+        return {**values, **_QUIET_IPV6, **_WITH_IPV6, _FORWARD_IPV6: forward}
+    return {**values, **_NO_IPV6}

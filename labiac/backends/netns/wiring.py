@@ -1,0 +1,148 @@
+"""A machine as netlink messages: what to send so that one plan becomes the other. Pure."""
+
+from __future__ import annotations
+
+import errno
+from socket import AF_INET, AF_INET6
+from typing import TYPE_CHECKING, Final
+
+from labiac.backends.netns import netlink, shape
+from labiac.backends.netns.places import port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from labiac.backends.netns.netlink import Message
+    from labiac.plan.model import Machine, Nic, SubInterface
+
+LOOPBACK: Final = 1
+_LOOKUP_MS: Final = 100
+"""A neighbour's look-up lost while a lab comes up costs this, not the kernel's second."""
+_NO_DELAY: Final = netlink.number(1, 0)  # IFLA_BR_FORWARD_DELAY: a port forwards at once
+_NO_STP: Final = netlink.number(5, 0)
+_NO_SNOOPING: Final = netlink.attribute(23, b"\0")
+_VLAN_FILTERING: Final = netlink.attribute(7, b"\1")
+
+
+def bridge(name: str, *, vlans: bool) -> Message:
+    """Return the request for a LAN's bridge *name*. That it is there already is fine."""
+    data = _NO_DELAY + _NO_STP + _NO_SNOOPING + (_VLAN_FILTERING if vlans else b"")
+    message = netlink.new_link(name, "bridge", data=data)
+    return message._replace(forgiven=(errno.EEXIST,))
+
+
+def cable(machine: str, nic: Nic, bridge_index: int, space: int) -> Message:
+    """Return the request, in the switch namespace, for the cable of *nic* into open *space*."""
+    return netlink.veth(
+        port(machine, nic.name),
+        nic.name,
+        space,
+        master=bridge_index,
+        up=bool(bridge_index) and nic.connected,
+        mac=mac_bytes(nic.mac),
+    )
+
+
+def mac_bytes(mac: str) -> bytes:
+    """Return *mac* as it stands in a frame."""
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def uses_ipv6(machine: Machine) -> bool:
+    """Return whether any interface of *machine* has an IPv6 address."""
+    return any(":" in address for address in addresses(machine))
+
+
+def addresses(machine: Machine) -> Iterator[str]:
+    """Yield every address of *machine*."""
+    for nic in machine.nics:
+        yield from nic.addresses
+        for sub in nic.trunk:
+            yield from sub.addresses
+
+
+def configure(was: Machine | None, now: Machine, index: Mapping[str, int]) -> list[Message]:
+    """Return the requests, in the machine's namespace, that lead from *was* to *now*.
+
+    NICs that only *was* has are the caller's; those that only *now* has are there, and down.
+
+    Args:
+        was: What is there; None for a new namespace.
+        now: What shall be.
+        index: Number of each interface by name: NICs, and the sub-interfaces that exist.
+    """
+    before = {nic.name: nic for nic in was.nics} if was else {}
+    messages = [] if was else [netlink.change_link("lo", LOOPBACK, up=True)]
+    for line in was.routes if was else ():
+        if line not in now.routes:
+            messages.append(route(line.to, line.via, index, errno.ESRCH, delete=True))
+    rewired = False
+    for nic in now.nics:
+        changes = _nic(before.get(nic.name), nic, index)
+        rewired = rewired or bool(changes)
+        messages += changes
+    if was is None or rewired or was.routes != now.routes:
+        # All, not only the new ones: an address that goes takes the routes over it along.
+        messages += [route(line.to, line.via, index, errno.EEXIST) for line in now.routes]
+    return messages
+
+
+def route(
+    to: str, via: str, index: Mapping[str, int], forgiven: int, *, delete: bool = False
+) -> Message:
+    """Return the request that adds or deletes a route; *via* is a next hop or an interface."""
+    if via in index:
+        return netlink.route(to, forgiven, index=index[via], delete=delete)
+    return netlink.route(to, forgiven, via=via, delete=delete)
+
+
+def _nic(was: Nic | None, now: Nic, index: Mapping[str, int]) -> list[Message]:
+    if was == now:
+        return []
+    own = index[now.name]
+    messages = []
+    if was is None:
+        messages.append(netlink.retry_lookups(own, AF_INET, _LOOKUP_MS))
+    if _ipv6(now) and not (was and _ipv6(was)):
+        messages.append(netlink.retry_lookups(own, AF_INET6, _LOOKUP_MS))
+    if was is None or was.connected != now.connected:
+        messages.append(netlink.change_link(now.name, own, up=True))
+    if was is not None and was.mac != now.mac:
+        new_mac = netlink.attribute(1, mac_bytes(now.mac))
+        messages.append(netlink.change_link(f"{now.name} {now.mac}", own, new_mac))
+    messages += _addresses(was.addresses if was else (), now.addresses, own)
+    messages += _trunk(was.trunk if was else (), now, index)
+    if now.impair != (was.impair if was else shape.NOTHING):
+        messages += shape.impair(own, now)
+    return messages
+
+
+def _ipv6(nic: Nic) -> bool:
+    return any(":" in address for address in nic.addresses)
+
+
+def _addresses(was: tuple[str, ...], now: tuple[str, ...], index: int) -> list[Message]:
+    if was == now:
+        return []
+    gone = [address for address in was if address not in now]
+    return [
+        netlink.address(index, address, errno.EADDRNOTAVAIL, delete=True) for address in gone
+    ] + [netlink.address(index, address, errno.EEXIST) for address in now]
+
+
+def _trunk(was: tuple[SubInterface, ...], now: Nic, index: Mapping[str, int]) -> list[Message]:
+    before = {(sub.name, sub.id): sub for sub in was}
+    kept = {(sub.name, sub.id) for sub in now.trunk}
+    messages = [
+        netlink.delete_link(sub.name, errno.ENODEV)
+        for key, sub in before.items()
+        if key not in kept
+    ]
+    for sub in now.trunk:
+        old = before.get((sub.name, sub.id))
+        # A number of our own choice, so that its addresses can go into the same batch.
+        own = index[sub.name] if old else (index[now.name] << 12) + sub.id
+        if old is None:
+            messages.append(shape.sub_interface(sub, index[now.name], own))
+        messages += _addresses(old.addresses if old else (), sub.addresses, own)
+    return messages
