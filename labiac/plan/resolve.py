@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labiac.errors import DescriptionError
@@ -71,7 +72,8 @@ def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:
 def _seeded(lab: Lab, student: str, machines: list[Machine]) -> list[Machine]:
     from labiac.plan.seeds import seed_of  # the template engine is for what boots
 
-    return [replace(each, seed=seed_of(each, lab.name, student)) for each in machines]
+    beside = Path(lab.source.name).parent  # where templates of the user's own may be
+    return [replace(each, seed=seed_of(each, lab.name, student, beside)) for each in machines]
 
 
 def _machine(lab: Lab, student: str, name: str, graph: Graph, hosts: str) -> Machine:

@@ -1,0 +1,1 @@
+"""What a guest reads on its first boot: cloud-init's NoCloud files, from templates."""

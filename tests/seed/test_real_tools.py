@@ -1,0 +1,128 @@
+"""The programs that read a seed in a guest judge it here.
+
+Debian packages cloud-init, netplan.io, procps and systemd. Where CI is set nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+PACKAGES = {
+    "cloud-init": "cloud-init",
+    "netplan": "netplan.io",
+    "sysctl": "procps",
+    "systemd-analyze": "systemd",
+}
+NODES = ("r1", "r2", "pc1", "pc2", "pc3")
+
+
+@pytest.fixture
+def tool():
+    """Return what runs one of `PACKAGES` and returns all it said, and fails the test if it does."""
+
+    def run(name, *argv, within=()):
+        if shutil.which(name) is None:
+            missing = f"{name} is not installed: apt-get install {PACKAGES[name]}"
+            pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+        done = subprocess.run(
+            [*within, name, *argv], check=False, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def seed(plan, node):
+    return {file.name: file.text for file in plan.machine(node).seed}
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_cloud_init_takes_the_user_data(tool, everything, node, tmp_path):
+    path = tmp_path / "user-data"
+    path.write_text(seed(everything, node)["user-data"])
+    assert "Valid" in tool("cloud-init", "schema", "--config-file", str(path))
+
+
+def test_cloud_init_would_refuse_a_value_of_the_wrong_kind(tool, everything, tmp_path):
+    path = tmp_path / "user-data"
+    path.write_text(seed(everything, "pc1")["user-data"].replace(": false", ": 7", 1))
+    with pytest.raises(AssertionError, match="manage_etc_hosts: 7 is not"):
+        tool("cloud-init", "schema", "--config-file", str(path))
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_netplan_takes_the_network_config(tool, everything, node, tmp_path):
+    networks = generated(tool, seed(everything, node)["network-config"], tmp_path)
+    assert len(networks) == sum(1 + len(nic.trunk) for nic in everything.machine(node).nics)
+    assert all("RequiredForOnline=no" in text for text in networks.values())
+
+
+def test_netplan_gives_a_router_its_names_addresses_routes_and_vlans(tool, everything, tmp_path):
+    networks = generated(tool, seed(everything, "r2")["network-config"], tmp_path)
+    nic = everything.machine("r2").nics[0]
+    assert networks["eth0"] == (
+        f"[Match]\nPermanentMACAddress={nic.mac}\nName=eth0\n\n"
+        "[Link]\nRequiredForOnline=no\n\n"
+        "[Network]\nLinkLocalAddressing=ipv6\n"
+        "Address=10.0.1.2/24\nAddress=fd00:0:0:1::2/64\nIPv6AcceptRA=no\n\n"
+        "[Route]\nDestination=0.0.0.0/0\nGateway=10.0.1.1\n\n"
+        "[Route]\nDestination=10.0.10.0/24\nGateway=10.0.1.1\n\n"
+        "[Route]\nDestination=10.9.0.0/16\nGateway=10.0.1.1\n\n"
+        "[Route]\nDestination=10.20.0.0/24\nGateway=10.0.1.1\n\n"
+        "[Route]\nDestination=fd00:0:0:10::/64\nGateway=fd00:0:0:1::1\n"
+    )
+    trunk = generated(tool, seed(everything, "r1")["network-config"], tmp_path)["eth2"]
+    assert trunk.endswith(
+        "[Network]\nLinkLocalAddressing=no\nIPv6AcceptRA=no\nVLAN=eth2.10\nVLAN=eth2.20\n"
+    )
+
+
+def generated(tool, config, root):
+    """Return the systemd-networkd files that netplan makes of *config*, by interface."""
+    path = root / "etc/netplan/50-cloud-init.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump({"network": yaml.safe_load(config)}))
+    path.chmod(0o600)
+    assert tool("netplan", "generate", "--root-dir", str(root)) == ""
+    files = (root / "run/systemd/network").glob("10-netplan-*.network")
+    return {file.stem.removeprefix("10-netplan-"): file.read_text() for file in files}
+
+
+def written(plan, node):
+    """Return the files that the user-data of *node* writes: path to content."""
+    files = yaml.safe_load(seed(plan, node)["user-data"])["write_files"]
+    return {file["path"]: file["content"] for file in files}
+
+
+@pytest.mark.parametrize(("node", "forwards"), [("r1", "1"), ("pc1", "0")])
+def test_only_a_router_forwards(tool, everything, node, forwards, tmp_path):
+    path = tmp_path / "90-labiac.conf"
+    path.write_text(written(everything, node)["/etc/sysctl.d/90-labiac.conf"])
+    apart = ["unshare", "--user", "--map-root-user", "--net"]
+    said = tool("sysctl", "--load", str(path), within=apart)
+    assert f"net.ipv4.ip_forward = {forwards}\n" in said
+    assert f"net.ipv6.conf.all.forwarding = {forwards}\n" in said
+    assert "net.ipv4.conf.lo.rp_filter = 0\n" in said
+
+
+def test_systemd_takes_the_unit_of_a_service(tool, everything, tmp_path):
+    files = written(everything, "r1")
+    units = [path for path in files if path.endswith(".service")]
+    assert len(units) == 2
+    for path in units:
+        unit = tmp_path / path.rpartition("/")[2]
+        unit.write_text(files[path])
+        assert tool("systemd-analyze", "verify", "--man=no", str(unit)) == ""
+
+
+def test_systemd_would_refuse_a_unit_without_a_program(tool, tmp_path):
+    unit = tmp_path / "labiac-none.service"
+    unit.write_text("[Service]\nExecStart=:\n")
+    with pytest.raises(AssertionError, match="Empty path in command line"):
+        tool("systemd-analyze", "verify", "--man=no", str(unit))
