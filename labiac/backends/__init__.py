@@ -1,1 +1,53 @@
 """Making it real: one module or package a backend, and the list of them."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from labiac.errors import LabError
+
+if TYPE_CHECKING:
+    from labiac.backends.base import Backend
+
+BACKENDS: Final = {
+    "memory": "labiac.backends.memory",
+    "netns": "labiac.backends.netns",
+}
+"""Name and module of each backend, imported when used; the module's `open` returns the backend."""
+
+PLANNED: Final = ("hyperv", "incus", "libvirt", "virtualbox")
+"""Backends of the design that this version does not have."""
+
+
+def backend_name(name: str) -> str:
+    """Return the name of a backend that this version has; ``auto`` is the best one here.
+
+    Raises:
+        LabError: there is no such backend, or none for this system.
+    """
+    known = ", ".join(sorted(BACKENDS))
+    if name == "auto":
+        if sys.platform != "linux":
+            raise LabError(
+                "backend auto",
+                f"netns runs on Linux, and this is {sys.platform}",
+                fix="run labiac on Linux (a virtual machine will do), or try it on backend memory",
+            )
+        return "netns"
+    if name in PLANNED:
+        raise LabError(f"backend {name}", "is not in this version", fix=f"use one that is: {known}")
+    if name not in BACKENDS:
+        raise LabError("backend", f"{name!r} is none of {known}", fix="use one of them, or auto")
+    return name
+
+
+def open_backend(name: str) -> Backend:
+    """Return a backend by its name; ``auto`` is the best one here.
+
+    Raises:
+        LabError: there is no such backend, or none for this system.
+    """
+    backend: Backend = import_module(BACKENDS[backend_name(name)]).open()
+    return backend

@@ -43,8 +43,8 @@ def wait_for_carriers(namespaces: Iterable[int]) -> None:
 
 
 def _pending(sock: netlink.Socket) -> bool:
-    request = netlink.link_header() + _SKIP_STATS
-    return any([_waits(link) for link in sock.dump(netlink.GETLINK, request)])
+    links = list(sock.dump(netlink.GETLINK, netlink.link_header() + _SKIP_STATS))
+    return any(map(_waits, links))
 
 
 def _waits(link: bytes) -> bool:

@@ -37,4 +37,4 @@ def _enter(namespace: int) -> None:
     except OSError as error:
         name = Path(f"/proc/self/fd/{namespace}").readlink()
         problem = f"this thread can't enter network namespace {name}"
-        raise BackendError("netns", problem, detail=error.strerror) from error
+        raise BackendError("netns", problem, detail=str(error)) from error
