@@ -1,0 +1,194 @@
+"""Nodes, their interfaces, and the segments that join them: who hears whom.
+
+A *port* is an interface as IP sees it: a NIC (untagged), a sub-interface of a trunk, or the host's
+own end in a LAN. Ports on the same segment hear each other. Addresses are numbers here, because
+the matrix of a large lab asks for them a million times.
+
+Source:
+    Linux answers for its addresses as a weak host. IPv4: for any address of the node, on whichever
+    interface the question comes in (``arp_ignore`` is 0). IPv6: only for the interface's own.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labiac.plan.addressing import IPV4, Prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from labiac.plan.model import Machine, Network, Nic, Plan, Route, Routing
+
+HOST = "host"
+"""What the host is called in a path."""
+DEFAULT_VLAN = 1
+"""Untagged frames of a port that names no VLAN travel in this one."""
+
+Segment = tuple[str, str | None]
+"""A LAN, and the VLAN in it or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address of an interface, and the subnet that it says to be in."""
+
+    value: int
+    subnet: Prefix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Port:
+    """An interface.
+
+    Args:
+        node: Whose it is, by number.
+        name: ``eth0``, ``eth0.10``.
+        segment: Where it is plugged in; None where it leads to no segment of the lab.
+        forwards: Whether packets may come in here, or go out, that are somebody else's.
+        problem: Why nothing passes, to be formatted with ``node``; empty when the cable is in.
+        addresses: In the order of the plan, both versions.
+    """
+
+    node: int
+    name: str
+    segment: Segment | None
+    forwards: bool
+    problem: str
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A machine, or the host, as a place that packets come through."""
+
+    number: int
+    name: str
+    router: bool
+    routing: Routing
+    routes: tuple[Route, ...]
+    ports: tuple[Port, ...]
+
+    def addresses(self, version: int) -> Iterator[tuple[Port, Address]]:
+        """Yield its addresses of one IP version: its primary address first."""
+        for port in self.ports:
+            for address in port.addresses:
+                if address.subnet.version == version:
+                    yield port, address
+
+    def primary(self, version: int) -> Address | None:
+        """Return the address that it is known by, or None."""
+        return next((address for _, address in self.addresses(version)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fabric:
+    """All nodes of a plan, the host last, and who is on each segment."""
+
+    nodes: tuple[Node, ...]
+    members: dict[Segment, tuple[Port, ...]]
+
+    def answers(self, segment: Segment, version: int) -> dict[int, Port]:
+        """Return who answers for each address on *segment*: where a packet to it arrives.
+
+        Of two that have the same address, the one that stands first in the plan answers.
+        """
+        found: dict[int, Port] = {}
+        for port in self.members.get(segment, ()):
+            for address in port.addresses:
+                if address.subnet.version == version:
+                    found.setdefault(address.value, port)
+        if version == IPV4:
+            for port in self.members.get(segment, ()):
+                for _, address in self.nodes[port.node].addresses(version):
+                    found.setdefault(address.value, port)
+        return found
+
+
+def fabric(plan: Plan) -> Fabric:
+    """Return the nodes and segments of *plan*."""
+    networks = {network.name: network for network in plan.networks}
+    nodes = [_machine(number, each, networks) for number, each in enumerate(plan.machines)]
+    nodes.append(_host(len(nodes), plan.networks))
+    members: dict[Segment, list[Port]] = {}
+    for node in nodes:
+        for port in node.ports:
+            if port.segment is not None and not port.problem:
+                members.setdefault(port.segment, []).append(port)
+    return Fabric(tuple(nodes), {segment: tuple(ports) for segment, ports in members.items()})
+
+
+def segment_name(segment: Segment) -> str:
+    """Return the name of *segment* for people: ``lan1``, or ``lan1 red`` for a VLAN."""
+    return " ".join(filter(None, segment))
+
+
+def _machine(number: int, machine: Machine, networks: dict[str, Network]) -> Node:
+    ports: list[Port] = []
+    for nic in machine.nics:
+        network = networks.get(nic.network)
+        ports.append(_untagged(number, machine, nic, network))
+        ports += _tagged(number, machine, nic, network)
+    return Node(
+        number,
+        machine.name,
+        machine.role == "router",
+        machine.routing,
+        machine.routes,
+        tuple(ports),
+    )
+
+
+def _untagged(number: int, machine: Machine, nic: Nic, network: Network | None) -> Port:
+    problem = _unplugged(nic)
+    if not problem and nic.trunk and nic.native is None:
+        problem = f"{nic.network} takes nothing untagged from the trunk of {{node}}"
+    segment = _segment(nic, nic.vlan or nic.native, network)
+    addresses = _addresses(nic.addresses)
+    return Port(number, nic.name, segment, machine.forwards, problem, addresses)
+
+
+def _tagged(number: int, machine: Machine, nic: Nic, network: Network | None) -> Iterator[Port]:
+    for sub in nic.trunk:
+        segment, addresses = _segment(nic, sub.vlan, network), _addresses(sub.addresses)
+        yield Port(number, sub.name, segment, machine.forwards, _unplugged(nic), addresses)
+
+
+def _host(number: int, networks: Iterable[Network]) -> Node:
+    joined = [network for network in networks if network.host_addresses]
+    ports = tuple(
+        Port(
+            number,
+            network.host_name,
+            (network.name, None),
+            network.host_routes,
+            "",
+            _addresses(network.host_addresses),
+        )
+        for network in joined
+    )
+    routes = tuple(route for network in joined for route in network.routes)
+    return Node(number, HOST, router=True, routing="static", routes=routes, ports=ports)
+
+
+def _unplugged(nic: Nic) -> str:
+    if nic.attach == "none":
+        return f"{{node}}'s {nic.name} is connected to nothing"
+    if nic.attach != "lan":
+        return f"{{node}}'s {nic.name} leads out of the lab"
+    return "" if nic.connected else f"{{node}}'s cable to {nic.network} is out"
+
+
+def _segment(nic: Nic, vlan: str | None, network: Network | None) -> Segment | None:
+    if nic.attach != "lan":
+        return None
+    default = network and any(v.name == vlan and v.id == DEFAULT_VLAN for v in network.vlans)
+    return nic.network, None if default else vlan
+
+
+def _addresses(texts: Iterable[str]) -> tuple[Address, ...]:
+    return tuple(
+        Address(int(ipaddress.ip_interface(text).ip), Prefix.parse(text)) for text in texts
+    )

@@ -1,0 +1,215 @@
+"""What holds between two nodes, worked out once for all nodes of their kinds.
+
+Nodes that differ in nothing but their address in a subnet are alike to every other: a large lab
+costs a walk a subnet, not one a pair.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, NamedTuple
+
+from labiac.plan.addressing import BITS, IPV4
+from labiac.reach.walk import planes
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    from labiac.plan.model import Plan
+    from labiac.reach.fabric import Node
+    from labiac.reach.walk import Plane, Way
+
+
+class Verdict(NamedTuple):
+    """What holds of every pair of two kinds.
+
+    Args:
+        ok: Whether the answer arrives.
+        version: The IP version it speaks of: the first that fails, else the first; 0 is none.
+        between: Names of the nodes that the packet visits after its source, but for its target.
+        arrives: Whether the packet itself arrives.
+        reason: Why not, to be formatted with ``source`` and ``target``, and their addresses
+            ``asker`` and ``asked``; empty when `ok`.
+    """
+
+    ok: bool
+    version: int
+    between: tuple[str, ...]
+    arrives: bool
+    reason: str
+
+
+class Exchange(NamedTuple):
+    """A ping and its answer.
+
+    Args:
+        source: The node that asks.
+        target: The node that shall answer.
+        asked: The target's address.
+        there: The way of the question.
+        asker: The address that the source asks from, or None: it has no route.
+        back: The way of the answer, or None: the question did not arrive.
+    """
+
+    source: Node
+    target: Node
+    asked: int
+    there: Way
+    asker: int | None
+    back: Way | None
+
+    def verdict(self, plane: Plane) -> Verdict:
+        """Return what holds of this exchange on its *plane*."""
+        names = tuple(plane.nodes[port.node].name for port in self.there.visits)
+        if self.back is None or self.asker is None:
+            reason = _reason(plane, self.there, self.asked, ("source", "target", "asked"))
+            return Verdict(
+                ok=False, version=plane.version, between=names, arrives=False, reason=reason
+            )
+        reason = ""
+        if not self.back.ends_at(self.source):
+            why = _reason(plane, self.back, self.asker, ("target", "source", "asker"))
+            reason = f"the reply from {{target}}: {why}"
+        return Verdict(not reason, plane.version, names[:-1], arrives=True, reason=reason)
+
+
+class Judge:
+    """Says of any two nodes of a plan whether one reaches the other."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.planes = planes(plan)
+        self.nodes = self.planes[IPV4].nodes[:-1]
+        """The machines of the plan, in its order; the host is nobody's end."""
+        self._by_name = {node.name: node for node in self.nodes}
+        numbers: dict[Hashable, int] = {}
+        special = _special(self.planes)
+        self._kinds = [
+            numbers.setdefault(_kind(node, self.planes, special), len(numbers))
+            for node in self.nodes
+        ]
+        self._known: dict[tuple[int, int], Verdict] = {}
+
+    def node(self, name: str) -> Node:
+        """Return the machine called *name*.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._by_name[name]
+
+    def questions(self, source: Node, target: Node) -> Iterator[tuple[Plane, int]]:
+        """Yield the addresses of *target* to ask for, in each IP version that both have."""
+        for version, plane in self.planes.items():
+            asked = target.primary(version)
+            if asked is not None and source.primary(version) is not None:
+                yield plane, asked.value
+
+    def verdict(self, source: Node, target: Node) -> Verdict:
+        """Return what holds between *source* and *target*, two nodes."""
+        key = self._kinds[source.number], self._kinds[target.number]
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._judge(source, target)
+        return found
+
+    def reason(self, verdict: Verdict, source: Node, target: Node) -> str:
+        """Return the reason of *verdict* for these two nodes."""
+        words = {"source": source.name, "target": target.name}
+        for plane, asked in self.questions(source, target):
+            if plane.version == verdict.version:
+                words["asked"] = plane.text(asked)
+                asker = plane.source(source, asked)
+                words["asker"] = "" if asker is None else plane.text(asker)
+        return verdict.reason.format(**words)
+
+    def answers(self, name: str, address: str) -> bool:
+        """Return whether *address* answers node *name*, whichever node has it.
+
+        Nobody answers a node that is not there.
+        """
+        source = self._by_name.get(name)
+        if source is None:
+            return False
+        plane = self.planes[6 if ":" in address else IPV4]
+        asked = int(ipaddress.ip_address(address))
+        if any(port.node == source.number for port in plane.owners.get(asked, ())):
+            return True
+        there = plane.way(source, asked)
+        if there.problem:
+            return False
+        target = plane.nodes[there.visits[-1].node]
+        back = exchange(plane, source, target, asked).back
+        return back is not None and back.ends_at(source)
+
+    def _judge(self, source: Node, target: Node) -> Verdict:
+        found = [
+            exchange(plane, source, target, asked).verdict(plane)
+            for plane, asked in self.questions(source, target)
+        ]
+        if not found:
+            reason = _strangers(source, target)
+            return Verdict(ok=False, version=0, between=(), arrives=False, reason=reason)
+        return next((verdict for verdict in found if not verdict.ok), found[0])
+
+
+def exchange(plane: Plane, source: Node, target: Node, asked: int) -> Exchange:
+    """Return what comes of it when *source* pings *target* at *asked*."""
+    there, asker = plane.way(source, asked), plane.source(source, asked)
+    back = None
+    if asker is not None and there.ends_at(target):
+        back = plane.way(target, asker, there.visits[-1])
+    return Exchange(source, target, asked, there, asker, back)
+
+
+def _reason(plane: Plane, way: Way, address: int, names: tuple[str, str, str]) -> str:
+    """Return why *way* to *address* fails, with blanks called *names*: both ends, the address."""
+    start, end, blank = (f"{{{name}}}" for name in names)
+    last = plane.nodes[way.visits[-1].node].name if way.visits else start
+    if not way.problem:
+        return f"{last} has {blank} too"
+    subnet = plane.subnet(address)
+    return way.problem.format(node=last, owner=end, address=blank, subnet=subnet)
+
+
+def _strangers(source: Node, target: Node) -> str:
+    for node, name in ((source, "{source}"), (target, "{target}")):
+        if not any(node.primary(version) for version in BITS):
+            return f"{name} has no address"
+    version = next(version for version in BITS if source.primary(version))
+    return f"{{target}} has no IPv{version} address, and {{source}} no other"
+
+
+def _special(planes: dict[int, Plane]) -> set[tuple[int, int]]:
+    """Return the addresses, with their IP version, whose owners are like nobody else.
+
+    Next hops, which packets of others go to, and those that more than one node has.
+    """
+    hops = {
+        (version, entry.via)
+        for version, plane in planes.items()
+        for table in plane.tables
+        for entries in table.entries.values()
+        for entry in entries
+        if entry.via is not None
+    }
+    shared = {
+        (version, address)
+        for version, plane in planes.items()
+        for address, ports in plane.owners.items()
+        if len(ports) > 1
+    }
+    return hops | shared
+
+
+def _kind(node: Node, planes: dict[int, Plane], special: set[tuple[int, int]]) -> Hashable:
+    """Return what *node* has in common with all that are alike to others; its number if none."""
+    own = [(a.subnet.version, a) for port in node.ports for a in port.addresses]
+    alone = any((version, address.value) in special for version, address in own)
+    if alone or any(port.forwards for port in node.ports):
+        return node.number
+    chains = tuple(planes[version].chain(address.value) for version, address in own)
+    ports = tuple(
+        (port.name, port.segment, port.problem, tuple(each.subnet for each in port.addresses))
+        for port in node.ports
+    )
+    return node.router, node.routes, ports, chains

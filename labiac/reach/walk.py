@@ -1,0 +1,182 @@
+"""The way of a packet: from node to node, until it arrives, or until one does not know further."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labiac.plan.addressing import address_text
+from labiac.reach.fabric import fabric, segment_name
+from labiac.reach.tables import Classes, gateway_of, source_of, tables
+
+if TYPE_CHECKING:
+    from labiac.plan.addressing import Prefix
+    from labiac.plan.model import Plan
+    from labiac.reach.fabric import Fabric, Node, Port
+    from labiac.reach.tables import Entry, Table
+
+TTL = 64
+"""What a packet starts with on Linux; each router takes one, and drops what would be left 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How far a packet to a class of addresses comes.
+
+    Args:
+        visits: The interfaces that it comes in by, in order; the first node is not among them.
+        last: The way out of the last node when the destination should be on the link there.
+        problem: Else why it ends there, to be formatted with ``node``, the last one's name, and
+            ``owner``, ``address`` and ``subnet`` of the destination.
+    """
+
+    visits: tuple[Port, ...]
+    last: Entry | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way of a packet to one address, one way only.
+
+    Args:
+        visits: The interfaces that it comes in by, in order.
+        problem: Why it does not arrive (see `Walk`), or the empty string.
+    """
+
+    visits: tuple[Port, ...]
+    problem: str
+
+    def ends_at(self, node: Node) -> bool:
+        """Return whether the packet arrives, and at *node*."""
+        return not self.problem and self.visits[-1].node == node.number
+
+
+class Plane:
+    """The forwarding plane of a lab: everything that decides about packets of one IP version."""
+
+    def __init__(self, version: int, fabric: Fabric, made: tuple[Table, ...]) -> None:
+        self.version = version
+        self.nodes = fabric.nodes
+        self.tables = made
+        self.owners: dict[int, list[Port]] = {}
+        for node in self.nodes:
+            for port, address in node.addresses(version):
+                self.owners.setdefault(address.value, []).append(port)
+        self._classes = Classes(made, version)
+        self._answers = {segment: fabric.answers(segment, version) for segment in fabric.members}
+        self._walks: dict[tuple[int, tuple[Prefix, ...], Port | None], Walk] = {}
+
+    def chain(self, address: int) -> tuple[Prefix, ...]:
+        """Return the prefixes of the lab that *address* is in, the longest first."""
+        return self._classes.chain(address)
+
+    def text(self, address: int) -> str:
+        """Return *address* as people write it."""
+        return address_text(self.version, address)
+
+    def source(self, node: Node, destination: int) -> int | None:
+        """Return the address that *node* sends from to *destination*, or None: it has no route."""
+        entry = self.tables[node.number].lookup(self.chain(destination), None)
+        return source_of(node, entry, destination) if entry else None
+
+    def subnet(self, address: int) -> Prefix:
+        """Return the subnet that the owner of *address* says it is in."""
+        port = self.owners[address][0]
+        return next(each.subnet for each in port.addresses if each.value == address)
+
+    def way(self, start: Node, address: int, came: Port | None = None) -> Way:
+        """Return the way of a packet from *start* to *address*, which is not its own.
+
+        Args:
+            start: The node that sends it.
+            address: Its destination.
+            came: The interface by which the question came in, when it is an answer.
+        """
+        walk = self._walk(start, self.chain(address), came)
+        holders = {port.node for port in self.owners.get(address, ())}
+        for count, port in enumerate(walk.visits, start=1):
+            if port.node in holders:
+                return Way(walk.visits[:count], "")
+        if walk.last is None:
+            return Way(walk.visits, walk.problem)
+        found = self._neighbour(walk.last.port, address)
+        if found is None:
+            return Way(walk.visits, self._silence(walk.last.port, address, hop=False))
+        return Way((*walk.visits, found), "")
+
+    def entries(self, start: Node, address: int, way: Way, came: Port | None) -> list[Entry | None]:
+        """Return what the table of each node on *way* says of *address*, from *start* on."""
+        chain, nodes = self.chain(address), [start, *(self.nodes[p.node] for p in way.visits)]
+        steps = zip(nodes, (came, *way.visits), strict=True)
+        return [self.tables[node.number].lookup(chain, port) for node, port in steps]
+
+    def _neighbour(self, out: Port, address: int) -> Port | None:
+        if out.problem or out.segment is None:
+            return None
+        return self._answers[out.segment].get(address)
+
+    def _silence(self, out: Port, wanted: int, *, hop: bool) -> str:
+        """Return why nobody answers for *wanted*, a next hop or the destination, out there."""
+        if out.problem or out.segment is None:
+            return out.problem
+        for port in self.owners.get(wanted, ()):
+            if port.problem:
+                owner = self.nodes[port.node].name if hop else "{owner}"
+                return port.problem.replace("{node}", owner)
+        text = self.text(wanted) if hop else "{address}"
+        return f"nobody on {segment_name(out.segment)} answers for {text}"
+
+    def _walk(self, start: Node, chain: tuple[Prefix, ...], came: Port | None) -> Walk:
+        key = start.number, chain, came
+        found = self._walks.get(key)
+        if found is None:
+            found = self._walks[key] = self._new_walk(start, chain, came)
+        return found
+
+    def _new_walk(self, start: Node, chain: tuple[Prefix, ...], came: Port | None) -> Walk:
+        visits: list[Port] = []
+        seen: dict[Port, int] = {}
+        node = start
+        while True:
+            entry = self.tables[node.number].lookup(chain, came)
+            problem = self._refusal(node, came if visits else None, entry, len(visits))
+            if problem or entry is None:
+                return Walk(tuple(visits), None, problem)
+            if entry.via is None:
+                return Walk(tuple(visits), entry, "")
+            hop = self._neighbour(entry.port, entry.via)
+            if hop is None:
+                return Walk(tuple(visits), None, self._silence(entry.port, entry.via, hop=True))
+            visits.append(hop)
+            if hop in seen:
+                loop = [self.nodes[port.node].name for port in visits[seen[hop] :]]
+                return Walk(tuple(visits), None, f"loop: {' -> '.join(loop)}")
+            seen[hop] = len(visits) - 1
+            node, came = self.nodes[hop.node], hop
+
+    def _refusal(self, node: Node, came: Port | None, entry: Entry | None, hops: int) -> str:
+        """Return why *node* lets no packet through that came in by *came*, or nothing."""
+        if came is not None and not came.forwards:
+            return _no_router(node)
+        if hops >= TTL:
+            return f"the TTL of {TTL} runs out at {{node}}"
+        if entry is None:
+            what = "{subnet}" if node.router else "{address}"
+            hint = gateway_of(node, self.tables[node.number], self.version)
+            return f"{{node}} has no route to {what}{hint}"
+        if entry.broadcast:
+            return "{address} is a broadcast address to {node}"
+        if came is not None and not entry.port.forwards:
+            return _no_router(node)
+        return ""
+
+
+def planes(plan: Plan) -> dict[int, Plane]:
+    """Return the forwarding plane of *plan* in each IP version."""
+    whole = fabric(plan)
+    return {version: Plane(version, whole, made) for version, made in tables(whole).items()}
+
+
+def _no_router(node: Node) -> str:
+    return "{node} does not forward" + ("" if node.router else " (it is a PC)")
