@@ -1,4 +1,4 @@
-"""Network namespaces made by hand, for what is tested below the backend."""
+"""Labs on every backend; and namespaces made by hand, for what is tested below a backend."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from labiac.backends import BACKENDS, open_backend
+from labiac.backends.base import Backend, Copy, Measures, Ping, ref_of
+from labiac.plan.model import Item, Machine, Plan
+from labiac.plan.resolve import resolve
+from labiac.reach.matrix import pings
+from labiac.schema.load import from_data
 
 
 class Bench:
@@ -60,3 +67,62 @@ def bench():
     bench = Bench()
     yield bench
     bench.close()
+
+
+class Labs:
+    """Lab copies of one test on one backend; all that is left of them goes at the end."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.prefix = f"ct{secrets.token_hex(4)}"
+        self._plans: list[Plan] = []
+
+    def plan(self, description: dict[str, object], student: str = "ana") -> Plan:
+        """Return the plan of a lab whose name is this test's own, unless it has one."""
+        lab = from_data({"name": self.prefix, **description}, "test")
+        plan = resolve(lab, student, self.backend.name)
+        self._plans.append(plan)
+        return plan
+
+    def up(self, plan: Plan) -> None:
+        for item in (*plan.networks, *plan.machines):
+            self.backend.create(Copy(plan.lab, plan.student), item)
+
+    def down(self, plan: Plan) -> None:
+        for item in (*plan.machines, *plan.networks):
+            self.backend.delete(self.ref(plan, item))
+
+    def ref(self, plan: Plan, item: Item | str) -> str:
+        if isinstance(item, str):
+            item = plan.machine(item)
+        kind = "machine" if isinstance(item, Machine) else "network"
+        return ref_of(Copy(plan.lab, plan.student), kind, item.name)
+
+    def read(self, plan: Plan, item: Item | str) -> Item | None:
+        observed = self.backend.read(self.ref(plan, item))
+        assert observed is None or observed.running
+        return observed and observed.item
+
+    def answers(self, plan: Plan, source: str, target: str, *, settle: bool = False) -> bool:
+        asked = pings(plan, all_nodes=True)[source, target]
+        assert isinstance(self.backend, Measures)
+        return all(
+            self.backend.measure(
+                Copy(plan.lab, plan.student),
+                [Ping(source, ping.address) for ping in asked],
+                timeout_s=5,
+                settle=settle,
+            )
+        )
+
+    def close(self) -> None:
+        for plan in self._plans:
+            self.down(plan)
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def labs(request):
+    """Each backend that works for this user on this machine, and labs of the test's own on it."""
+    labs = Labs(open_backend(request.param))
+    yield labs
+    labs.close()

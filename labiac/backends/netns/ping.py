@@ -29,8 +29,8 @@ FIRST_S: Final = 0.005
 SLOWEST_S: Final = 0.5
 """... up to this, so that a measurement of t seconds sends at most 8 + 2 t packets a ping."""
 QUIET_S: Final = 0.4
-"""Without settling, silence this long ends it: a neighbour is looked up three times, 100 ms apart
-(`labiac.backends.netns` sets that timer on its NICs), and a lost first look-up is made good."""
+"""Without settling, silence this long ends it. New cables are no reason to wait longer: see
+`labiac.backends.netns.carrier`."""
 PATIENCE: Final = 3
 """Without settling, a ping that drew an ICMP error is given up when this many rounds got no answer.
 One error is enough: of a second and a third to the same node, routers limit the rate."""

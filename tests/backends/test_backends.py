@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from labiac import backends
+from labiac.backends import BACKENDS, PLANNED, backend_name, open_backend
+from labiac.errors import LabError
+
+
+def test_auto_takes_netns_on_linux(monkeypatch):
+    monkeypatch.setattr(backends.sys, "platform", "linux")
+    assert backend_name("auto") == "netns"
+
+
+def test_auto_says_what_to_do_elsewhere(monkeypatch):
+    monkeypatch.setattr(backends.sys, "platform", "darwin")
+    with pytest.raises(LabError, match="netns runs on Linux, and this is darwin\n  fix: "):
+        backend_name("auto")
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_a_planned_backend_is_refused_with_those_that_are_there(name):
+    with pytest.raises(LabError, match=f"{name}: is not in this version\n  fix: .*memory, netns"):
+        open_backend(name)
+
+
+def test_an_unknown_backend_is_refused_with_those_that_are_there():
+    with pytest.raises(LabError, match="'vmware' is none of memory, netns"):
+        open_backend("vmware")
+
+
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+def test_a_backend_starts_without_third_party_libraries(name):
+    heavy = "{'grpc', 'jinja2', 'pulumi', 'pydantic', 'pyroute2', 'rich', 'typer', 'yaml'}"
+    program = (
+        "import sys; from labiac.backends import open_backend; "
+        f"open_backend({name!r}); print(sorted({heavy} & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert said.stdout == b"[]\n"

@@ -1,0 +1,333 @@
+"""What every backend does, one sentence a test: run on each that this machine and user have."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from labiac.backends import open_backend
+from labiac.backends.base import Copy, Executes, Features, Lists, Measures, Ping
+from labiac.errors import BackendError, ForeignError
+from labiac.reach.matrix import matrix, pings
+
+NOBODY = "65534"
+TWO_LANS = {
+    "lans": {"lan1": {}, "lan2": {}},
+    "routers": {"r1": {"lans": ["lan1", "lan2"]}},
+    "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2"}, "pc3": {"lan": "lan2"}},
+}
+LONGEST = "x" * 40
+
+
+@pytest.fixture
+def plan(labs):
+    """Return two LANs, a router and three PCs, up."""
+    plan = labs.plan(TWO_LANS)
+    labs.up(plan)
+    return plan
+
+
+def items(plan):
+    return (*plan.networks, *plan.machines)
+
+
+def test_a_backend_is_opened_by_its_name(labs):
+    assert open_backend(labs.backend.name).name == labs.backend.name
+    assert isinstance(labs.backend.features, Features)
+
+
+def test_a_plain_lab_has_no_problems(labs):
+    assert labs.backend.check(labs.plan(TWO_LANS)) == []
+
+
+def test_checking_makes_nothing(labs):
+    plan = labs.plan(TWO_LANS)
+    labs.backend.check(plan)
+    assert [labs.read(plan, item) for item in items(plan)] == [None] * 6
+
+
+def test_what_was_created_reads_as_it_was_planned(labs, plan):
+    assert [labs.read(plan, item) for item in items(plan)] == list(items(plan))
+
+
+def test_create_returns_what_read_returns(labs):
+    plan = labs.plan(TWO_LANS)
+    for item in items(plan):
+        created = labs.backend.create(Copy(plan.lab, plan.student), item)
+        assert created.ref == labs.ref(plan, item)
+        assert labs.backend.read(created.ref) == created
+
+
+def test_creating_again_changes_nothing(labs, plan):
+    labs.up(plan)
+    assert [labs.read(plan, item) for item in items(plan)] == list(items(plan))
+    assert labs.answers(plan, "pc1", "pc2")
+
+
+def test_creating_something_else_under_the_name_makes_it_so(labs, plan):
+    other = replace(plan.machine("pc1"), routes=())
+    labs.backend.create(Copy(plan.lab, plan.student), other)
+    assert labs.read(plan, "pc1") == other
+
+
+def test_items_can_be_created_at_the_same_time(labs):
+    plan = labs.plan(TWO_LANS)
+    copy = Copy(plan.lab, plan.student)
+    with ThreadPoolExecutor(4) as pool:
+        for kind in (plan.networks, plan.machines):
+            list(pool.map(lambda item: labs.backend.create(copy, item), kind))
+    assert [labs.read(plan, item) for item in items(plan)] == list(items(plan))
+
+
+def test_a_copy_that_another_process_left_half_made_is_completed(labs):
+    plan = labs.plan(TWO_LANS)
+    copy = Copy(plan.lab, plan.student)
+    for item in (*plan.networks, plan.machine("r1")):
+        open_backend(labs.backend.name).create(copy, item)
+    labs.up(plan)
+    assert [labs.read(plan, item) for item in items(plan)] == list(items(plan))
+    assert labs.answers(plan, "pc1", "pc2")
+
+
+def test_what_was_never_made_reads_as_gone(labs):
+    plan = labs.plan(TWO_LANS)
+    assert [labs.read(plan, item) for item in items(plan)] == [None] * 6
+
+
+def test_what_was_deleted_reads_as_gone(labs, plan):
+    labs.backend.delete(labs.ref(plan, "pc1"))
+    assert labs.read(plan, "pc1") is None
+
+
+def test_deleting_twice_succeeds(labs, plan):
+    labs.down(plan)
+    labs.down(plan)
+    assert [labs.read(plan, item) for item in items(plan)] == [None] * 6
+
+
+def test_what_was_deleted_can_be_made_again(labs, plan):
+    labs.down(plan)
+    labs.up(plan)
+    assert labs.answers(plan, "pc1", "pc2")
+
+
+def test_deleting_a_machine_leaves_the_others_alone(labs, plan):
+    labs.backend.delete(labs.ref(plan, "pc3"))
+    assert labs.read(plan, "pc2") == plan.machine("pc2")
+    assert labs.answers(plan, "pc1", "pc2")
+
+
+def test_an_update_makes_the_new_item_and_leaves_the_others_alone(labs, plan):
+    was = plan.machine("pc1")
+    now = replace(was, routes=())
+    assert labs.backend.update(labs.ref(plan, was), was, now).item == now
+    assert labs.read(plan, "pc1") == now
+    assert labs.read(plan, "pc2") == plan.machine("pc2")
+    assert not labs.answers(plan, "pc1", "pc2")
+    assert labs.answers(plan, "pc3", "pc2")
+
+
+def test_an_update_can_be_repeated_and_taken_back(labs, plan):
+    was = plan.machine("pc1")
+    now = replace(was, routes=())
+    for before, after in ((was, now), (was, now), (now, was)):
+        labs.backend.update(labs.ref(plan, was), before, after)
+        assert labs.read(plan, "pc1") == after
+    assert labs.answers(plan, "pc1", "pc2")
+
+
+def test_an_update_gives_a_machine_another_address(labs, plan):
+    was = plan.machine("pc1")
+    nic = replace(was.nics[0], addresses=("10.0.1.77/24",))
+    now = replace(was, nics=(nic,))
+    labs.backend.update(labs.ref(plan, was), was, now)
+    assert labs.read(plan, "pc1") == now
+    changed = replace(plan, machines=(*[m for m in plan.machines if m != was], now))
+    assert labs.answers(changed, "pc2", "pc1")
+
+
+def test_an_update_plugs_a_new_nic_into_another_lan(labs, plan):
+    grown = labs.plan({**TWO_LANS, "pcs": {**TWO_LANS["pcs"], "pc1": {"lans": ["lan1", "lan2"]}}})
+    was, now = plan.machine("pc1"), grown.machine("pc1")
+    labs.backend.update(labs.ref(plan, was), was, now)
+    assert labs.read(plan, "pc1") == now
+    labs.backend.update(labs.ref(plan, was), now, was)
+    assert labs.read(plan, "pc1") == was
+
+
+def test_updating_what_is_gone_is_an_error(labs, plan):
+    was = plan.machine("pc1")
+    labs.backend.delete(labs.ref(plan, was))
+    with pytest.raises(BackendError, match="gone"):
+        labs.backend.update(labs.ref(plan, was), was, replace(was, routes=()))
+
+
+def test_two_students_have_the_same_lab_and_do_not_see_each_other(labs, plan):
+    other = labs.plan(TWO_LANS, student="bob")
+    labs.up(other)
+    labs.backend.delete(labs.ref(plan, "pc2"))
+    assert labs.read(other, "pc2") == other.machine("pc2")
+    assert labs.answers(other, "pc1", "pc2")
+    assert not labs.answers(plan, "pc1", "pc2")
+
+
+def test_the_longest_names_work(labs):
+    name = labs.prefix + LONGEST[len(labs.prefix) :]
+    lan, router, pc = f"l{LONGEST[1:]}", f"r{LONGEST[1:]}", f"p{LONGEST[1:]}"
+    plan = labs.plan(
+        {
+            "name": name,
+            "lans": {lan: {}, "lan2": {}},
+            "routers": {router: {"lans": [lan, "lan2"]}},
+            "pcs": {pc: {"lan": lan}, pc[:-1] + "y": {"lan": lan}, "pc2": {"lan": "lan2"}},
+        },
+        student=LONGEST,
+    )
+    labs.up(plan)
+    assert [labs.read(plan, item) for item in items(plan)] == list(items(plan))
+    assert labs.answers(plan, pc, "pc2")
+    assert labs.answers(plan, pc[:-1] + "y", pc)
+
+
+def test_a_student_with_accents_and_slashes_has_a_copy_like_any_other(labs):
+    plan = labs.plan(TWO_LANS, student="../Zoë Ångström")
+    labs.up(plan)
+    assert labs.answers(plan, "pc1", "pc2")
+
+
+def test_a_dual_stack_lab_answers_in_both(labs):
+    lan = {"ipv4": "10.0.1.0/24", "ipv6": "fd00:0:0:1::/64"}
+    plan = labs.plan(
+        {"lans": {"lan1": lan}, "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}}}
+    )
+    labs.up(plan)
+    assert len(pings(plan)["pc1", "pc2"]) == 2
+    assert labs.answers(plan, "pc1", "pc2")
+
+
+def test_what_is_measured_agrees_with_the_forecast_pair_by_pair(labs):
+    require(labs, Measures)
+    plan = labs.plan(
+        {
+            "lans": {"lan1": {}, "lan2": {}, "lan3": {}},
+            "routers": {
+                "r1": {"lans": ["lan1", "lan2"]},
+                "r2": {"lans": ["lan2", "lan3"], "routing": "none"},
+            },
+            "pcs": {f"pc{number}": {"lan": f"lan{number}"} for number in (1, 2, 3)},
+        }
+    )
+    labs.up(plan)
+    forecast = {(pair.source, pair.target): pair.ok for pair in matrix(plan, all_nodes=True)}
+    assert {ends: labs.answers(plan, *ends) for ends in forecast} == forecast
+    assert {True, False} == set(forecast.values())
+
+
+def test_a_machine_that_is_gone_neither_asks_nor_answers(labs, plan):
+    require(labs, Measures)
+    labs.backend.delete(labs.ref(plan, "pc3"))
+    assert not labs.answers(plan, "pc3", "pc2")
+    assert not labs.answers(plan, "pc2", "pc3")
+
+
+def test_an_address_that_nobody_has_does_not_answer(labs, plan):
+    require(labs, Measures)
+    nobody = [Ping("pc1", "10.0.1.200"), Ping("pc1", "192.0.2.1"), Ping("pc1", "2001:db8::1")]
+    copy = Copy(plan.lab, plan.student)
+    assert labs.backend.measure(copy, nobody, timeout_s=5, settle=False) == [False] * 3
+
+
+def test_a_copy_is_found_with_its_nodes_until_it_is_deleted(labs, plan):
+    require(labs, Lists)
+    (found,) = mine(labs)
+    assert (found.copy.student, found.backend) == (plan.student, labs.backend.name)
+    assert sorted(found.nodes) == [("pc1", True), ("pc2", True), ("pc3", True), ("r1", True)]
+    labs.down(plan)
+    assert mine(labs) == []
+
+
+def test_a_command_runs_on_its_node_and_says_what_it_says(labs, plan):
+    require(labs, Executes)
+    ran = labs.backend.execute(
+        labs.ref(plan, "pc1"), ["sh", "-c", "hostname; echo no >&2; exit 3"], timeout_s=10
+    )
+    assert (ran.status, ran.stdout, ran.stderr) == (3, b"pc1\n", b"no\n")
+
+
+def test_a_node_knows_the_others_by_name(labs, plan):
+    require(labs, Executes)
+    ran = labs.backend.execute(
+        labs.ref(plan, "pc1"), ["ping", "-c", "1", "-W", "3", "pc2"], timeout_s=10
+    )
+    assert ran.status == 0, ran
+
+
+def test_what_a_student_did_by_hand_shows_and_an_update_elsewhere_leaves_it(labs, plan):
+    require(labs, Executes)
+    address = "address add 10.0.2.99/24 dev eth0"
+    ran = labs.backend.execute(labs.ref(plan, "pc3"), ["ip", *address.split()], timeout_s=10)
+    assert ran.status == 0, ran
+    drifted = labs.read(plan, "pc3")
+    assert "10.0.2.99/24" in drifted.nics[0].addresses
+    was = plan.machine("pc3")
+    labs.backend.update(labs.ref(plan, was), was, replace(was, hosts="127.0.0.1 localhost\n"))
+    assert "10.0.2.99/24" in labs.read(plan, "pc3").nics[0].addresses
+
+
+def test_an_object_of_that_name_that_is_not_ours_is_refused_and_left_alone(labs):
+    if labs.backend.name != "netns" or os.geteuid() != 0:
+        pytest.skip("nothing foreign can stand in its way")
+    plan = labs.plan(TWO_LANS)
+    foreign = plan.machine("pc1").host_name
+    subprocess.run(["ip", "netns", "add", foreign], check=True)
+    try:
+        with pytest.raises(ForeignError, match=foreign):
+            labs.up(plan)
+        labs.down(plan)
+        assert Path("/run/netns", foreign).exists()
+    finally:
+        subprocess.run(["ip", "netns", "del", foreign], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="already an ordinary user")
+def test_all_of_this_holds_for_an_ordinary_user(tmp_path):
+    """Run this file again as nobody, who has no rights, in a home of its own."""
+    os.chown(tmp_path, int(NOBODY), int(NOBODY))
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o111)
+    user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    pytest_again = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        __file__,
+        "-k",
+        "netns",
+    ]
+    home = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [*user, *pytest_again, f"--basetemp={tmp_path}/t"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={"PATH": os.environ["PATH"], **home},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def require(labs, ability):
+    if not isinstance(labs.backend, ability):
+        pytest.skip(f"{labs.backend.name} is no {ability.__name__}")
+
+
+def mine(labs):
+    return [found for found in labs.backend.find() if found.copy.lab == labs.prefix]
