@@ -171,6 +171,8 @@ class Engine:
                 )
             except KeyboardInterrupt:
                 ended = Ended(INTERRUPTED, "")
+        if host.failure:
+            raise host.failure
         return recorder, ended
 
 

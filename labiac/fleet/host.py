@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import grpc.aio
-from google.protobuf.empty_pb2 import Empty  # type: ignore[attr-defined]  # made at run time
+from google.protobuf.empty_pb2 import Empty
+from pulumi import RunError
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS as LIMITS
 from pulumi.runtime.proto import events_pb2_grpc, language_pb2_grpc, provider_pb2_grpc
@@ -33,12 +34,16 @@ class Host:
     Args:
         program: Declares the resources, as the main program of a Pulumi project does.
         on_event: Called with each event of the engine, in order.
+
+    Attributes:
+        failure: What the program raised that it does not mean to raise (not a `RunError`).
     """
 
     def __init__(
         self, program: Callable[[], None], on_event: Callable[[dict[str, Any]], None]
     ) -> None:
         self._program, self._on_event = program, on_event
+        self.failure: Exception | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -60,11 +65,21 @@ class Host:
         self._thread.join()
         self._loop.close()
 
+    def _guarded(self) -> None:
+        """Run the program. A mistake in it is for `failure`, not for the engine to print."""
+        try:
+            self._program()
+        except RunError:
+            raise
+        except Exception as error:
+            self.failure = error
+            raise RunError(repr(error)) from error
+
     async def _start(self) -> tuple[grpc.aio.Server, int]:
         # The SDK's language server blocks for as long as the program runs, so it gets a thread.
         threads = ThreadPoolExecutor(thread_name_prefix="program")
         server = grpc.aio.server(migration_thread_pool=threads, options=LIMITS)
-        language = LanguageServer(self._program)
+        language = LanguageServer(self._guarded)
         language_pb2_grpc.add_LanguageRuntimeServicer_to_server(language, server)
         events_pb2_grpc.add_EventsServicer_to_server(_Events(self._on_event), server)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer(), server)

@@ -6,7 +6,7 @@ import shutil
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,8 +21,11 @@ REPORT_S = 20
 class Progress:
     """Shows *what* goes on for as long as the ``with`` block lasts.
 
-    A block that ends within a second shows nothing. Assign the latest news to `last`.
+    A block that ends within a second shows nothing, nor does one around another. Assign the
+    latest news to `last`.
     """
+
+    _open: ClassVar[list[Progress]] = []
 
     def __init__(self, what: str) -> None:
         self.last = ""
@@ -34,6 +37,7 @@ class Progress:
     def __enter__(self) -> Self:
         """Start showing."""
         self._started = time.monotonic()
+        self._open.append(self)
         self._thread.start()
         return self
 
@@ -46,9 +50,12 @@ class Progress:
         """Stop, and leave a terminal's line as it was found."""
         self._stop.set()
         self._thread.join()
+        self._open.remove(self)
 
     def _show(self) -> None:
         while not self._stop.wait(REFRESH_S if self._terminal else REPORT_S):
+            if self._open[-1] is not self:
+                continue
             text = f"{self._what}: {time.monotonic() - self._started:.0f} s  {self.last}"
             if self._terminal:
                 width = shutil.get_terminal_size().columns - 1

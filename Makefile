@@ -1,0 +1,60 @@
+# What there is to do here. `make` alone lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# What the tests run beside Python: program:package (of Debian).
+NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz node:nodejs npm:npm
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help up setup test check bench docs pulumi-path lock clean needs
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: setup ## bring the closing practical up on this machine, and measure it
+	@$(BIN)/labiac up three-lans
+
+setup: $(VENV)/run.stamp ## all that `make up` needs: virtual environment and Pulumi CLI
+	@$(BIN)/python -m labiac.fleet.pulumi_cli >/dev/null
+
+test: setup $(VENV)/dev.stamp needs ## set up what is missing, and run all tests
+	@$(BIN)/python -m pytest -m "" --cov
+
+check: $(VENV)/dev.stamp ## lint, types and import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: setup ## measure labiac against its floor and its rivals
+	@$(BIN)/python -m benchmarks
+
+docs: $(VENV)/docs.stamp ## the documentation, into site/
+	@$(BIN)/mkdocs build --quiet --strict
+
+pulumi-path: $(VENV)/run.stamp ## print the folder of the Pulumi CLI in use
+	@$(BIN)/python -m labiac.fleet.pulumi_cli
+
+lock: ## pin the newest versions that pyproject.toml allows, with uv
+	@for set in "run pyproject.toml --group build" "dev --group dev" "docs --group docs"; do \
+	    set -- $$set; name=$$1; shift; \
+	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	        --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	        $$([ $$name = run ] || echo --constraints requirements/run.txt) \
+	        "$$@" --output-file requirements/$$name.txt; \
+	done
+
+clean: ## remove what was made here; labs, their state and the Pulumi CLI stay
+	@rm -rf $(VENV) build dist site .coverage .*_cache
+
+$(VENV)/%.stamp: requirements/%.txt pyproject.toml tools/venv.py
+	@$(PYTHON) tools/venv.py $*.txt
+	@touch $@
+
+needs:
+	@PATH=$$PATH:/usr/sbin:/sbin; missing=; for need in $(NEEDS); do \
+	    command -v $${need%%:*} >/dev/null || missing="$$missing $${need#*:}"; done; \
+	[ -z "$$missing" ] || { echo "the tests need more: apt-get install$$missing" >&2; exit 1; }
