@@ -94,19 +94,15 @@ def download(folder: Path) -> None:
         ):
             for member in archive:
                 progress.last = member.name
-                _unpack(archive.extractfile(member), folder / Path(member.name).name)
+                if member.isfile() and (content := archive.extractfile(member)):
+                    _unpack(content, folder / Path(member.name).name)
     except (OSError, tarfile.TarError, EOFError) as error:
         reason = getattr(error, "reason", error)
         raise InstallError(f"official release: {url}: {reason}") from error
 
 
-def _unpack(content: IO[bytes] | None, path: Path) -> None:
-    """Write one program of the archive; folders and links have no *content*.
-
-    Only the last part of a member's name counts, so no archive can write elsewhere.
-    """
-    if content is None:
-        return
+def _unpack(content: IO[bytes], path: Path) -> None:
+    """Write one program; its folder is ours, so no archive can write elsewhere."""
     with content, path.open("wb") as file:
         shutil.copyfileobj(content, file)
     path.chmod(0o755)
