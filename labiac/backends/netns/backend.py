@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from labiac.backends.base import Features, Found, Observed, Ran
 from labiac.backends.base import Copy as LabCopy
-from labiac.backends.netns import machines, marks, networks, places
+from labiac.backends.netns import files, machines, marks, networks, places
 from labiac.backends.netns.ground import Ground
 from labiac.backends.netns.marks import Folder
 from labiac.backends.netns.spaces import Spaces
@@ -78,6 +78,9 @@ class NetnsBackend:
             mark = ground.folder.read(found.kind, found.name)
             if mark is not None:
                 _module(found).delete(ground, mark)
+            else:
+                ground.folder.remove(found.kind, found.name)
+                files.forget(ground, found.name)
             ground.drop_switch()
 
     @contextmanager

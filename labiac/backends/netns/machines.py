@@ -66,7 +66,7 @@ def delete(ground: Ground, mark: Mark) -> None:
     machine = item(mark)
     services.end(ground, machine)
     ground.spaces.delete(machine.host_name)
-    files.remove(ground.places.etc / machine.host_name)
+    files.remove(ground, machine)
     ground.folder.remove("machine", machine.name)
 
 
@@ -86,7 +86,7 @@ def item(mark: Mark) -> Machine:
 def _refuse_foreign(ground: Ground, mark: Mark | None, machine: Machine) -> None:
     name = machine.host_name
     if mark is None or item(mark).host_name != name:
-        foreign = ground.spaces.taken(name) or (ground.places.etc / name).exists()
+        foreign = ground.spaces.taken(name) or not files.ours(ground, machine)
     else:
         foreign = mark.whole and ground.spaces.inode(name) not in {0, mark.space}
     if foreign:
@@ -94,8 +94,8 @@ def _refuse_foreign(ground: Ground, mark: Mark | None, machine: Machine) -> None
 
 
 def _make(ground: Ground, mark: Mark, machine: Machine) -> Observed:
-    ground.folder.write(mark)
-    files.write(ground.places.etc / machine.host_name, machine)
+    ground.folder.begin(mark)
+    files.write(ground, machine)
     with ground.spaces.created(machine.host_name):
         settle(None, machine)
     cables.plug(ground, machine, machine.nics)
@@ -108,8 +108,8 @@ def _make(ground: Ground, mark: Mark, machine: Machine) -> Observed:
 
 def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
     """Patch the machine: NICs that stay keep working, and so does every route over them."""
-    ground.folder.write(replace(mark, item=now))  # from here on, a crash shows as drift
-    files.write(ground.places.etc / now.host_name, now)
+    ground.folder.replace(mark.about(now))  # from here on, a crash shows as drift
+    files.write(ground, now)
     if _network(was) != _network(now):
         before = {nic.name: nic for nic in was.nics}
         stay = [nic for nic in now.nics if _same_card(before.get(nic.name), nic)]
@@ -145,7 +145,7 @@ def _configure(
 def _finish(ground: Ground, mark: Mark, machine: Machine) -> Observed:
     """Start what shall run, complete the mark, and say what is there."""
     running = services.converge(ground, mark, machine)
-    ground.folder.write(replace(mark, item=machine, services=running))
+    ground.folder.complete(replace(mark.about(machine), services=running))
     return _observed(ground, machine)
 
 

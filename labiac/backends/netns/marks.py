@@ -11,8 +11,9 @@ import json
 import os
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from labiac.backends.netns import kernel
 from labiac.backends.netns.places import Kind, Ref, digest, safe
@@ -21,8 +22,6 @@ from labiac.plan.model import Machine, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
     from labiac.backends.base import Copy
     from labiac.plan.model import Item
 
@@ -33,6 +32,7 @@ class Mark:
 
     Args:
         item: What was asked for.
+        text: The same as JSON, so that it is encoded once.
         owner: Who asked.
         state: ``making`` until all of it is there.
         space: Inode of a machine's namespace, 0 while there is none.
@@ -43,6 +43,7 @@ class Mark:
     """
 
     item: Item
+    text: str
     owner: str
     state: Literal["making", "made"] = "making"
     space: int = 0
@@ -61,17 +62,26 @@ class Mark:
         """Return whether it was completed, in this run of the kernel."""
         return self.state == "made" and self.boot == kernel.boot_id()
 
+    def about(self, item: Item) -> Mark:
+        """Return this mark with *item* as what was asked for."""
+        return self if item == self.item else replace(self, item=item, text=_text(item))
+
 
 def begin(item: Item, owner: str) -> Mark:
     """Return the mark of an *item* that is about to be made."""
-    return Mark(item, owner, boot=kernel.boot_id(), created=round(time.time(), 3))
+    created = round(time.time(), 3)
+    return Mark(item, _text(item), owner, boot=kernel.boot_id(), created=created)
+
+
+def _text(item: Item) -> str:
+    return json.dumps(to_data(item))
 
 
 class Folder:
     """The marks of one copy."""
 
     def __init__(self, root: Path, copy: Copy) -> None:
-        self.copy = copy
+        self.copy, self._root = copy, root
         self.path = root / safe(copy.lab) / safe(copy.student)
 
     @contextmanager
@@ -82,10 +92,11 @@ class Folder:
         """
         path = f"{self.path}/.lock"
         while True:
-            self.path.mkdir(parents=True, exist_ok=True)
             try:
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except FileNotFoundError:
+                _keep_in_memory(self._root)
+                self.path.mkdir(parents=True, exist_ok=True)
                 continue
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.fstat(descriptor).st_nlink:
@@ -104,20 +115,30 @@ class Folder:
     def read(self, kind: Kind, name: str) -> Mark | None:
         """Return the mark of an item, or None when labiac made no such thing."""
         try:
-            data = json.loads(self.file(kind, name).read_bytes())
+            text = self.file(kind, name).read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return _decode(data)
+        return _decode(kind, text)
 
-    def write(self, mark: Mark) -> None:
-        """Write *mark*, all or nothing."""
-        path = self.file(mark.kind, mark.item.name)
-        new = f"{path}~"
-        text = json.dumps(_encode(mark, self.copy))
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.rename(new, path)  # noqa: PTH104  # on the hot path
+    def begin(self, mark: Mark) -> None:
+        """Write the *mark* of something that is about to be made.
+
+        Half of it, if that is as far as it comes, says that nothing was made yet.
+        """
+        put(self._path(mark), _encode(mark, self.copy, whole=True), mode=0o600)
+
+    def complete(self, mark: Mark) -> None:
+        """Note how things are now with what *mark* is about: a line more, which is the fast way."""
+        put(self._path(mark), _encode(mark, self.copy, whole=False), os.O_APPEND)
+
+    def replace(self, mark: Mark) -> None:
+        """Write *mark* in the place of the one that is there, all or nothing."""
+        path = self._path(mark)
+        put(f"{path}~", _encode(mark, self.copy, whole=True), mode=0o600)
+        os.rename(f"{path}~", path)  # noqa: PTH104  # on the hot path
+
+    def _path(self, mark: Mark) -> str:
+        return f"{self.path}/{mark.kind}.{mark.item.name}.json"
 
     def remove(self, kind: Kind, name: str) -> None:
         """Forget an item. Already forgotten is fine."""
@@ -158,32 +179,72 @@ def copies(root: Path) -> list[tuple[str, str]]:
     return sorted((lab.name, student.name) for lab in labs for student in lab.iterdir())
 
 
-def _encode(mark: Mark, copy: Copy) -> dict[str, Any]:
-    item = to_data(mark.item)
-    return {
+def _keep_in_memory(root: Path) -> None:
+    """Make *root*, and let it live in memory where the machine's own ``/run`` does not.
+
+    Many containers have ``/run`` on disk, where making a small file costs as much as making a
+    namespace.
+    """
+    if root.exists() or root.parent != Path("/run"):
+        root.mkdir(parents=True, exist_ok=True)
+        return
+    with locked_folder(root.parent):
+        root.mkdir(exist_ok=True)
+        if root.stat().st_dev == Path("/").stat().st_dev:
+            kernel.mount("labiac", str(root), "tmpfs")
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Keep others who do the same with *folder* away meanwhile."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def put(path: str, data: bytes, how: int = os.O_TRUNC, mode: int = 0o644) -> None:
+    """Write *data* to the file *path* with few calls: some are written for every item made."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, mode)
+    try:
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def _encode(mark: Mark, copy: Copy, *, whole: bool) -> bytes:
+    """Return a line of JSON about *mark*; where *whole*, after a line with its item."""
+    known = {
         "ref": str(Ref(copy, mark.kind, mark.item.name)),
         "owner": mark.owner,
         "state": mark.state,
-        "hash": digest(json.dumps(item)),
+        "hash": digest(mark.text),
         "boot": mark.boot,
         "created": mark.created,
         "space": mark.space,
         "refused": mark.refused,
         "services": mark.services,
-        "kind": mark.kind,
-        "item": item,
     }
+    line = f"{json.dumps(known)}\n"
+    return (f"{mark.text}\n{line}" if whole else line).encode()
 
 
-def _decode(data: dict[str, Any]) -> Mark:
-    cls = Machine if data["kind"] == "machine" else Network
+def _decode(kind: Kind, text: str) -> Mark | None:
+    item, *lines, _cut_off = text.split("\n")
+    if not lines:
+        return None
+    known = json.loads(lines[-1])
+    cls = Machine if kind == "machine" else Network
     return Mark(
-        item=from_data(cls, data["item"]),
-        owner=data["owner"],
-        state=data["state"],
-        space=data["space"],
-        refused=tuple(data["refused"]),
-        services=tuple(tuple(service) for service in data["services"]),
-        boot=data["boot"],
-        created=data["created"],
+        item=from_data(cls, json.loads(item)),
+        text=item,
+        owner=known["owner"],
+        state=known["state"],
+        space=known["space"],
+        refused=tuple(known["refused"]),
+        services=tuple(tuple(service) for service in known["services"]),
+        boot=known["boot"],
+        created=known["created"],
     )

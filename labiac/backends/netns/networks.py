@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def create(ground: Ground, network: Network, owner: str) -> Observed:
     """Make *network*; complete or change what is there of it already."""
     mark = marks.begin(network, owner)
-    ground.folder.write(mark)
+    ground.folder.begin(mark)
     with ground.switch() as sock:
         request = wiring.bridge(bridge(network.name), vlans=bool(network.vlans))
         ground.insist(network.name, sock.send([request]))
@@ -62,7 +62,7 @@ def item(mark: Mark) -> Network:
 
 
 def _finish(ground: Ground, mark: Mark, network: Network) -> Observed:
-    ground.folder.write(replace(mark, state="made"))
+    ground.folder.complete(replace(mark, state="made"))
     return _observed(ground, network)
 
 

@@ -45,7 +45,7 @@ def machine(ground: Ground, mark: Mark, planned: Machine) -> Machine:
         ),
         routes=_in_order(planned.routes, live | kept),
         forwards=forwards,
-        hosts=files.hosts(ground.places.etc / planned.host_name),
+        hosts=files.read(ground, planned),
     )
 
 

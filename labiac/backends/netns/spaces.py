@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from labiac.backends.netns import kernel
 from labiac.backends.netns.enter import traveller
+from labiac.backends.netns.marks import locked_folder
 from labiac.backends.netns.netlink import Socket
 from labiac.errors import BackendError
 
@@ -98,15 +98,11 @@ class Spaces:
         if self._ready:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        with locked_folder(self.folder):
+            itself = str(self.folder)
             try:
-                kernel.mount("", str(self.folder), flags=kernel.SHARED | kernel.RECURSIVE)
+                kernel.mount("", itself, flags=kernel.SHARED | kernel.RECURSIVE)
             except OSError:  # no mount point yet
-                itself = str(self.folder)
                 kernel.mount(itself, itself, flags=kernel.BIND | kernel.RECURSIVE)
                 kernel.mount("", itself, flags=kernel.SHARED | kernel.RECURSIVE)
-        finally:
-            os.close(folder)
         self._ready = True
