@@ -4,6 +4,7 @@ LabError
 ├── ProblemsError      several problems at once
 │   ├── DescriptionError   what the user wrote is wrong
 │   └── UnsupportedError   this backend cannot do it here; nothing was created
+├── UsageError         the command line names what is not there
 └── BackendError       the host refused, or was lost, while we acted
     ├── CommandError   a host command exited non-zero
     └── ForeignError   an object of that name exists and is not labiac's
@@ -96,6 +97,10 @@ class DescriptionError(ProblemsError):
 
 class UnsupportedError(ProblemsError):
     """This backend cannot realise the plan here; nothing was created."""
+
+
+class UsageError(LabError):
+    """The command line asks for what is not there: a lab, a node, a backend."""
 
 
 class BackendError(LabError):

@@ -1,0 +1,137 @@
+"""The ``labiac`` command: its subcommands, and what becomes of an error.
+
+Exit 0: done, and what it checks holds. Exit 1: it does not hold, or a problem was found. Exit 2:
+wrong usage. Nobody but who asks with ``--debug`` ever sees a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import Abort, Exit, TyperException
+from typer.main import get_group
+
+from labiac.cli.options import JSON
+from labiac.cli.output import note, write_problems
+from labiac.errors import LabError, Problem, ProblemsError, UsageError
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as a shell reports it."""
+
+
+COMMANDS = {
+    "check": "look",
+    "plan": "look",
+    "reach": "look",
+    "render": "look",
+    "graph": "look",
+    "preview": "deploy",
+    "up": "deploy",
+    "verify": "verify",
+    "exec": "nodes",
+    "shell": "nodes",
+    "capture": "nodes",
+    "status": "host",
+    "refresh": "deploy",
+    "destroy": "deploy",
+    "schema": "look",
+    "doctor": "host",
+}
+"""Each subcommand and its module, which is imported when it is needed, and not before."""
+
+
+class _Labiac(TyperGroup):
+    """Finds and runs a subcommand; an error of it becomes what a person, or a program, can read."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment] # names to list, suggest
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the subcommand of that name, or None."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"labiac.cli.{COMMANDS[cmd_name]}")
+        return get_group(module.app).commands[cmd_name]
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (Abort, Exit, TyperException):
+            raise
+        except BrokenPipeError:
+            # The reader has what it wanted. Python would complain again when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(1) from None
+        except LabError as error:
+            _explain(ctx, error)
+            raise Exit(2 if isinstance(error, UsageError) else 1) from None
+        except Exception as error:  # noqa: BLE001 -- the border: no traceback reaches a user
+            fix = "run it again with --debug, and report what it prints"
+            bug = LabError("labiac", f"{type(error).__name__}: {error}", fix=fix)
+            _explain(ctx, bug)
+            raise Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_Labiac,
+    help="Networking labs as code: a typed description in, a verified, running network out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from labiac import __version__
+
+        typer.echo(__version__)
+        raise Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    """Take what goes before the subcommand."""
+
+
+def run() -> None:
+    """Run the command line of this process, and exit."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # a real stream, it can
+    arguments = sys.argv[1:]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    if "--debug" in arguments[:end]:  # people add it behind the command that failed
+        arguments.remove("--debug")
+        arguments.insert(0, "--debug")
+    try:
+        app(arguments, prog_name="labiac")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _problems(error: LabError) -> tuple[Problem, ...]:
+    if isinstance(error, ProblemsError):
+        return error.problems
+    said = "\n".join(text for text in (error.problem, error.detail) if text)
+    return (Problem(error.where, "", said, error.fix),)
+
+
+def _explain(ctx: typer.Context, error: LabError) -> None:
+    note(str(error))
+    if ctx.params.get("debug"):
+        note(traceback.format_exc())
+    if ctx.meta.get(JSON):
+        write_problems(_problems(error))

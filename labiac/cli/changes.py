@@ -1,0 +1,182 @@
+"""What the engine would change, or found changed, in the words of networking. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from labiac.plan.effects import effect, worst
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from labiac.backends.base import Features
+    from labiac.fleet.events import Step
+    from labiac.plan.model import Plan
+
+_KINDS = {"labiac:index:Network": "network", "labiac:index:Machine": "machine"}
+_REACHABILITY = "labiac:index:Reachability"
+_OK = "ok"
+_SHORT = 60
+_SIGNS = {"create": ("+", "green"), "delete": ("-", "red"), "replace": ("±", "magenta")}
+_NOT_ON_HOST = {"copy", "networkIds"}
+
+
+class Difference(NamedTuple):
+    """One value that differs; None where there is none."""
+
+    field: str
+    was: Any
+    now: Any
+
+
+def differences(was: Any, now: Any, field: str = "") -> Iterator[Difference]:
+    """Yield what differs from *was* to *now*: things with names by name, other lists as sets."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in [*was, *(key for key in now if key not in was)]:
+            yield from differences(was.get(key), now.get(key), f"{field}.{key}".lstrip("."))
+    elif _named(was) and _named(now):
+        yield from differences(
+            {each["name"]: each for each in was}, {each["name"]: each for each in now}, field
+        )
+    elif isinstance(was, list) and isinstance(now, list):
+        yield from (Difference(field, each, None) for each in was if each not in now)
+        yield from (Difference(field, None, each) for each in now if each not in was)
+    elif was != now:
+        yield Difference(field, was, now)
+
+
+def _named(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(e, Mapping) and "name" in e for e in value)
+
+
+def drift(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """Return how the host differs from what was deployed, after the *steps* of a refresh."""
+    found: list[dict[str, Any]] = []
+    for step in steps:
+        item = _item(step)
+        if step.type == _REACHABILITY:
+            pairs = differences(step.before.get("pairs"), step.outputs.get("pairs"))
+            found += (_drifted("reachability", *pair) for pair in pairs)
+        elif kind := _KINDS.get(step.type):
+            if not step.outputs:
+                found.append(_drifted(kind, item, "there", "gone"))
+                continue
+            for each in differences(step.before, step.outputs):
+                found.append(_drifted(kind, item, each.was, each.now, field=each.field))
+    return found
+
+
+def _drifted(kind: str, item: str, was: Any, now: Any, *, field: str = "") -> dict[str, Any]:
+    return {"kind": kind, "item": item, "field": field, "was": was, "now": now}
+
+
+def drift_text(drifted: Mapping[str, Any]) -> str:
+    """Return one element of `drift` as a line for people."""
+    place = f"{drifted['item']} {drifted['field']}".strip()
+    return f"{place}: {_shown(drifted['was'])} => {_shown(drifted['now'])}"
+
+
+def changes_host(step: Step) -> bool:
+    """Return whether *step* is about something on the host, and not to stay as it is."""
+    return step.type in _KINDS and step.op != "same"
+
+
+def change_data(step: Step, plan: Plan, features: Features) -> dict[str, Any]:
+    """Return one *step* of a preview as programs read it."""
+    kind = _KINDS[step.type]
+    differ = _changed(step)
+    costs = (
+        effect(kind, each.field, boots=features.boots, live=features.live)  # type: ignore[arg-type]
+        for each in differ
+    )
+    cost = worst(costs) if step.op == "update" else step.op
+    return {
+        "kind": kind,
+        "item": _item(step),
+        "fields": [each._asdict() for each in differ],
+        "effect": cost,
+        "disturbs": _disturbed(step, plan) if cost not in {"create", "live"} else [],
+    }
+
+
+def _changed(step: Step) -> list[Difference]:
+    if step.op == "create" or not step.before:
+        return []
+    wanted = {key: value for key, value in step.inputs.items() if key not in _NOT_ON_HOST}
+    return list(differences({key: step.before.get(key) for key in wanted}, wanted))
+
+
+def _disturbed(step: Step, plan: Plan) -> list[str]:
+    """Return the neighbours that a machine or LAN cuts off while it changes."""
+    item = _item(step)
+    nics = (step.before or step.inputs).get("nics", ())
+    lans = {nic["network"] for nic in nics if nic["network"]} or {item}
+    return [
+        machine.name
+        for machine in plan.machines
+        if machine.name != item and lans & {nic.network for nic in machine.nics}
+    ]
+
+
+def reachability_data(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """Return the pairs that the *steps* of a preview make reachable or unreachable."""
+    found = []
+    for step in steps:
+        if step.type == _REACHABILITY:
+            was, now = step.before.get("pairs") or {}, step.inputs.get("pairs") or {}
+            for name in [*now, *(name for name in was if name not in now)]:
+                before, after = was.get(name), now.get(name)
+                if before != after:
+                    source, _, target = name.partition(" -> ")
+                    found.append(
+                        {
+                            "from": source,
+                            "to": target,
+                            "was": before == _OK,
+                            "now": after == _OK,
+                            "reason": "" if after in (_OK, None) else after,
+                        }
+                    )
+    return found
+
+
+def changes_view(changes: Iterable[Mapping[str, Any]]) -> Iterator[Text]:
+    """Yield a line for each of *changes*, as `change_data` has them, and one a field."""
+    from rich.text import Text
+
+    for change in changes:
+        sign, style = _SIGNS.get(change["effect"], ("~", "yellow"))
+        line = Text.assemble((f"{sign} ", style), f"{change['kind']} {change['item']}")
+        if change["effect"] not in _SIGNS:
+            line.append(f"   ({change['effect']})", "dim")
+        if change["disturbs"]:
+            line.append(f"   disturbs {', '.join(change['disturbs'])}", "yellow")
+        yield line
+        for field in change["fields"]:
+            yield Text(f"    {field['field']}: {_shown(field['was'])} => {_shown(field['now'])}")
+
+
+def reachability_view(pairs: Iterable[Mapping[str, Any]]) -> Iterator[Text]:
+    """Yield a line for each pair that changes, as `reachability_data` has them."""
+    from rich.text import Text
+
+    for pair in pairs:
+        was, now = (_OK if pair[when] else "no answer" for when in ("was", "now"))
+        now = pair["reason"] or now
+        style = "green" if pair["now"] else "red"
+        yield Text(f"{pair['from']} -> {pair['to']}: {was} => {now}", style)
+
+
+def _item(step: Step) -> str:
+    known = step.outputs or step.inputs or step.before
+    return str(known.get("name", step.name))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "(none)"
+    if isinstance(value, Mapping) and value.keys() == {"to", "via"}:
+        return f"{value['to']} via {value['via']}"
+    text = str(value)
+    return text if len(text) <= _SHORT and "\n" not in text else "(a long text)"

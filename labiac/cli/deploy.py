@@ -1,0 +1,223 @@
+"""Commands that change what runs, through the Pulumi engine: preview, up, refresh, destroy."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labiac.backends.base import Copy
+from labiac.cli.options import BackendName, File, Json, Student, lab_name, planned
+from labiac.cli.output import console, note, write_json, write_problems
+from labiac.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from labiac.fleet.engine import Engine, Result
+    from labiac.fleet.events import News
+    from labiac.fleet.progress import Progress
+    from labiac.plan.model import Plan
+    from labiac.reach.matrix import Pair
+
+app = typer.Typer()
+
+_DONE = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
+"""Sign of each thing that the engine can do to a resource; what stays the same goes unsaid."""
+
+
+@app.command()
+def preview(
+    file: File, student: Student = "local", backend: BackendName = "auto", json: Json = False
+) -> None:
+    """Show what up would change, and who could no longer reach whom."""
+    from labiac.backends import open_backend
+    from labiac.cli.changes import (
+        change_data,
+        changes_host,
+        changes_view,
+        reachability_data,
+        reachability_view,
+    )
+
+    plan = planned(file, student, backend)
+    result = _operate(plan, "preview", lambda engine: engine.preview(_program(plan)))
+    _insist(result, json=json)
+    features = open_backend(plan.backend).features
+    changes = [change_data(step, plan, features) for step in result.steps if changes_host(step)]
+    reachability = reachability_data(result.steps)
+    if json:
+        write_json({"changes": changes, "reachability": reachability})
+        return
+    for part in (*changes_view(changes), *reachability_view(reachability)):
+        console().print(part)
+    if not changes and not reachability:
+        typer.echo(f"{plan.lab} is as its file says")
+
+
+@app.command()
+def up(
+    file: File,
+    no_start: Annotated[
+        bool, typer.Option("--no-start", help="Define virtual machines, do not start them.")
+    ] = False,
+    student: Student = "local",
+    backend: BackendName = "auto",
+    json: Json = False,
+) -> None:
+    """Bring a lab up, or to what its file says now; then measure who reaches whom."""
+    plan = planned(file, student, backend)
+    result = _operate(plan, "up", lambda engine: engine.up(_program(plan)))
+    if no_start:
+        note(f"backend {plan.backend} has nothing to start: its nodes run from when they are made")
+    pairs = _live_pairs(plan) if result.ok and not no_start else []
+    if json:
+        from labiac.cli.verdict import pair_data
+
+        write_json(_result_data(result) | {"pairs": [pair_data(pair) for pair in pairs]})
+    elif result.ok:
+        _show_up(plan, file, result, pairs)
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def refresh(
+    file: File, student: Student = "local", backend: BackendName = "auto", json: Json = False
+) -> None:
+    """Compare the live lab with what was deployed: host objects and reachability."""
+    from labiac.cli.changes import drift, drift_text
+
+    plan = planned(file, student, backend)
+    result = _operate(plan, "refresh", lambda engine: engine.refresh())
+    _insist(result, json=json)
+    found = drift(result.steps)
+    if json:
+        write_json({"drift": found})
+    else:
+        for each in found:
+            typer.echo(drift_text(each))
+        typer.echo(f"{len(found)} differences" if found else "the live lab is as deployed")
+    if found:
+        note(f"  fix: labiac up {file} brings it back to what the file says")
+        raise typer.Exit(1)
+
+
+@app.command()
+def destroy(
+    file: File = "",
+    lab: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the lab, without its file.")
+    ] = "",
+    student: Student = "local",
+    json: Json = False,
+) -> None:
+    """Take a copy down, with all that labiac made for it. The lab file is not needed."""
+    from labiac.plan.names import student_name
+
+    if bool(file) == bool(lab):
+        raise UsageError("destroy", "no lab, or two", fix="give a FILE, or --lab NAME")
+    copy = Copy(lab or lab_name(file), student_name(student))
+    result = _operate(copy, "destroy", lambda engine: engine.destroy())
+    if json:
+        write_json(_result_data(result))
+    elif result.ok:
+        typer.echo(f"{copy.lab} of {copy.student} is gone: {_counted(result)}")
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+def _program(plan: Plan) -> Callable[[], None]:
+    from labiac.provider.program import run
+
+    return partial(run, plan)
+
+
+def _operate(copy: Copy | Plan, what: str, work: Callable[[Engine], Result]) -> Result:
+    """Do *work* with the engine, showing progress; say on stderr what went wrong."""
+    from labiac.fleet.engine import Engine
+    from labiac.fleet.progress import Progress
+
+    whose = Copy(copy.lab, copy.student)
+    with Progress(f"{what} {copy.lab}") as progress:
+        result = work(Engine(whose, partial(_tell, progress)))
+    for text in (*result.notes, *result.errors):
+        note(text)
+    return result
+
+
+def _tell(progress: Progress, news: News) -> None:
+    """Show *news* of the engine: a line for each resource that is done, the rest in passing."""
+    from labiac.fleet.events import Message
+
+    if isinstance(news, Message):
+        progress.last = news.text
+    elif news.state == "done" and news.op in _DONE:
+        note(f"  {_DONE[news.op]} {news.name} {news.seconds:.2f} s")
+
+
+def _insist(result: Result, *, json: bool) -> None:
+    """Go no further with what failed; its errors are on stderr already."""
+    if not result.ok:
+        if json:
+            write_problems(Problem("", "", error) for error in result.errors)
+        raise typer.Exit(1)
+
+
+def _result_data(result: Result) -> dict[str, Any]:
+    nothing = dict.fromkeys(("create", "update", "delete", "same"), 0)
+    return {
+        "ok": result.ok,
+        "resources": nothing | result.changes,
+        "seconds": round(result.seconds, 3),
+        "problems": list(result.errors),
+    }
+
+
+def _counted(result: Result) -> str:
+    counts = ", ".join(f"{count} {what}" for what, count in sorted(result.changes.items()))
+    return f"{counts or 'nothing to do'} in {result.seconds:.1f} s"
+
+
+def _live_pairs(plan: Plan) -> Sequence[Pair]:
+    """Return the pairs of end nodes as the live lab has them."""
+    from labiac.backends import open_backend
+    from labiac.cli.measure import measured
+    from labiac.reach.matrix import matrix
+
+    predicted = {(pair.source, pair.target): pair for pair in matrix(plan, all_nodes=True)}
+    live = measured(plan, open_backend(plan.backend), predicted)
+    return [live[pair.source, pair.target] for pair in matrix(plan)]
+
+
+def _show_up(plan: Plan, file: str, result: Result, pairs: Sequence[Pair]) -> None:
+    """Print the lab, who reaches whom, and what to try next."""
+    from labiac.cli.show import show
+    from labiac.cli.tables import matrix_view
+
+    out = console()
+    show(plan, out)
+    out.print()
+    if pairs:
+        for part in matrix_view(pairs):
+            out.print(part)
+    out.print(f"{plan.lab} of {plan.student} on {plan.backend}: {_counted(result)}")
+    out.print("\nTry:")
+    for line in _to_try(plan, file):
+        out.print(f"  {line}", soft_wrap=True)
+
+
+def _to_try(plan: Plan, file: str) -> list[str]:
+    """Return three commands that show the lab at work."""
+    whose = "" if plan.student == "local" else f" --student {plan.student}"
+    ends = [machine.name for machine in plan.machines if machine.role != "router"]
+    nodes = ends or [machine.name for machine in plan.machines]
+    if not nodes:
+        return [f"labiac status {file}"]
+    first, last = nodes[0], nodes[-1]
+    return [
+        f"labiac exec {file} {first}{whose} -- ping -c3 {last}",
+        f"labiac shell {file} {first}{whose}",
+        f"labiac capture {file} {last}{whose} | wireshark -k -i -",
+    ]

@@ -1,0 +1,1 @@
+"""Drawing a lab: one topology, and a pure function from it for each way to show it."""

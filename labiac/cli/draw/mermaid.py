@@ -1,0 +1,44 @@
+"""A lab as a Mermaid flowchart, for Markdown."""
+
+from __future__ import annotations
+
+from labiac.cli.draw.topology import Box, Bus, Link, Topology
+
+_STYLES = (
+    "classDef lan fill:#dbeafe,stroke:#1d4ed8,color:#1e3a8a",
+    "classDef router fill:#fde68a,stroke:#b45309,color:#451a03",
+    "classDef pc fill:#f3f4f6,stroke:#4b5563,color:#111827",
+    "classDef host fill:#dcfce7,stroke:#15803d,color:#14532d",
+    "classDef student stroke-width:3px,stroke-dasharray:6 3",
+)
+
+
+def mermaid(topology: Topology) -> str:
+    """Return *topology* as the text of a Mermaid flowchart, with a newline at its end."""
+    keys = [*(bus.key for bus in topology.buses), *(box.key for box in topology.boxes)]
+    # Mermaid's own words (end, graph) are names of nodes too, so nodes are called by number.
+    ids = {key: f"n{number}" for number, key in enumerate(keys)}
+    lines = ["---", f"title: {topology.title}", "---", "flowchart LR"]
+    lines += [f"    {ids[bus.key]}{_bus(bus)}" for bus in topology.buses]
+    lines += [f"    {ids[box.key]}{_box(box)}" for box in topology.boxes]
+    lines += [f"    {ids[link.bus]} {_edge(link)} {ids[link.box]}" for link in topology.links]
+    lines += [f"    {style}" for style in _STYLES]
+    owned = [ids[box.key] for box in topology.boxes if box.student]
+    if owned:
+        lines.append(f"    class {','.join(owned)} student")
+    return "\n".join(lines) + "\n"
+
+
+def _bus(bus: Bus) -> str:
+    return f'(["<b>{bus.name}</b>{"".join(f"<br/>{note}" for note in bus.notes)}"]):::lan'
+
+
+def _box(box: Box) -> str:
+    left, right = {"router": ("((", "))"), "pc": ("[", "]"), "host": ("[[", "]]")}[box.kind]
+    return f'{left}"{box.name}"{right}:::{box.kind}'
+
+
+def _edge(link: Link) -> str:
+    line = "---" if link.connected else "-.-"
+    text = "<br/>".join(label.full for label in link.labels)
+    return f'{line}|"{text}"|' if text else line

@@ -1,0 +1,204 @@
+"""Commands that only look at a lab file: nothing on the host is touched."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labiac.cli.options import (
+    BackendName,
+    File,
+    Json,
+    Node,
+    Student,
+    node_of,
+    planned,
+)
+from labiac.cli.output import console, note, write_json, write_problems
+from labiac.errors import DescriptionError, LabError, Problem
+
+if TYPE_CHECKING:
+    from labiac.plan.model import Plan
+
+app = typer.Typer()
+
+
+class Form(StrEnum):
+    """How `graph` draws."""
+
+    MERMAID = "mermaid"
+    DOT = "dot"
+    SVG = "svg"
+    PNG = "png"
+
+
+@app.command()
+def check(
+    file: File, student: Student = "local", backend: BackendName = "auto", json: Json = False
+) -> None:
+    """Say everything that is wrong with a lab file, and whether its checks would hold."""
+    problems, plan = _everything_wrong(file, student, backend)
+    if json:
+        write_problems(problems)
+    else:
+        for problem in problems:
+            typer.echo(f"{problem}" if problem.level == "error" else f"{problem.level}: {problem}")
+        if plan is not None:
+            typer.echo(_tally(plan))
+    if any(problem.level == "error" for problem in problems):
+        raise typer.Exit(1)
+
+
+def _everything_wrong(file: str, student: str, backend: str) -> tuple[list[Problem], Plan | None]:
+    from labiac.backends import open_backend
+    from labiac.cli.verdict import forecast_problems
+    from labiac.schema.load import load
+
+    try:
+        plan = planned(file, student, backend)
+    except DescriptionError as error:
+        return list(error.problems), None
+    source = load(file).source
+    return [*open_backend(backend).check(plan), *forecast_problems(plan, source)], plan
+
+
+def _tally(plan: Plan) -> str:
+    from labiac.reach.matrix import matrix
+
+    pairs = matrix(plan)
+    reached = sum(pair.ok for pair in pairs)
+    counts = f"{len(plan.networks)} LANs, {len(plan.machines)} nodes, {len(plan.checks)} checks"
+    return f"{plan.lab}: {counts}; {reached} of {len(pairs)} pairs will reach each other"
+
+
+@app.command()
+def plan(
+    file: File, student: Student = "local", backend: BackendName = "auto", json: Json = False
+) -> None:
+    """Show what will exist, with every default a value."""
+    the_plan = planned(file, student, backend)
+    if json:
+        from labiac.plan.document import summary
+
+        write_json(summary(the_plan))
+        return
+    from labiac.cli.show import show
+    from labiac.cli.tables import plan_view
+
+    out = console()
+    show(the_plan, out)
+    for part in plan_view(the_plan):
+        out.print(part)
+
+
+@app.command()
+def reach(
+    file: File,
+    *,
+    source: Annotated[str, typer.Option("--from", metavar="NODE", help="Who asks.")] = "",
+    target: Annotated[str, typer.Option("--to", metavar="NODE", help="Who shall answer.")] = "",
+    all_nodes: Annotated[bool, typer.Option("--all", help="Routers too.")] = False,
+    student: Student = "local",
+    backend: BackendName = "auto",
+    json: Json = False,
+) -> None:
+    """Predict who reaches whom, and why not; of one pair, hop by hop."""
+    from labiac.reach.matrix import matrix
+
+    the_plan = planned(file, student, backend)
+    for name in filter(None, (source, target)):
+        node_of(the_plan, name)
+    pairs = [
+        pair
+        for pair in matrix(the_plan, all_nodes=all_nodes or bool(source or target))
+        if source in ("", pair.source) and target in ("", pair.target)
+    ]
+    if json:
+        from labiac.cli.verdict import pair_data
+
+        write_json({"pairs": [pair_data(pair) for pair in pairs]})
+    else:
+        from labiac.cli.tables import hops_view, matrix_view
+
+        for part in hops_view(the_plan, pairs[0]) if source and target else matrix_view(pairs):
+            console().print(part)
+    if source and target and not pairs[0].ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def render(
+    file: File,
+    node: Node,
+    student: Student = "local",
+    backend: BackendName = "auto",
+    json: Json = False,
+) -> None:
+    """Show the seed of one node: what a virtual machine reads on its first boot."""
+    from labiac.plan.seeds import seed_of
+
+    the_plan = planned(file, student, backend)
+    machine = node_of(the_plan, node)
+    seed = {part.name: part.text for part in seed_of(machine, the_plan.lab, the_plan.student)}
+    if json:
+        write_json(seed)
+        return
+    for name, text in seed.items():
+        typer.echo(f"# --- {name}\n{text}")
+
+
+@app.command()
+def graph(
+    file: File,
+    form: Annotated[Form, typer.Option("--format", help="How to draw it.")] = Form.MERMAID,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; else stdout.")
+    ] = None,
+    student: Student = "local",
+    backend: BackendName = "auto",
+) -> None:
+    """Draw the topology."""
+    image = _drawn(planned(file, student, backend), form)
+    if output is not None:
+        _write(output, image)
+        note(f"wrote {output}")
+    elif form is Form.PNG and sys.stdout.isatty():
+        fix = "add -o lab.png, or pipe it into a viewer"
+        raise LabError("graph", "a PNG would only garble a terminal", fix=fix)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(image)
+
+
+def _drawn(the_plan: Plan, form: Form) -> bytes:
+    from labiac.cli.draw.topology import topology
+
+    what = topology(the_plan)
+    if form is Form.MERMAID:
+        from labiac.cli.draw.mermaid import mermaid
+
+        return mermaid(what).encode()
+    from labiac.cli.draw.graph import dot, rendered
+
+    return dot(what).source.encode() if form is Form.DOT else rendered(what, form)
+
+
+def _write(output: Path, content: bytes) -> None:
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        problem = f"it cannot be written: {error.strerror}"
+        raise LabError(str(output), problem, fix="choose another place with -o") from None
+
+
+@app.command()
+def schema(json: Json = False) -> None:
+    """Print the JSON Schema of a lab file, for editors."""
+    del json  # it is JSON with and without
+    from labiac.schema.lab import json_schema
+
+    write_json(json_schema())

@@ -1,0 +1,106 @@
+"""The live lab, pair by pair: who answers, by which way, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from labiac.backends.base import Copy, Measures, Ping, ref_of
+from labiac.cli.options import up_command
+from labiac.cli.verdict import Ends
+from labiac.errors import LabError
+from labiac.plan.model import Item, Machine, Network, Plan
+
+if TYPE_CHECKING:
+    from labiac.backends.base import Backend
+    from labiac.reach.matrix import Pair
+
+TIMEOUT_S = 5.0
+"""How long a pair may stay silent."""
+UNEXPLAINED = "no answer, though every node is as planned"
+
+
+def measured(plan: Plan, backend: Backend, predicted: Mapping[Ends, Pair]) -> dict[Ends, Pair]:
+    """Return every pair of end nodes, and of those that checks name, as the live lab has it.
+
+    Args:
+        plan: The lab; its copy is up.
+        backend: What it runs on.
+        predicted: Every pair of nodes, routers too.
+
+    Raises:
+        LabError: the backend cannot measure, or the copy is not up.
+    """
+    if not isinstance(backend, Measures):
+        raise LabError(f"backend {backend.name}", "cannot measure", fix="use netns")
+    answers = _answers(plan, backend, _wanted(plan, predicted))
+    as_planned = all(predicted[ends].ok == ok for ends, ok in answers.items())
+    if as_planned and not any(check.kind == "path" for check in plan.checks):
+        return {ends: predicted[ends] for ends in answers}
+    return _explained(plan, backend, answers)
+
+
+def insist_up(plan: Plan, backend: Backend, file: str) -> None:
+    """Refuse to go on with a copy of which nothing runs.
+
+    Raises:
+        LabError: it is not up; the remedy names *file* as the user did.
+    """
+    copy = Copy(plan.lab, plan.student)
+    if plan.machines and all(
+        backend.read(ref_of(copy, "machine", machine.name)) is None for machine in plan.machines
+    ):
+        raise LabError(f"{plan.lab} of {plan.student}", "is not up", fix=up_command(plan, file))
+
+
+def _wanted(plan: Plan, predicted: Iterable[Ends]) -> list[Ends]:
+    ends = {machine.name for machine in plan.machines if machine.role != "router"}
+    named = {(check.source, check.target) for check in plan.checks}
+    return [pair for pair in predicted if ends.issuperset(pair) or pair in named]
+
+
+def _answers(plan: Plan, backend: Measures, wanted: Sequence[Ends]) -> dict[Ends, bool]:
+    from labiac.reach.matrix import pings
+
+    asked = pings(plan, all_nodes=True)
+    flat = [(ends, Ping(*ping)) for ends in wanted for ping in asked[ends]]
+    copy = Copy(plan.lab, plan.student)
+    heard = backend.measure(copy, [ping for _, ping in flat], timeout_s=TIMEOUT_S, settle=False)
+    answers = {ends: bool(asked[ends]) for ends in wanted}
+    for (ends, _), ok in zip(flat, heard, strict=True):
+        answers[ends] = answers[ends] and ok
+    return answers
+
+
+def _explained(plan: Plan, backend: Backend, answers: Mapping[Ends, bool]) -> dict[Ends, Pair]:
+    """Return the pairs with the ways and reasons that the nodes, as they are now, give."""
+    from labiac.reach.matrix import Pair, matrix
+
+    found, broken = _as_it_is(plan, backend)
+    now = {(pair.source, pair.target): pair for pair in matrix(found, all_nodes=True)}
+    pairs = {}
+    for (source, target), ok in answers.items():
+        pair = now.get((source, target), Pair(source, target, ok=False, path=(), reason=""))
+        reason = broken.get(source) or broken.get(target) or pair.reason or UNEXPLAINED
+        pairs[source, target] = pair._replace(ok=ok, reason="" if ok else reason)
+    return pairs
+
+
+def _as_it_is(plan: Plan, backend: Backend) -> tuple[Plan, dict[str, str]]:
+    """Return the lab as the host has it, and what is the matter with those it has not."""
+    copy = Copy(plan.lab, plan.student)
+    networks: list[Network] = []
+    machines: list[Machine] = []
+    broken = {}
+    items: tuple[Item, ...] = (*plan.networks, *plan.machines)
+    for item in items:
+        kind = "machine" if isinstance(item, Machine) else "network"
+        observed = backend.read(ref_of(copy, kind, item.name))
+        if observed is None or not observed.running:
+            broken[item.name] = f"{item.name} {'is gone' if observed is None else 'does not run'}"
+        elif isinstance(observed.item, Machine):
+            machines.append(observed.item)
+        else:
+            networks.append(observed.item)
+    return replace(plan, networks=tuple(networks), machines=tuple(machines)), broken

@@ -1,0 +1,183 @@
+"""Commands on a node of a running lab: exec, shell, capture."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from labiac.backends.base import Captures, Copy, Executes, ref_of
+from labiac.cli.options import (
+    BackendName,
+    File,
+    Node,
+    Student,
+    chosen,
+    node_of,
+    planned,
+    up_command,
+)
+from labiac.cli.output import note
+from labiac.errors import LabError, UsageError
+from labiac.plan.model import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from typing import BinaryIO
+
+    from labiac.backends.base import Backend
+
+app = typer.Typer()
+
+_COMMAND = "labiac.command"
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+
+class _AfterDashes(TyperCommand):
+    """A command whose arguments end at ``--``; what follows is the command of a node."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--" in args:
+            cut = args.index("--")
+            args, ctx.meta[_COMMAND] = args[:cut], args[cut + 1 :]
+        elif not {"--help", "-h"} & set(args) and not ctx.resilient_parsing:
+            said = [*args[:2], "--", *(args[2:] or ["ping", "-c3", "pc4"])]
+            fix = f"labiac exec {shlex.join(said)}"
+            raise UsageError("exec", "the command of the node stands behind --", fix=fix)
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "-- COMMAND..."]
+
+
+@app.command("exec", cls=_AfterDashes)
+def execute(
+    ctx: typer.Context,
+    file: File,
+    node: Node,
+    student: Student = "local",
+    backend: BackendName = "auto",
+) -> None:
+    """Run a command on a node; its exit status, output and errors are the command's own."""
+    command = ctx.meta[_COMMAND]
+    if not command:
+        raise UsageError("exec", "there is no command behind --", fix="add one: -- ip route")
+    raise typer.Exit(_attached(_there(file, node, student, backend), command))
+
+
+@app.command()
+def shell(
+    file: File, node: Node, student: Student = "local", backend: BackendName = "auto"
+) -> None:
+    """Open a shell on a node."""
+    program = os.environ.get("SHELL", "/bin/sh")
+    raise typer.Exit(_attached(_there(file, node, student, backend), [program]))
+
+
+@app.command()
+def capture(
+    file: File,
+    node: Node,
+    nic: Annotated[str, typer.Argument(help="Name of a NIC; the first if left out.")] = "",
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; else stdout.")
+    ] = None,
+    packets: Annotated[int, typer.Option("--packets", "-c", min=0, help="End after so many.")] = 0,
+    seconds: Annotated[float, typer.Option(min=0, help="End after so long.")] = 0,
+    student: Student = "local",
+    backend: BackendName = "auto",
+) -> None:
+    """Record the packets of a NIC as pcap, for a file or a program like Wireshark."""
+    if output is None and sys.stdout.isatty():
+        fix = "add -o pc1.pcap, or pipe it: | tcpdump -n -r -, or | wireshark -k -i -"
+        raise LabError("capture", "packets would only garble a terminal", fix=fix)
+    there = _there(file, node, student, backend)
+    if not isinstance(there.backend, Captures):
+        raise there.cannot("capture packets")
+    with _sink(output) as sink:
+        count = there.backend.capture(
+            there.ref, _nic(there.machine, nic), sink, packets=packets, seconds=seconds
+        )
+    note(f"{count} packets")
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """A node of a lab that is up."""
+
+    backend: Backend
+    ref: str
+    machine: Machine
+
+    def cannot(self, what: str) -> LabError:
+        """Return the error that this backend cannot do *what*."""
+        return LabError(f"backend {self.backend.name}", f"cannot {what}", fix="use netns")
+
+
+def _there(file: str, node: str, student: str, name: str) -> _There:
+    """Return *node* of the lab in *file*; of a lab that is up, its name is enough.
+
+    Raises:
+        UsageError: there is no such lab, backend or node.
+        LabError: the lab is not up.
+    """
+    from labiac.backends import open_backend
+    from labiac.plan.names import student_name
+
+    backend = open_backend(chosen(name))
+    if _NAME.fullmatch(file) and _NAME.fullmatch(node):
+        # By its name a node is found without reading the file, which would cost most of the time.
+        there = _running(backend, Copy(file, student_name(student)), node)
+        if there is not None:
+            return there
+    plan = planned(file, student, name)
+    node_of(plan, node)
+    there = _running(backend, Copy(plan.lab, plan.student), node)
+    if there is None:
+        where = f"{node} of {plan.lab} ({plan.student})"
+        raise LabError(where, "is not up", fix=up_command(plan, file))
+    return there
+
+
+def _running(backend: Backend, copy: Copy, node: str) -> _There | None:
+    ref = ref_of(copy, "machine", node)
+    observed = backend.read(ref)
+    if observed is None or not observed.running or not isinstance(observed.item, Machine):
+        return None
+    return _There(backend, ref, observed.item)
+
+
+def _attached(there: _There, command: Sequence[str]) -> int:
+    if not isinstance(there.backend, Executes):
+        raise there.cannot("run commands")
+    return there.backend.attach(there.ref, command)
+
+
+def _nic(machine: Machine, name: str) -> str:
+    names = [name for nic in machine.nics for name in (nic.name, *(sub.name for sub in nic.trunk))]
+    if name and name not in names:
+        fix = f"it has {', '.join(names) or 'none'}"
+        raise UsageError(machine.name, f"has no NIC {name}", fix=fix)
+    if not names:
+        raise LabError(machine.name, "has no NIC to capture on", fix="choose another node")
+    return name or names[0]
+
+
+def _sink(output: Path | None) -> AbstractContextManager[BinaryIO]:
+    if output is None:
+        return nullcontext(sys.stdout.buffer)
+    try:
+        return output.open("wb")
+    except OSError as error:
+        problem = f"it cannot be written: {error.strerror}"
+        raise LabError(str(output), problem, fix="choose another place with -o") from None

@@ -1,0 +1,52 @@
+"""What goes where: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from labiac.errors import Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 160
+"""Columns to use where the output is no terminal and nobody says COLUMNS."""
+
+
+def write_json(document: Any) -> None:
+    """Print *document* as the one JSON document of this command."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_problems(problems: Iterable[Problem]) -> None:
+    """Print *problems* as the one JSON document of this command."""
+    write_json({"problems": [problem_data(problem) for problem in problems]})
+
+
+def problem_data(problem: Problem) -> dict[str, str]:
+    """Return *problem* as programs read it."""
+    return {
+        "level": problem.level,
+        "where": problem.where,
+        "field": problem.field,
+        "problem": problem.problem,
+        "fix": problem.fix,
+    }
+
+
+def note(text: str) -> None:
+    """Say *text* to the person, beside the result."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{text}\n")
+
+
+def console() -> Console:
+    """Return where tables and drawings go: stdout, with colours only on a terminal."""
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, emoji=False, markup=False, width=WIDTH if piped else None)

@@ -1,0 +1,64 @@
+"""``labiac verify``: does the live lab do what it should?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from labiac.cli.options import BackendName, File, Json, Student, planned
+from labiac.cli.output import console, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from labiac.cli.verdict import Verdict
+
+app = typer.Typer()
+
+
+@app.command()
+def verify(
+    file: File, student: Student = "local", backend: BackendName = "auto", json: Json = False
+) -> None:
+    """Measure the live lab against the prediction and the lab's checks."""
+    from labiac.backends import open_backend
+    from labiac.cli.measure import insist_up, measured
+    from labiac.cli.verdict import verdict, verdict_data
+    from labiac.reach.matrix import matrix
+
+    plan = planned(file, student, backend)
+    there = open_backend(plan.backend)
+    insist_up(plan, there, file)
+    predicted = {(pair.source, pair.target): pair for pair in matrix(plan, all_nodes=True)}
+    found = verdict(plan, predicted, measured(plan, there, predicted))
+    if json:
+        write_json(verdict_data(found))
+    else:
+        for part in verdict_view(found):
+            console().print(part)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def verdict_view(found: Verdict) -> Iterator[RenderableType]:
+    """Yield what shows *found*: the live matrix, what differs, and the checks."""
+    from rich.text import Text
+
+    from labiac.cli.tables import matrix_view
+
+    yield from matrix_view(found.live)
+    for word, pairs in (("gained", found.gained), ("lost", found.lost)):
+        for pair in pairs:
+            yield Text(f"{word}: {pair.source} -> {pair.target} {pair.reason}".rstrip())
+    for judged in found.checks:
+        state = Text("holds  ", "green") if judged.ok else Text("fails  ", "bold red")
+        yield Text.assemble(state, judged.check, f": {judged.reason}" if judged.reason else "")
+    if found.ok:
+        yield Text("the lab does what it should", "bold green")
+    elif found.agree:
+        yield Text("the lab is as predicted, but not every check holds", "bold red")
+    else:
+        yield Text("the lab is not as predicted", "bold red")
