@@ -55,17 +55,20 @@ def facts_of(machine: Machine, lab: str, student: str) -> Facts:
 def _nic(nic: Nic, routes: RoutesBy) -> NicFacts:
     # A NAT of its own hands out address and default route: only the hypervisor knows them.
     dhcp = nic.attach == "nat"
+    addresses = () if dhcp else nic.addresses
     return NicFacts(
         name=nic.name,
         mac=nic.mac,
         dhcp=dhcp,
-        addresses=() if dhcp else nic.addresses,
-        ipv6=_speaks_ipv6(nic.addresses),
+        optional=not (addresses and nic.connected),
+        addresses=addresses,
+        ipv6=_speaks_ipv6(addresses),
         routes=() if dhcp else routes.get(nic.name, ()),
         vlans=tuple(
             VlanFacts(
                 name=sub.name,
                 id=sub.id,
+                optional=not (sub.addresses and nic.connected),
                 addresses=sub.addresses,
                 ipv6=_speaks_ipv6(sub.addresses),
                 routes=routes.get(sub.name, ()),

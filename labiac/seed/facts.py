@@ -24,6 +24,7 @@ class VlanFacts:
     Args:
         name: Name inside the guest: ``eth0.10``.
         id: VLAN ID, 1-4094.
+        optional: Whether the boot goes on without it: it has no address, or the cable is out.
         addresses: With prefix, IPv4 and IPv6.
         ipv6: Whether it speaks IPv6 at all.
         routes: Those that leave by it.
@@ -31,6 +32,7 @@ class VlanFacts:
 
     name: str
     id: int
+    optional: bool
     addresses: tuple[str, ...]
     ipv6: bool
     routes: tuple[RouteFacts, ...]
@@ -44,6 +46,8 @@ class NicFacts:
         name: Name that the guest gives it: ``eth0``.
         mac: Six octets in lower case, colon separated.
         dhcp: Whether it asks for its address: only a NIC with a NAT of its own does.
+        optional: Whether the boot goes on without it: its address is not given here, or the
+            cable is out.
         addresses: With prefix, IPv4 and IPv6.
         ipv6: Whether it speaks IPv6 at all.
         routes: Those that leave by it.
@@ -53,6 +57,7 @@ class NicFacts:
     name: str
     mac: str
     dhcp: bool
+    optional: bool
     addresses: tuple[str, ...]
     ipv6: bool
     routes: tuple[RouteFacts, ...]

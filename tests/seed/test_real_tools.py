@@ -60,7 +60,17 @@ def test_cloud_init_would_refuse_a_value_of_the_wrong_kind(tool, everything, tmp
 def test_netplan_takes_the_network_config(tool, everything, node, tmp_path):
     networks = generated(tool, seed(everything, node)["network-config"], tmp_path)
     assert len(networks) == sum(1 + len(nic.trunk) for nic in everything.machine(node).nics)
-    assert all("RequiredForOnline=no" in text for text in networks.values())
+
+
+def test_the_boot_waits_for_addresses_that_are_given_and_for_nothing_else(
+    tool, everything, tmp_path
+):
+    # systemd-networkd-wait-online gives up after 120 s where every link is "no" (systemd 252).
+    networks = generated(tool, seed(everything, "r1")["network-config"], tmp_path)
+    waits = {name for name, text in networks.items() if "RequiredForOnline=no" not in text}
+    assert waits == {"eth0", "wan0", "eth2.10", "eth2.20"}
+    unplugged = generated(tool, seed(everything, "pc2")["network-config"], tmp_path)
+    assert "RequiredForOnline=no" in unplugged["eth0"]
 
 
 def test_netplan_gives_a_router_its_names_addresses_routes_and_vlans(tool, everything, tmp_path):
@@ -68,7 +78,6 @@ def test_netplan_gives_a_router_its_names_addresses_routes_and_vlans(tool, every
     nic = everything.machine("r2").nics[0]
     assert networks["eth0"] == (
         f"[Match]\nPermanentMACAddress={nic.mac}\nName=eth0\n\n"
-        "[Link]\nRequiredForOnline=no\n\n"
         "[Network]\nLinkLocalAddressing=ipv6\n"
         "Address=10.0.1.2/24\nAddress=fd00:0:0:1::2/64\nIPv6AcceptRA=no\n\n"
         "[Route]\nDestination=0.0.0.0/0\nGateway=10.0.1.1\n\n"

@@ -139,8 +139,8 @@ EVIL = 'x"\n  - evil: [}\n#'
 @pytest.mark.parametrize("role", ROLES)
 def test_no_value_breaks_out_of_its_place(role):
     route = RouteFacts(to=EVIL, via=EVIL)
-    vlan = VlanFacts(EVIL, 10, (EVIL,), ipv6=False, routes=(route,))
-    nic = NicFacts(EVIL, EVIL, False, (EVIL,), False, (route,), (vlan,))  # noqa: FBT003 -- dhcp, ipv6
+    vlan = VlanFacts(EVIL, 10, True, (EVIL,), False, (route,))  # noqa: FBT003
+    nic = NicFacts(EVIL, EVIL, False, True, (EVIL,), False, (route,), (vlan,))  # noqa: FBT003
     service = ServiceFacts("web", (EVIL,))
     seed = render(role, Facts(EVIL, EVIL, EVIL, EVIL, (nic,), (service,)), EVIL)
 
