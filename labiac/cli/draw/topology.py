@@ -122,6 +122,10 @@ def _bus(network: Network) -> Bus:
     ]
     if network.type == "nat":
         notes.append("NAT to the outside")
+    notes += [
+        f"port {forward.host_port} to {forward.guest}:{forward.guest_port}"
+        for forward in network.forwards
+    ]
     if network.type == "bridged":
         notes.append(f"bridged to {network.interface}")
     return Bus(network.name, network.name, network.type, tuple(notes))

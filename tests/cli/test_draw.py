@@ -1,0 +1,94 @@
+import re
+
+import pytest
+
+from labiac.cli.draw.graph import dot, rendered
+from labiac.cli.draw.mermaid import mermaid
+from labiac.cli.draw.terminal import drawing
+from labiac.cli.draw.topology import topology
+from labiac.errors import LabError
+from labiac.plan.resolve import plan_file
+
+from .conftest import DUAL, VLANS
+
+WIDE, NARROW = 120, 48
+
+
+@pytest.fixture
+def practical():
+    return topology(plan_file("three-lans"))
+
+
+@pytest.fixture
+def dual(lab_file):
+    return topology(plan_file(lab_file(DUAL)))
+
+
+@pytest.fixture
+def vlans(lab_file):
+    return topology(plan_file(lab_file(VLANS)))
+
+
+def test_the_practical_is_drawn_as_buses_with_nodes_below(practical, golden):
+    golden("three-lans.txt", drawing(practical, WIDE))
+
+
+def test_a_narrow_terminal_gets_the_host_part_of_addresses_alone(practical, golden):
+    golden("three-lans-narrow.txt", drawing(practical, NARROW))
+
+
+def test_a_line_that_passes_a_bus_is_not_drawn_as_joined_to_it(dual, golden):
+    golden("dual.txt", drawing(dual, WIDE))
+
+
+def test_vlans_nat_and_cables_that_are_out_are_drawn(vlans, golden):
+    golden("vlans.txt", drawing(vlans, WIDE))
+
+
+def test_what_does_not_fit_is_not_drawn(dual):
+    assert drawing(dual, 30) is None
+
+
+def test_a_lab_of_nothing_is_an_empty_drawing(lab_file):
+    assert drawing(topology(plan_file(lab_file("name: nothing\n"))), WIDE) == ""
+
+
+def test_every_address_stands_at_its_nic(practical):
+    text = drawing(practical, WIDE)
+    for link in practical.links:
+        for label in link.labels:
+            assert f"│ {label.full}" in text
+
+
+@pytest.mark.parametrize("name", ["practical", "dual", "vlans"])
+def test_mermaid_text_is_as_approved(name, request, golden):
+    golden(f"{name}.mmd", mermaid(request.getfixturevalue(name)))
+
+
+@pytest.mark.parametrize("name", ["practical", "dual", "vlans"])
+def test_dot_text_is_as_approved(name, request, golden):
+    golden(f"{name}.dot", dot(request.getfixturevalue(name)).source)
+
+
+def test_a_node_called_as_a_word_of_mermaid_does_not_break_it(lab_file):
+    text = "name: words\nlans: {graph: {}}\npcs: {end: {lan: graph}}\n"
+    lines = mermaid(topology(plan_file(lab_file(text)))).splitlines()
+    assert not any(re.match(r"\s*(end|graph)\b", line) for line in lines)
+
+
+def test_graphviz_lays_the_practical_out_as_svg(practical):
+    svg = rendered(practical, "svg").decode()
+    assert svg.rstrip().endswith("</svg>")
+    for word in ("pc1", "r2", "lan3", "10.0.1.20", "10.0.3.0/24"):
+        assert word in svg
+
+
+def test_graphviz_lays_the_practical_out_as_png(practical):
+    assert rendered(practical, "png").startswith(b"\x89PNG\r\n")
+
+
+def test_without_graphviz_the_remedy_is_said(practical, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(LabError, match="dot is not on PATH") as caught:
+        rendered(practical, "svg")
+    assert "apt install graphviz" in caught.value.fix

@@ -1,0 +1,146 @@
+import json
+
+from .conftest import BROKEN, UNREACHABLE, VLANS
+
+
+def test_a_sound_lab_passes_the_check(labiac):
+    ran = labiac("check", "three-lans", "--backend", "memory")
+    assert ran.code == 0
+    assert ran.out == (
+        "three-lans: 3 LANs, 6 nodes, 2 checks; 12 of 12 pairs will reach each other\n"
+    )
+
+
+def test_a_check_of_a_sound_lab_has_no_problems_for_programs(labiac):
+    assert labiac("check", "three-lans", "--backend", "memory", "--json").json == {"problems": []}
+
+
+def test_every_problem_of_a_file_is_said_at_its_line(labiac, lab_file):
+    ran = labiac("check", lab_file(BROKEN), "--backend", "memory", "--json")
+    assert ran.code == 1
+    problems = ran.json["problems"]
+    lines = {problem["field"]: problem["where"].rpartition(":")[2] for problem in problems}
+    assert lines == {"pcs.pc1.ipv4": "4", "pcs.pc2.lan": "5"}
+    assert all(problem["level"] == "error" and problem["fix"] for problem in problems)
+
+
+def test_a_check_that_will_not_hold_is_a_problem_at_its_line(labiac, lab_file):
+    ran = labiac("check", lab_file(UNREACHABLE), "--backend", "memory", "--json")
+    assert ran.code == 1
+    (problem,) = ran.json["problems"]
+    assert problem["where"].endswith("lab.yaml:5")
+    assert problem["field"] == "checks[0]"
+    assert problem["problem"].startswith("ping pc1 -> pc2 will not hold: ")
+
+
+def test_a_check_that_the_student_shall_make_hold_is_no_problem(labiac):
+    assert labiac("check", "student-routes", "--backend", "memory").code == 0
+
+
+def test_the_plan_is_one_document_with_every_default_a_value(labiac):
+    plan = labiac("plan", "three-lans", "--json").json
+    assert (plan["lab"], plan["student"], plan["backend"]) == ("three-lans", "local", "netns")
+    lan1 = plan["networks"][0]
+    assert {key: lan1[key] for key in ("name", "type", "ipv4", "ipv6", "vlans")} == {
+        "name": "lan1",
+        "type": "internal",
+        "ipv4": "10.0.1.0/24",
+        "ipv6": None,
+        "vlans": {},
+    }
+    r1 = plan["machines"][0]
+    assert (r1["name"], r1["role"]) == ("r1", "router")
+    assert r1["routes"] == [{"to": "10.0.3.0/24", "via": "10.0.2.2"}]
+    nic = r1["nics"][0]
+    assert (nic["name"], nic["network"], nic["vlan"]) == ("eth0", "lan1", None)
+    assert nic["addresses"] == ["10.0.1.1/24"]
+
+
+def test_the_plan_for_people_is_as_approved(labiac, golden):
+    golden("plan.txt", labiac("plan", "three-lans").out)
+
+
+def test_a_plan_with_vlans_shows_sub_interfaces(labiac, lab_file, golden):
+    golden("plan-vlans.txt", labiac("plan", lab_file(VLANS)).out)
+
+
+def test_a_lab_too_large_to_draw_is_listed(labiac, lab_file):
+    pcs = ", ".join(f"pc{number}: {{lan: lan1}}" for number in range(1, 41))
+    ran = labiac("plan", lab_file(f"name: large\nlans: {{lan1: {{}}}}\npcs: {{{pcs}}}\n"))
+    assert "┌" not in ran.out
+    assert "pc40 10.0.1.50" in " ".join(ran.out.split())
+
+
+def test_the_matrix_for_people_is_as_approved(labiac, golden):
+    golden("reach.txt", labiac("reach", "three-lans").out)
+
+
+def test_the_matrix_says_below_why_a_pair_fails(labiac, golden):
+    golden("reach-student-routes.txt", labiac("reach", "student-routes").out)
+
+
+def test_a_pair_is_predicted_hop_by_hop(labiac, golden):
+    golden("hops.txt", labiac("reach", "three-lans", "--from", "pc1", "--to", "pc4").out)
+
+
+def test_a_pair_for_programs_has_its_path(labiac):
+    ran = labiac("reach", "three-lans", "--from", "pc1", "--to", "pc4", "--json")
+    assert ran.json == {
+        "pairs": [
+            {
+                "from": "pc1",
+                "to": "pc4",
+                "ok": True,
+                "path": ["pc1", "r1", "r2", "pc4"],
+                "reason": "",
+            }
+        ]
+    }
+
+
+def test_a_pair_that_does_not_reach_exits_1(labiac):
+    ran = labiac("reach", "student-routes", "--from", "pc1", "--to", "pc4")
+    assert ran.code == 1
+    assert "r1 has no route" in ran.out
+
+
+def test_the_matrix_has_end_nodes_and_with_all_routers_too(labiac):
+    ends = labiac("reach", "three-lans", "--json").json["pairs"]
+    everybody = labiac("reach", "three-lans", "--all", "--json").json["pairs"]
+    assert len(ends) == 4 * 3
+    assert len(everybody) == 6 * 5
+
+
+def test_a_seed_has_its_three_files(labiac):
+    seed = labiac("render", "three-lans", "r1", "--json").json
+    assert list(seed) == ["user-data", "meta-data", "network-config"]
+    assert seed["user-data"].startswith("#cloud-config\n")
+
+
+def test_a_graph_goes_to_the_file_that_was_asked_for(labiac, tmp_path):
+    file = tmp_path / "lab.svg"
+    ran = labiac("graph", "three-lans", "--format", "svg", "-o", str(file))
+    assert (ran.code, ran.out) == (0, "")
+    assert "</svg>" in file.read_text()
+
+
+def test_a_graph_that_cannot_be_written_says_so(labiac, tmp_path):
+    ran = labiac("graph", "three-lans", "-o", str(tmp_path / "no" / "lab.mmd"))
+    assert ran.code == 1
+    assert "cannot be written: No such file or directory" in ran.err
+
+
+def test_the_schema_is_the_json_schema_of_a_lab_file(labiac):
+    schema = json.loads(labiac("schema").out)
+    assert schema["$schema"].endswith("2020-12/schema")
+    assert {"name", "lans", "routers", "pcs", "checks"} <= schema["properties"].keys()
+
+
+def test_students_get_macs_of_their_own(labiac):
+    macs = {
+        labiac("plan", "three-lans", "--student", student, "--json").json["machines"][0]["nics"][0][
+            "mac"
+        ]
+        for student in ("ana", "berta")
+    }
+    assert len(macs) == 2
