@@ -1,0 +1,208 @@
+"""The typed Pulumi classes: a lab in, one resource a plan item out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from labiac.backends import backend_name, open_backend
+from labiac.errors import UnsupportedError
+from labiac.plan.document import to_data
+from labiac.plan.model import Plan
+from labiac.provider.forecast import TIMEOUT_S, forecast, promises
+from labiac.provider.values import to_camel
+
+if TYPE_CHECKING:
+    from labiac import schema
+    from labiac.plan.model import Item
+    from labiac.plan.model import Network as PlannedNetwork
+
+Description = str | Mapping[str, Any]
+"""A name in ``stacks/``, the path of a lab file, or what such a file says."""
+
+
+class Network(pulumi.CustomResource):
+    """One LAN's switch; *properties* are those of the package schema."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        properties: Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("labiac:index:Network", resource_name, dict(properties), opts)
+
+
+class Machine(pulumi.CustomResource):
+    """One node with its NICs and its seed; *properties* are those of the package schema."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        properties: Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("labiac:index:Machine", resource_name, dict(properties), opts)
+
+
+class Reachability(pulumi.CustomResource):
+    """Who reaches whom: forecast in a preview, measured in an update and a refresh."""
+
+    pairs: pulumi.Output[dict[str, str]]
+
+    def __init__(
+        self,
+        resource_name: str,
+        properties: Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        outputs = {"pairs": None}  # the SDK resolves the outputs it is told of
+        super().__init__(
+            "labiac:index:Reachability", resource_name, {**outputs, **properties}, opts
+        )
+
+
+class Lab(pulumi.ComponentResource):
+    """One copy of a lab: a Network a LAN, a Machine a node, and the Reachability they promise.
+
+    Args:
+        name: Name of the component; its children are called ``<name>-<item>``, so that one
+            program can hold many labs.
+        lab: A name in ``stacks/``, the path of a lab file, or the description itself: what such
+            a file says, or `labiac.schema.Lab`. A plan is ready, and takes no other argument.
+        student: Whose copy it is; by default the stack's name says it.
+        backend: What makes it real; ``auto`` is the best one here.
+        directory: Where paths and ``stacks/`` are looked for first.
+        timeout_seconds: How long to wait for the live lab to do what was forecast.
+        opts: Pulumi's own options.
+
+    Raises:
+        LabError: the description is wrong, or the backend cannot realise it here.
+    """
+
+    nodes: pulumi.Output[list[str]]
+    addresses: pulumi.Output[dict[str, list[str]]]
+    matrix: pulumi.Output[dict[str, str]]
+
+    def __init__(
+        self,
+        name: str,
+        lab: pulumi.Input[Description] | schema.Lab | Plan,
+        *,
+        student: pulumi.Input[str] | None = None,
+        backend: pulumi.Input[str] = "auto",
+        directory: pulumi.Input[str] = "",
+        timeout_seconds: pulumi.Input[float] = TIMEOUT_S,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("labiac:index:Lab", name, None, opts)
+        described: dict[str, Any] = {
+            "lab": lab,
+            "student": student or student_of(pulumi.get_stack()),
+            "backend": backend,
+            "directory": directory,
+            "timeout_s": timeout_seconds,
+        }
+        made = self._made(described) if _known(described) else self._made_later(described)
+        self.nodes = pulumi.Output.from_input(made["nodes"])
+        self.addresses = pulumi.Output.from_input(made["addresses"])
+        self.matrix = pulumi.Output.from_input(made["matrix"])
+        self.register_outputs(
+            {"nodes": self.nodes, "addresses": self.addresses, "matrix": self.matrix}
+        )
+
+    def _made_later(self, described: dict[str, Any]) -> pulumi.Output[dict[str, Any]]:
+        """Declare the children once Pulumi knows what describes them; a preview may never."""
+        given: pulumi.Output[dict[str, Any]] = pulumi.Output.all(**described)
+
+        async def make(known: dict[str, Any]) -> dict[str, Any]:
+            return self._made(known, secret=await given.is_secret())
+
+        return given.apply(make)
+
+    def _made(self, known: dict[str, Any], *, secret: bool = False) -> dict[str, Any]:
+        timeout_s = known.pop("timeout_s")
+        plan = known["lab"] if isinstance(known["lab"], Plan) else planned(**known)
+        copy = {"lab": plan.lab, "student": plan.student, "backend": plan.backend}
+        networks = {network.name: self._network(network, copy) for network in plan.networks}
+        machines = []
+        for machine in plan.machines:
+            properties = {**_properties(machine), "copy": copy}
+            properties["networkIds"] = [
+                networks[nic.network].id for nic in machine.nics if nic.network
+            ]
+            if secret:
+                properties["seed"] = pulumi.Output.secret(properties["seed"])
+            machines.append(Machine(self._called(machine.name), properties, self._child()))
+        promised = promises(forecast(plan, timeout_s))
+        reachability = Reachability(
+            self._called("reachability"),
+            {**promised, "copy": copy},
+            self._child([*networks.values(), *machines]),
+        )
+        return {
+            "nodes": [machine.name for machine in plan.machines],
+            "addresses": promised["addresses"],
+            "matrix": reachability.pairs,
+        }
+
+    def _network(self, network: PlannedNetwork, copy: dict[str, str]) -> Network:
+        properties = {**_properties(network), "copy": copy}
+        return Network(self._called(network.name), properties, self._child())
+
+    def _called(self, name: str) -> str:
+        return f"{self.pulumi_resource_name}-{name}"
+
+    def _child(self, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=after)
+
+
+def student_of(stack: str) -> str:
+    """Return whose the stack is: ``ana`` of ``three-lans.ana``, and of plain ``ana``."""
+    return stack.rpartition(".")[2]
+
+
+def planned(lab: Description | schema.Lab, student: str, backend: str, directory: str) -> Plan:
+    """Return the plan of *lab*, once its backend has agreed to it.
+
+    Raises:
+        DescriptionError: the description is wrong.
+        UnsupportedError: the backend cannot realise it here.
+        LabError: there is no such backend.
+    """
+    from labiac.plan.resolve import plan_file, resolve
+    from labiac.schema.load import from_data
+
+    name = backend_name(backend)
+    if isinstance(lab, str):
+        plan = plan_file(_found(lab, Path(directory)), student, name)
+    else:
+        described = from_data(dict(lab)) if isinstance(lab, Mapping) else lab
+        plan = resolve(described, student, name)
+    problems = [each for each in open_backend(name).check(plan) if each.level == "error"]
+    if problems:
+        raise UnsupportedError(problems)
+    return plan
+
+
+def _found(lab: str, directory: Path) -> str:
+    """Return the path of *lab* in *directory* or its ``stacks/``, else *lab* as it is."""
+    places = (directory / lab, directory / "stacks" / f"{lab}.yaml")
+    return next((str(place) for place in places if place.is_file()), lab)
+
+
+def _known(value: Any) -> bool:
+    """Return whether *value* holds nothing that only Pulumi can tell, and only later."""
+    if isinstance(value, Mapping):
+        return all(map(_known, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_known, value))
+    return not isinstance(value, pulumi.Output)
+
+
+def _properties(item: Item) -> dict[str, Any]:
+    properties: dict[str, Any] = to_camel(to_data(item))
+    return properties

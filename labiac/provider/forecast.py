@@ -1,0 +1,114 @@
+"""What a Reachability resource carries: the plan in networking terms, ready to be measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from labiac.provider.shape import camel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from labiac.plan.model import Machine, Plan
+    from labiac.reach.matrix import Pair
+
+ARROW = " -> "
+OK = "ok"
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Who reaches whom, and what is known of addresses and routes.
+
+    Args:
+        pairs: ``pc1 -> pc4``: ``ok``, or the reason why not.
+        pings: ``pc1 -> pc4``: the addresses of pc4 that must all answer pc1.
+        addresses: Addresses of each node, with prefix.
+        routes: Static routes of each node: ``10.0.3.0/24 via 10.0.2.2``.
+        subnets: Subnets of each LAN.
+        of_student: Pairs that the student's own nodes decide: once the lab is up, an answer
+            that differs from the forecast is the student's work and no drift.
+        timeout_seconds: How long to wait for the live lab to agree.
+    """
+
+    pairs: dict[str, str]
+    pings: dict[str, tuple[str, ...]]
+    addresses: dict[str, tuple[str, ...]]
+    routes: dict[str, tuple[str, ...]]
+    subnets: dict[str, tuple[str, ...]]
+    of_student: tuple[str, ...]
+    timeout_seconds: float
+
+
+def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
+    """Return what *plan* promises, pair by pair."""
+    from labiac.reach.matrix import matrix, pings
+
+    pairs = matrix(plan)
+    asked = {
+        _arrow(source, target): tuple(ping.address for ping in each)
+        for (source, target), each in pings(plan).items()
+    }
+    return Forecast(
+        pairs={named(pair): answer(pair) for pair in pairs},
+        pings=asked,
+        addresses={machine.name: tuple(_addresses(machine)) for machine in plan.machines},
+        routes={
+            machine.name: tuple(f"{route.to} via {route.via}" for route in machine.routes)
+            for machine in plan.machines
+        },
+        subnets={
+            network.name: tuple(net for net in (network.ipv4, network.ipv6) if net)
+            for network in plan.networks
+        },
+        of_student=tuple(_of_student(plan, pairs)),
+        timeout_seconds=timeout_s,
+    )
+
+
+def promises(forecast: Forecast) -> dict[str, Any]:
+    """Return *forecast* as properties; names of nodes and pairs stay as they are."""
+    return {camel(field.name): _listed(getattr(forecast, field.name)) for field in fields(forecast)}
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _listed(element) for key, element in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def named(pair: Pair) -> str:
+    """Return the name of *pair*: ``pc1 -> pc4``."""
+    return _arrow(pair.source, pair.target)
+
+
+def ends(name: str) -> tuple[str, str]:
+    """Return source and target of the pair called *name*."""
+    source, _, target = name.partition(ARROW)
+    return source, target
+
+
+def answer(pair: Pair) -> str:
+    """Return what a forecast says of *pair*: ``ok``, or the reason why not."""
+    return OK if pair.ok else pair.reason
+
+
+def _arrow(source: str, target: str) -> str:
+    return f"{source}{ARROW}{target}"
+
+
+def _addresses(machine: Machine) -> Iterator[str]:
+    for nic in machine.nics:
+        yield from nic.addresses
+        for sub in nic.trunk:
+            yield from sub.addresses
+
+
+def _of_student(plan: Plan, pairs: Iterable[Pair]) -> Iterator[str]:
+    """Yield the pairs that go through a student's node, and those that one could still make."""
+    theirs = {machine.name for machine in plan.machines if machine.student}
+    for pair in pairs:
+        if theirs & {pair.source, pair.target, *pair.path} or (theirs and not pair.ok):
+            yield named(pair)

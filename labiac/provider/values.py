@@ -1,0 +1,88 @@
+"""Between Pulumi's property values and plain data, and what differs between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from google.protobuf.struct_pb2 import ListValue, Struct
+
+from labiac.provider.shape import camel, snake, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What the engine sends, in a preview, for a value that only an update will know."""
+
+Properties = dict[str, Any]
+
+
+class Change(NamedTuple):
+    """One property that differs: its path, and how."""
+
+    path: str
+    kind: Literal["add", "delete", "update"]
+
+
+def plain(struct: Struct) -> Properties:
+    """Return *struct* as dicts, lists and scalars; every number is a float."""
+    return {key: _plain(value) for key, value in struct.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return plain(value)
+    if isinstance(value, ListValue):
+        return [_plain(element) for element in value]
+    return value
+
+
+def struct(properties: Mapping[str, Any]) -> Struct:
+    """Return *properties* as Pulumi carries them."""
+    message = Struct()
+    message.update(dict(properties))
+    return message
+
+
+def to_camel(data: Any) -> Any:
+    """Return *data*, as `labiac.plan.document` has it, with property names for field names."""
+    return _renamed(data, camel)
+
+
+def to_snake(data: Any) -> Any:
+    """Return properties with field names for property names, for `labiac.plan.document`."""
+    return _renamed(data, snake)
+
+
+def _renamed(data: Any, rename: Callable[[str], str]) -> Any:
+    if isinstance(data, Mapping):
+        return {rename(key): _renamed(value, rename) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_renamed(element, rename) for element in data]
+    return data
+
+
+def unknown(data: Any) -> bool:
+    """Return whether any value in *data* is still unknown."""
+    if isinstance(data, Mapping):
+        return any(unknown(value) for value in data.values())
+    if isinstance(data, list):
+        return any(unknown(element) for element in data)
+    return bool(data == UNKNOWN)
+
+
+def changes(old: Any, new: Any, path: str = "") -> Iterator[Change]:
+    """Yield what differs from *old* to *new*, leaf by leaf. Missing and null are the same."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from changes(old.get(key), new.get(key), step(path, key))
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            yield from changes(_at(old, index), _at(new, index), step(path, index))
+    elif old != new:
+        yield Change(path, "add" if old is None else "delete" if new is None else "update")
+
+
+def _at(elements: list[Any], index: int) -> Any:
+    return elements[index] if index < len(elements) else None
