@@ -30,7 +30,7 @@ check: $(VENV)/dev.stamp ## lint, types and import contracts
 	@$(BIN)/lint-imports --no-logo
 
 bench: setup ## measure labiac against its floor and its rivals
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python benchmarks/run.py
 
 docs: $(VENV)/docs.stamp ## the documentation, into site/
 	@$(BIN)/mkdocs build --quiet --strict

@@ -1,0 +1,370 @@
+/*
+ * The floor: what the kernel itself takes to build the practical, with no tool in the way.
+ *
+ *     pc1, pc2 -- lan1 -- r1 -- lan2 (pc3) -- r2 -- lan3 -- pc4
+ *
+ * Builds N copies with raw netlink, one send a namespace; pings all pairs of PCs until every one
+ * has answered; deletes it all; prints one line of JSON, in milliseconds. A copy is seven named
+ * namespaces: its six nodes, and one for its three bridges.
+ *
+ *     cc -O2 -o floor floor.c && ./floor N
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <linux/veth.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { R1, R2, PC1, PC2, PC3, PC4, NODES, SWITCHES = NODES, SPACES };
+enum { LANS = 3, PCS = NODES - PC1, GIVE_UP_MS = 30000, FIRST_WAIT_MS = 1, LONGEST_WAIT_MS = 20 };
+
+static const char *const SPACE[SPACES] = {"r1", "r2", "pc1", "pc2", "pc3", "pc4", "switches"};
+static const char *const PC_ADDRESS[PCS] = {"10.0.1.11", "10.0.1.12", "10.0.2.13", "10.0.3.14"};
+
+static const struct nic {
+    int node, lan, number;
+    const char *address;
+} NICS[] = {
+    {R1, 1, 0, "10.0.1.1"},   {R1, 2, 1, "10.0.2.1"},   {R2, 2, 0, "10.0.2.2"},
+    {R2, 3, 1, "10.0.3.2"},   {PC1, 1, 0, "10.0.1.11"}, {PC2, 1, 0, "10.0.1.12"},
+    {PC3, 2, 0, "10.0.2.13"}, {PC4, 3, 0, "10.0.3.14"},
+};
+
+static const struct {
+    int node, length;
+    const char *to, *via;
+} ROUTES[] = {
+    {R1, 24, "10.0.3.0", "10.0.2.2"}, {R2, 24, "10.0.1.0", "10.0.2.1"},
+    {PC1, 0, "0.0.0.0", "10.0.1.1"},  {PC2, 0, "0.0.0.0", "10.0.1.1"},
+    {PC3, 0, "0.0.0.0", "10.0.2.1"},  {PC4, 0, "0.0.0.0", "10.0.3.2"},
+};
+
+#define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
+
+/* Numbers of links are ours to choose. */
+static int bridge_index(int lan) { return 100 + lan; }
+static int port_index(int nic) { return 200 + nic; }
+static int nic_index(const struct nic *nic) { return 2 + nic->number; }
+
+struct copy {
+    int space[SPACES], netlink[SPACES]; /* open namespaces, and a netlink socket in each */
+    int ping[PCS];                      /* raw ICMP sockets */
+    unsigned answered[PCS];             /* one bit a PC */
+};
+
+static void die(const char *what) {
+    fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static double now_ms(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
+}
+
+/* ---- netlink: a batch of messages; the last one asks for an acknowledgement ---- */
+
+static struct {
+    char bytes[16384];
+    size_t length;
+    struct nlmsghdr *last;
+} batch;
+
+static void *append(const void *data, size_t size) {
+    char *at = batch.bytes + batch.length;
+    memcpy(at, data, size);
+    memset(at + size, 0, NLMSG_ALIGN(size) - size);
+    batch.length += NLMSG_ALIGN(size);
+    batch.last->nlmsg_len = batch.bytes + batch.length - (char *)batch.last;
+    return at;
+}
+
+static void message(int type, int flags, const void *header, size_t size) {
+    struct nlmsghdr start = {.nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | flags};
+    batch.last = (struct nlmsghdr *)(batch.bytes + batch.length);
+    append(&start, sizeof start);
+    append(header, size);
+}
+
+static struct rtattr *attribute(int type, const void *data, size_t size) {
+    struct rtattr start = {.rta_type = type, .rta_len = RTA_LENGTH(size)};
+    struct rtattr *made = append(&start, sizeof start);
+    if (size) append(data, size);
+    return made;
+}
+
+static void number(int type, int value) { attribute(type, &value, sizeof value); }
+
+static void text(int type, const char *value) { attribute(type, value, strlen(value) + 1); }
+
+static void end(struct rtattr *nest) { nest->rta_len = batch.bytes + batch.length - (char *)nest; }
+
+static void commit(int netlink) {
+    struct {
+        struct nlmsghdr head;
+        struct nlmsgerr error;
+        char quoted[16384];
+    } reply;
+    batch.last->nlmsg_flags |= NLM_F_ACK;
+    if (send(netlink, batch.bytes, batch.length, 0) < 0) die("send to netlink");
+    if (recv(netlink, &reply, sizeof reply, 0) < 0) die("receive from netlink");
+    errno = -reply.error.error;
+    if (errno) die("netlink refuses");
+    batch.length = 0;
+}
+
+/* ---- what a copy is made of ---- */
+
+static const struct ifinfomsg UP = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+
+static void set_up(int index) {
+    struct ifinfomsg link = UP;
+    link.ifi_index = index;
+    message(RTM_NEWLINK, 0, &link, sizeof link);
+}
+
+static void add_bridge(int lan) {
+    struct ifinfomsg link = UP;
+    char name[IFNAMSIZ];
+    link.ifi_index = bridge_index(lan);
+    snprintf(name, sizeof name, "lan%d", lan);
+    message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
+    text(IFLA_IFNAME, name);
+    struct rtattr *info = attribute(IFLA_LINKINFO, NULL, 0);
+    text(IFLA_INFO_KIND, "bridge");
+    end(info);
+}
+
+/* One queue a direction: the default, one a processor, takes longer to make. */
+static void one_queue(void) {
+    number(IFLA_NUM_TX_QUEUES, 1);
+    number(IFLA_NUM_RX_QUEUES, 1);
+}
+
+static void port_name(char name[IFNAMSIZ], const struct nic *nic) {
+    snprintf(name, IFNAMSIZ, "%s-%d", SPACE[nic->node], nic->number);
+}
+
+/* A port of the LAN's bridge, whose other end is the NIC: down, since the kernel wants it so. */
+static void add_cable(int index, int space) {
+    const struct nic *nic = &NICS[index];
+    struct ifinfomsg port = UP, peer = {.ifi_index = nic_index(nic)};
+    char name[IFNAMSIZ], peer_name[IFNAMSIZ];
+    port.ifi_index = port_index(index);
+    port_name(name, nic);
+    snprintf(peer_name, sizeof peer_name, "eth%d", nic->number);
+    message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &port, sizeof port);
+    text(IFLA_IFNAME, name);
+    number(IFLA_MASTER, bridge_index(nic->lan));
+    one_queue();
+    struct rtattr *info = attribute(IFLA_LINKINFO, NULL, 0);
+    text(IFLA_INFO_KIND, "veth");
+    struct rtattr *data = attribute(IFLA_INFO_DATA, NULL, 0);
+    struct rtattr *other = attribute(VETH_INFO_PEER, &peer, sizeof peer);
+    text(IFLA_IFNAME, peer_name);
+    number(IFLA_NET_NS_FD, space);
+    one_queue();
+    end(other);
+    end(data);
+    end(info);
+}
+
+static void add_address(const struct nic *nic) {
+    struct ifaddrmsg header = {
+        .ifa_family = AF_INET, .ifa_prefixlen = 24, .ifa_index = nic_index(nic)};
+    in_addr_t address = inet_addr(nic->address);
+    message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
+    attribute(IFA_LOCAL, &address, sizeof address);
+    attribute(IFA_ADDRESS, &address, sizeof address);
+}
+
+static void add_route(const char *to, int length, const char *via) {
+    struct rtmsg header = {
+        .rtm_family = AF_INET, .rtm_dst_len = length, .rtm_table = RT_TABLE_MAIN,
+        .rtm_protocol = RTPROT_STATIC, .rtm_type = RTN_UNICAST};
+    in_addr_t target = inet_addr(to), gateway = inet_addr(via);
+    message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
+    attribute(RTA_DST, &target, sizeof target);
+    attribute(RTA_GATEWAY, &gateway, sizeof gateway);
+}
+
+/* ---- namespaces ---- */
+
+static void set(const char *path, const char *value) {
+    int file = open(path, O_WRONLY);
+    if (file < 0 || write(file, value, strlen(value)) < 0) die(path);
+    close(file);
+}
+
+static void space_path(char path[64], int copy, int space) {
+    snprintf(path, 64, "/run/netns/floor-%d-%s", copy, SPACE[space]);
+}
+
+/* Makes a named namespace and leaves this process in it. */
+static void make_space(struct copy *copy, int number, int space) {
+    char path[64];
+    space_path(path, number, space);
+    if (unshare(CLONE_NEWNET)) die("unshare");
+    copy->space[space] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    copy->netlink[space] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (copy->space[space] < 0 || copy->netlink[space] < 0) die("open a namespace");
+    close(open(path, O_CREAT | O_RDONLY, 0));
+    if (mount("/proc/self/ns/net", path, "none", MS_BIND, NULL)) die(path);
+    set("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    if (space == R1 || space == R2) set("/proc/sys/net/ipv4/ip_forward", "1");
+    if (space >= PC1 && space < NODES) {
+        int ping = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMP);
+        if (ping < 0) die("raw socket");
+        copy->ping[space - PC1] = ping;
+    }
+}
+
+/*
+ * Asks for the carrier of every port: the kernel (from 6.8) then puts it to use at once. Else it
+ * does so a moment later, and a ping that is quicker loses its ARP request, and a second.
+ */
+static void use_carriers(const struct copy *copy) {
+    if (setns(copy->space[SWITCHES], CLONE_NEWNET)) die("enter the switches");
+    int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    for (int nic = 0; nic < LENGTH(NICS); nic++) {
+        struct ethtool_value value = {.cmd = ETHTOOL_GLINK};
+        struct ifreq request = {.ifr_data = (void *)&value};
+        port_name(request.ifr_name, &NICS[nic]);
+        if (ioctl(any, SIOCETHTOOL, &request)) die("ask for a carrier");
+    }
+    close(any);
+}
+
+static void build(struct copy *copy, int number) {
+    for (int space = 0; space < SPACES; space++) make_space(copy, number, space);
+    for (int lan = 1; lan <= LANS; lan++) add_bridge(lan);
+    for (int nic = 0; nic < LENGTH(NICS); nic++) add_cable(nic, copy->space[NICS[nic].node]);
+    commit(copy->netlink[SWITCHES]);
+    for (int node = 0; node < NODES; node++) {
+        set_up(1);
+        for (int nic = 0; nic < LENGTH(NICS); nic++)
+            if (NICS[nic].node == node) {
+                set_up(nic_index(&NICS[nic]));
+                add_address(&NICS[nic]);
+            }
+        for (int route = 0; route < LENGTH(ROUTES); route++)
+            if (ROUTES[route].node == node)
+                add_route(ROUTES[route].to, ROUTES[route].length, ROUTES[route].via);
+        commit(copy->netlink[node]);
+    }
+    use_carriers(copy);
+}
+
+static void destroy(struct copy *copy, int number) {
+    char path[64];
+    for (int space = 0; space < SPACES; space++) {
+        space_path(path, number, space);
+        if (umount2(path, MNT_DETACH) || unlink(path)) die(path);
+        close(copy->netlink[space]);
+        close(copy->space[space]);
+    }
+    for (int pc = 0; pc < PCS; pc++) close(copy->ping[pc]);
+}
+
+/* ---- ping ---- */
+
+struct echo {
+    unsigned char type, code;
+    unsigned short checksum, id, sequence;
+};
+
+enum { REQUEST = 8, REPLY = 0, IP_HEADER = 20 };
+
+static void ask(struct copy *copy) {
+    for (int from = 0; from < PCS; from++)
+        for (int to = 0; to < PCS; to++) {
+            if (from == to || copy->answered[from] & 1u << to) continue;
+            struct sockaddr_in target = {.sin_family = AF_INET};
+            target.sin_addr.s_addr = inet_addr(PC_ADDRESS[to]);
+            struct echo echo = {.type = REQUEST, .id = htons(from), .sequence = htons(to)};
+            echo.checksum = htons(~((REQUEST << 8) + from + to));
+            sendto(copy->ping[from], &echo, sizeof echo, 0, (void *)&target, sizeof target);
+        }
+}
+
+/* Reads what has come in; returns how many pairs still lack an answer. */
+static int listen_to(struct copy *copy) {
+    int missing = 0;
+    for (int from = 0; from < PCS; from++) {
+        char packet[256];
+        ssize_t size;
+        while ((size = recv(copy->ping[from], packet, sizeof packet, 0)) > 0) {
+            const struct echo *echo = (const struct echo *)(packet + IP_HEADER);
+            if (size >= IP_HEADER + (ssize_t)sizeof *echo && echo->type == REPLY &&
+                ntohs(echo->id) == from && ntohs(echo->sequence) < PCS)
+                copy->answered[from] |= 1u << ntohs(echo->sequence);
+        }
+        missing += PCS - 1 - __builtin_popcount(copy->answered[from]);
+    }
+    return missing;
+}
+
+static int ping_all(struct copy *copies, int count) {
+    double start = now_ms(), wait = FIRST_WAIT_MS;
+    int missing = 1;
+    while (missing && now_ms() < start + GIVE_UP_MS) {
+        for (int i = 0; i < count; i++) ask(&copies[i]);
+        double again = now_ms() + wait;
+        do {
+            missing = 0;
+            for (int i = 0; i < count; i++) missing += listen_to(&copies[i]);
+            if (missing) usleep(200);
+        } while (missing && now_ms() < again);
+        wait = wait * 2 < LONGEST_WAIT_MS ? wait * 2 : LONGEST_WAIT_MS;
+    }
+    return missing;
+}
+
+/* As `ip netns` does: /run/netns is a mount of its own, so that names can be mounted in it. */
+static void prepare(void) {
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    mkdir("/run/netns", 0755);
+    if (unshare(CLONE_NEWNS) || mount("", "/", "none", MS_PRIVATE | MS_REC, NULL)) die("mounts");
+    if (mount("/run/netns", "/run/netns", "none", MS_BIND, NULL)) die("/run/netns");
+}
+
+int main(int arguments, char **argument) {
+    int count = arguments > 1 ? atoi(argument[1]) : 1;
+    struct copy *copies = calloc(count, sizeof *copies);
+    int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    prepare();
+    double start = now_ms();
+    for (int i = 0; i < count; i++) build(&copies[i], i);
+    double built = now_ms();
+    int missing = ping_all(copies, count);
+    double answered = now_ms();
+    if (setns(home, CLONE_NEWNET)) die("go home");
+    for (int i = 0; i < count; i++) destroy(&copies[i], i);
+    double destroyed = now_ms();
+    printf("{\"copies\": %d, \"create_ms\": %.2f, \"ping_ms\": %.2f, \"destroy_ms\": %.2f, "
+           "\"missing\": %d}\n",
+           count, built - start, answered - built, destroyed - answered, missing);
+    return missing > 0;
+}

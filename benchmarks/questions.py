@@ -1,0 +1,140 @@
+"""What is asked of whom, and what labiac promises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pulumi_up
+import rivals
+from rivals import Figures
+
+Tool = Callable[[int], Figures]
+OURS = "labiac"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question, and whom it is put to.
+
+    Args:
+        name: For ``--only``.
+        title: What people read above the table.
+        note: What they should know to judge it.
+        tools: By name; the first is what the others are compared with.
+        turns: How often each is run, by number of copies.
+        figures: The figures to show, each with its heading.
+    """
+
+    name: str
+    title: str
+    note: str
+    tools: dict[str, Tool]
+    turns: dict[int, int]
+    figures: dict[str, str]
+
+
+SECTIONS = (
+    Section(
+        "labs",
+        "A lab on network namespaces, without Pulumi",
+        "The practical of the course: 6 nodes, 3 LANs, 12 pairs. Mininet pings with its own "
+        "`ping`, one pair after the other; `ip -batch` is pinged by labiac's. Neither start-up of "
+        "an interpreter nor planning counts, for nobody.",
+        {
+            OURS: rivals.labiac,
+            "C, raw netlink": rivals.floor,
+            "ip -batch": rivals.ip_batch,
+            "Mininet": rivals.mininet,
+        },
+        {1: 9, 10: 5, 100: 3},
+        {
+            "up_ms": "created until every pair has answered, ms a copy",
+            "create_ms": "of that, created, ms a copy",
+            "down_ms": "destroy returns, ms a copy",
+            "rss_mib": "most memory of a process, MiB",
+        },
+    ),
+    Section(
+        "plan",
+        "A plan of N copies as one lab",
+        "`netlab create` also writes its configuration files; it plans its own addresses, and OSPF "
+        "on the routers. Both commands from start to end; the third line is labiac's without "
+        "start-up and imports.",
+        {
+            OURS: rivals.labiac_plan,
+            "netlab create": rivals.netlab,
+            "labiac, in a running Python": rivals.labiac_plan_alone,
+        },
+        {1: 5, 10: 3, 100: 3},
+        {"wall_ms": "ms for all copies", "rss_mib": "most memory of a process, MiB"},
+    ),
+    Section(
+        "start",
+        "Start-up",
+        "Interpreter and imports until the netns backend can work.",
+        {OURS: rivals.labiac_imports, "Python alone": rivals.python_alone},
+        {1: 15},
+        {"wall_ms": "ms", "rss_mib": "most memory of a process, MiB"},
+    ),
+    Section(
+        "pulumi",
+        "The practical through Pulumi",
+        "A new stack in a local state folder, without preview, measured pair by pair at its end. "
+        "`pulumi up` on the memory backend is the same resources doing nothing.",
+        {
+            "labiac up": pulumi_up.labiac_up,
+            "pulumi up": pulumi_up.pulumi_netns,
+            "pulumi up, doing nothing": pulumi_up.pulumi_memory,
+        },
+        {1: 5},
+        {"wall_ms": "up, ms", "down_ms": "destroy, ms", "rss_mib": "most memory of a process, MiB"},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What labiac promises.
+
+    Args:
+        section: Where it is measured.
+        text: What people read.
+        tool: Whose figure it is about.
+        base: Whose figure it is divided by, or empty: it is about *tool* and one copy alone.
+        figure: Which figure.
+        least: The least that the quotient may be.
+        most: The most.
+    """
+
+    section: str
+    text: str
+    tool: str
+    base: str
+    figure: str
+    least: float = 0
+    most: float = math.inf
+
+    def holds(self, value: float) -> bool:
+        """Return whether *value* keeps the promise."""
+        return self.least <= value <= self.most
+
+
+PROMISES = (
+    Promise("labs", "20 times faster than Mininet", "Mininet", OURS, "up_ms", least=20),
+    Promise("labs", "faster than `ip -batch`", "ip -batch", OURS, "up_ms", least=1),
+    Promise("labs", "within 1.5 of the C floor", OURS, "C, raw netlink", "up_ms", most=1.5),
+    Promise("labs", "destroyed in under 5 ms a lab", OURS, "", "down_ms", most=5),
+    Promise("plan", "20 times faster than netlab", "netlab create", OURS, "wall_ms", least=20),
+    Promise("start", "start-up under 100 ms", OURS, "", "wall_ms", most=100),
+    Promise(
+        "pulumi",
+        "`pulumi up` at most 1.3 times the same doing nothing",
+        "pulumi up",
+        "pulumi up, doing nothing",
+        "wall_ms",
+        most=1.3,
+    ),
+    Promise("pulumi", "`labiac up` no slower", "labiac up", "pulumi up", "wall_ms", most=1),
+)

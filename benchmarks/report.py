@@ -1,0 +1,112 @@
+"""What was measured, as Markdown for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from questions import PROMISES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from questions import Promise, Section
+
+PER_COPY = {"up_ms", "create_ms", "down_ms"}
+"""Figures that are shown for one of the copies, not for all of them together."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one tool for one number of copies.
+
+    Args:
+        section: Name of the section.
+        tool: Name of the tool.
+        copies: How many labs.
+        figure: What was measured; of all copies together.
+        median: The median, or None where the tool is missing.
+        samples: Every measurement.
+        ratio: Times the first tool's median.
+        missing: What is missing, and how to get it.
+    """
+
+    section: str
+    tool: str
+    copies: int
+    figure: str
+    median: float | None
+    samples: tuple[float, ...]
+    ratio: float | None
+    missing: str
+
+
+def page(head: str, sections: Sequence[Section], rows: Sequence[Row]) -> str:
+    """Return all that was measured; *head* says when, where and how."""
+    tables = [
+        table(section, [row for row in rows if row.section == section.name]) for section in sections
+    ]
+    return "\n\n".join(["# Benchmarks", head, promises(rows), *tables])
+
+
+def table(section: Section, rows: Sequence[Row]) -> str:
+    """Return what was measured of *section*: a table a figure, and what is missing."""
+    parts = [f"## {section.title}", section.note]
+    parts += [_figure(section, figure, rows) for figure in section.figures]
+    parts += dict.fromkeys(
+        f"{row.tool} was not measured: {row.missing}" for row in rows if row.missing
+    )
+    return "\n\n".join(parts)
+
+
+def _figure(section: Section, figure: str, rows: Sequence[Row]) -> str:
+    sizes = sorted({row.copies for row in rows})
+    cells = {(row.tool, row.copies): _cell(row) for row in rows if row.figure == figure}
+    heads = [f"{n} {'copy' if n == 1 else 'copies'}" for n in sizes]
+    lines = [_line(section.figures[figure], *heads), "| --- |" + " ---: |" * len(sizes)]
+    lines += [_line(tool, *(cells[tool, n] for n in sizes)) for tool in section.tools]
+    return "\n".join(lines)
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(row: Row) -> str:
+    if row.median is None:
+        return "-"
+    value = row.median / (row.copies if row.figure in PER_COPY else 1)
+    ratio = f" (x{_number(row.ratio)})" if row.ratio and row.ratio != 1 else ""
+    return _number(value) + ratio
+
+
+def _number(value: float) -> str:
+    """Return three digits of *value*, or all that stand before its point."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"  # noqa: PLR2004
+
+
+def promises(rows: Sequence[Row]) -> str:
+    """Return which promises hold, for each number of copies."""
+    lines = [_line("labiac promises", "copies", "measured", "holds"), "| --- | ---: | ---: | --- |"]
+    for promise in PROMISES:
+        lines += [
+            _line(
+                promise.text, str(copies), _number(value), "yes" if promise.holds(value) else "no"
+            )
+            for copies, value in _values(promise, rows)
+        ]
+    return "\n".join(lines)
+
+
+def _values(promise: Promise, rows: Sequence[Row]) -> Iterator[tuple[int, float]]:
+    """Yield what was measured of *promise*: a ratio, or without a base the figure of one copy."""
+    medians = {
+        (row.tool, row.copies): row.median
+        for row in rows
+        if (row.section, row.figure) == (promise.section, promise.figure)
+    }
+    for copies in sorted({n for _, n in medians}):
+        value = medians[promise.tool, copies]
+        base = medians[promise.base, copies] if promise.base else copies
+        if value is not None and base:
+            yield copies, value / base
