@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labiac.plan.effects import effect, worst
@@ -20,6 +20,10 @@ _OK = "ok"
 _SHORT = 60
 _SIGNS = {"create": ("+", "green"), "delete": ("-", "red"), "replace": ("±", "magenta")}
 _NOT_ON_HOST = {"copy", "networkIds"}
+
+
+OURS = "labiac:index:"
+"""How the types of labiac's own resources begin; the others are Pulumi's bookkeeping."""
 
 
 class Difference(NamedTuple):
@@ -52,19 +56,35 @@ def _named(value: Any) -> bool:
 
 def drift(steps: Iterable[Step]) -> list[dict[str, Any]]:
     """Return how the host differs from what was deployed, after the *steps* of a refresh."""
+    deployed: dict[str, str] = {}
+    there: set[str] = set()
     found: list[dict[str, Any]] = []
+    pairs: list[dict[str, Any]] = []
     for step in steps:
-        item = _item(step)
         if step.type == _REACHABILITY:
-            pairs = differences(step.before.get("pairs"), step.outputs.get("pairs"))
-            found += (_drifted("reachability", *pair) for pair in pairs)
+            # What is gone leaves the state; the forecast still names it.
+            deployed |= dict.fromkeys(step.inputs.get("subnets") or (), "network")
+            deployed |= dict.fromkeys(step.inputs.get("addresses") or (), "machine")
+            differ = differences(step.inputs.get("pairs"), step.outputs.get("pairs"))
+            pairs += (_drifted("reachability", *each) for each in differ)
         elif kind := _KINDS.get(step.type):
-            if not step.outputs:
-                found.append(_drifted(kind, item, "there", "gone"))
-                continue
-            for each in differences(step.before, step.outputs):
-                found.append(_drifted(kind, item, each.was, each.now, field=each.field))
-    return found
+            item = _item(step)
+            deployed[item] = kind
+            if step.outputs:
+                there.add(item)
+                wanted = _wanted(step)
+                found += (
+                    _drifted(kind, item, each.was, each.now, field=each.field)
+                    for each in differences(wanted, {key: step.outputs.get(key) for key in wanted})
+                )
+    gone = [_drifted(deployed[item], item, "there", "gone") for item in deployed.keys() - there]
+    return [*sorted(gone, key=lambda each: str(each["item"])), *found, *pairs]
+
+
+def _wanted(step: Step) -> dict[str, Any]:
+    """Return what of a network or machine the host shall have."""
+    wanted = {key: value for key, value in step.inputs.items() if key not in _NOT_ON_HOST}
+    return {**wanted, "running": True}
 
 
 def _drifted(kind: str, item: str, was: Any, now: Any, *, field: str = "") -> dict[str, Any]:
@@ -90,7 +110,7 @@ def change_data(step: Step, plan: Plan, features: Features) -> dict[str, Any]:
         effect(kind, each.field, boots=features.boots, live=features.live)  # type: ignore[arg-type]
         for each in differ
     )
-    cost = worst(costs) if step.op == "update" else step.op
+    cost = "replace" if "replace" in step.op else worst(costs) if step.op == "update" else step.op
     return {
         "kind": kind,
         "item": _item(step),
@@ -101,9 +121,9 @@ def change_data(step: Step, plan: Plan, features: Features) -> dict[str, Any]:
 
 
 def _changed(step: Step) -> list[Difference]:
-    if step.op == "create" or not step.before:
+    if not step.before or not step.inputs:
         return []
-    wanted = {key: value for key, value in step.inputs.items() if key not in _NOT_ON_HOST}
+    wanted = _wanted(step)
     return list(differences({key: step.before.get(key) for key in wanted}, wanted))
 
 
@@ -157,15 +177,24 @@ def changes_view(changes: Iterable[Mapping[str, Any]]) -> Iterator[Text]:
             yield Text(f"    {field['field']}: {_shown(field['was'])} => {_shown(field['now'])}")
 
 
-def reachability_view(pairs: Iterable[Mapping[str, Any]]) -> Iterator[Text]:
-    """Yield a line for each pair that changes, as `reachability_data` has them."""
+def reachability_view(pairs: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+    """Yield what becomes of *pairs*, as `reachability_data` has them; the good news in one line."""
     from rich.text import Text
 
+    gained = sum(pair["now"] for pair in pairs)
+    if gained:
+        yield Text(f"{gained} pairs will reach each other that do not now", "green")
     for pair in pairs:
-        was, now = (_OK if pair[when] else "no answer" for when in ("was", "now"))
-        now = pair["reason"] or now
-        style = "green" if pair["now"] else "red"
-        yield Text(f"{pair['from']} -> {pair['to']}: {was} => {now}", style)
+        if not pair["now"]:
+            was = _OK if pair["was"] else "no answer"
+            now = pair["reason"] or "gone"
+            yield Text(f"{pair['from']} -> {pair['to']}: {was} => {now}", "red")
+
+
+def step_title(step: Step) -> str:
+    """Return what *step* is about: ``machine pc1``, ``reachability``."""
+    kind = step.type.removeprefix(OURS).lower()
+    return f"{kind} {_item(step)}" if step.type in _KINDS or kind == "lab" else kind
 
 
 def _item(step: Step) -> str:

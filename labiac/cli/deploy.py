@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labiac.backends.base import Copy
-from labiac.cli.options import BackendName, File, Json, Student, lab_name, planned
+from labiac.cli.options import BackendName, File, Json, Student, lab_name, planned, up_command
 from labiac.cli.output import console, note, write_json, write_problems
-from labiac.errors import Problem, UsageError
+from labiac.errors import LabError, Problem, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,11 +87,13 @@ def refresh(
     file: File, student: Student = "local", backend: BackendName = "auto", json: Json = False
 ) -> None:
     """Compare the live lab with what was deployed: host objects and reachability."""
-    from labiac.cli.changes import drift, drift_text
+    from labiac.cli.changes import OURS, drift, drift_text
 
     plan = planned(file, student, backend)
     result = _operate(plan, "refresh", lambda engine: engine.refresh())
     _insist(result, json=json)
+    if not any(step.type.startswith(OURS) for step in result.steps):
+        raise LabError(f"{plan.lab} of {plan.student}", "is not up", fix=up_command(plan, file))
     found = drift(result.steps)
     if json:
         write_json({"drift": found})
@@ -141,20 +143,21 @@ def _operate(copy: Copy | Plan, what: str, work: Callable[[Engine], Result]) -> 
 
     whose = Copy(copy.lab, copy.student)
     with Progress(f"{what} {copy.lab}") as progress:
-        result = work(Engine(whose, partial(_tell, progress)))
+        result = work(Engine(whose, partial(_tell, progress, lines=what in {"up", "destroy"})))
     for text in (*result.notes, *result.errors):
         note(text)
     return result
 
 
-def _tell(progress: Progress, news: News) -> None:
-    """Show *news* of the engine: a line for each resource that is done, the rest in passing."""
+def _tell(progress: Progress, news: News, *, lines: bool) -> None:
+    """Show *news* of the engine in passing, and with *lines* what is done, a line each."""
+    from labiac.cli.changes import OURS, step_title
     from labiac.fleet.events import Message
 
     if isinstance(news, Message):
         progress.last = news.text
-    elif news.state == "done" and news.op in _DONE:
-        note(f"  {_DONE[news.op]} {news.name} {news.seconds:.2f} s")
+    elif lines and news.state == "done" and news.op in _DONE and news.type.startswith(OURS):
+        note(f"  {_DONE[news.op]} {step_title(news)}   {news.seconds:.2f} s")
 
 
 def _insist(result: Result, *, json: bool) -> None:
@@ -182,12 +185,12 @@ def _counted(result: Result) -> str:
 
 def _live_pairs(plan: Plan) -> Sequence[Pair]:
     """Return the pairs of end nodes as the live lab has them."""
-    from labiac.backends import open_backend
     from labiac.cli.measure import measured
+    from labiac.provider.lifecycle import backend
     from labiac.reach.matrix import matrix
 
     predicted = {(pair.source, pair.target): pair for pair in matrix(plan, all_nodes=True)}
-    live = measured(plan, open_backend(plan.backend), predicted)
+    live = measured(plan, backend(plan.backend), predicted)
     return [live[pair.source, pair.target] for pair in matrix(plan)]
 
 

@@ -80,7 +80,7 @@ def labiac(monkeypatch):
 
 
 @pytest.fixture
-def process(tmp_path):
+def process():
     """Call a command as a process of its own, as a shell does."""
 
     def call(*arguments: str, **environment: str) -> Ran:
