@@ -19,7 +19,7 @@ _INT: Final = struct.Struct("=i")
 _UP: Final = 1
 _MAIN_TABLE: Final = 254
 _UNICAST: Final = 1
-_OWN: Final = frozenset({1, 2})  # routes that the kernel made: redirects, connected subnets
+_OWN: Final = frozenset({0, 1, 2})  # routes that the kernel made: learned, redirects, connected
 _SKIP_STATS: Final = netlink.number(29, 8)
 
 
