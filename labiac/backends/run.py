@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from labiac.backends.base import Ran
 from labiac.errors import BackendError, CommandError
@@ -98,13 +98,17 @@ def partner(
     )
 
 
-def become(argv: Sequence[str]) -> NoReturn:
+def become(argv: Sequence[str]) -> int:
     """Become *argv*: this process goes on as that command.
 
-    Raises:
-        OSError: there is no such command.
+    Returns:
+        The exit status to end with, only where it can't be started, which is said on stderr.
     """
-    os.execvp(argv[0], argv)  # noqa: S606  # an argv, and no shell on purpose
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606  # an argv, and no shell on purpose
+    except OSError as error:
+        os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
+        return _status(error)
 
 
 def kill_session(leader: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from socket import if_nametoindex
+from socket import if_nameindex, if_nametoindex
 from typing import TYPE_CHECKING
 
 from labiac.backends.netns import netlink, shape, wiring
@@ -13,6 +13,7 @@ from labiac.plan.model import Network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import ModuleType
 
     from labiac.backends.netns.ground import Ground
     from labiac.backends.netns.netlink import Socket
@@ -23,18 +24,24 @@ def plug(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
     """Lay the cables of *nics* into the namespace of *machine*."""
     if not nics:
         return
-    with ground.spaces.opened(machine.host_name) as space, ground.switch() as sock:
-        messages = [
-            wiring.cable(machine.name, nic, _bridge(ground, machine, nic), space) for nic in nics
-        ]
-        refused = sock.send(messages)
-        if any(refusal.errno == errno.EEXIST for refusal in refused):
-            # What stands in the way is ours: its other end is in a namespace that is still dying.
-            names = [port(machine.name, nic.name) for nic in nics]
-            refused = sock.send([netlink.delete_link(name, errno.ENODEV) for name in names])
-            refused += sock.send(messages)
-        ground.insist(machine.name, refused)
-        _tag(ground, machine, nics, sock, known=False)
+    with ground.spaces.opened(machine.host_name) as space:
+        with ground.switch() as sock:
+            masters = {nic.name: _master(ground, machine, nic) for nic in nics}
+            inward = [nic for nic in nics if masters[nic.name] is not None]
+            messages = [
+                wiring.cable(machine.name, nic, masters[nic.name] or 0, space) for nic in inward
+            ]
+            refused = sock.send(messages)
+            if any(refusal.errno == errno.EEXIST for refusal in refused):
+                # What stands in the way is ours: its other end is in a namespace still dying.
+                names = [port(machine.name, nic.name) for nic in inward]
+                refused = sock.send([netlink.delete_link(name, errno.ENODEV) for name in names])
+                refused += sock.send(messages)
+            ground.insist(machine.name, refused)
+            _tag(ground, machine, inward, sock, known=False)
+        outward = [nic for nic in nics if nic not in inward]
+        if outward:
+            _outside().plug(ground, machine, outward, space)
 
 
 def move(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
@@ -44,7 +51,7 @@ def move(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
     with ground.switch() as sock:
         messages = []
         for nic in nics:
-            name, master = port(machine.name, nic.name), _bridge(ground, machine, nic)
+            name, master = port(machine.name, nic.name), _master(ground, machine, nic) or 0
             up = bool(master) and nic.connected
             own = if_nametoindex(name)
             messages.append(netlink.change_link(name, own, netlink.number(10, master), up=up))
@@ -52,18 +59,61 @@ def move(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
         _tag(ground, machine, nics, sock, known=True)
 
 
-def _bridge(ground: Ground, machine: Machine, nic: Nic) -> int:
-    """Return the number of the bridge that *nic* is plugged into, 0 for none."""
-    if nic.attach != "lan":
-        return 0
+def cut(ground: Ground, machine: Machine) -> None:
+    """Cut all cables of a *machine* that is about to go: from now on nobody hears of it.
+
+    Its namespace dies in the kernel's own time, and answers until then. To close the ports is
+    cheap; to delete the cables now would cost several times what all the rest does.
+    """
+    unplug(ground, machine, machine.nics)
+    if not ground.has_switch():
+        return
+    with ground.switch() as sock:
+        ports = {name: index for index, name in if_nameindex()}
+        names = [port(machine.name, nic.name) for nic in machine.nics if nic.network]
+        here = [netlink.close_port(name, ports[name]) for name in names if name in ports]
+        sock.send(here)
+    if len(here) < len(names) and ground.spaces.inode(machine.host_name):  # on a physical link
+        with ground.spaces.inside(machine.host_name) as sock:
+            sock.send([netlink.delete_link(nic.name, errno.ENODEV) for nic in machine.nics])
+
+
+def unplug(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
+    """Take back what the cables of *nics* have on the host; the rest goes with the machine."""
+    if any(nic.attach == "nat" for nic in nics):
+        _outside().unplug(ground, machine, nics)
+
+
+def outwards(ground: Ground, nic: Nic) -> bool:
+    """Return whether the cable of *nic* leads to the host, not to the copy's own switch."""
+    return nic.attach == "nat" or (nic.attach == "lan" and _bridged(ground, nic.network))
+
+
+def _master(ground: Ground, machine: Machine, nic: Nic) -> int | None:
+    """Return the number of the bridge that *nic* is plugged into: 0 is none, None the host."""
+    if nic.attach in {"none", "nat"}:
+        return 0 if nic.attach == "none" else None
     try:
         return if_nametoindex(bridge(nic.network))
     except OSError:
+        if _bridged(ground, nic.network):
+            return None
         raise BackendError(
             ground.where(f"{machine.name} {nic.name}"),
             f"its LAN {nic.network} is not there",
-            fix="create the network first; after a crash or a reboot, refresh and bring it up again",
+            fix="create the network first; after a crash or a reboot, refresh and bring it up",
         ) from None
+
+
+def _bridged(ground: Ground, network: str) -> bool:
+    mark = ground.folder.read("network", network)
+    return bool(mark and isinstance(mark.item, Network) and mark.item.type == "bridged")
+
+
+def _outside() -> ModuleType:
+    from labiac.backends.netns import outside  # most labs keep to themselves
+
+    return outside
 
 
 def _tag(

@@ -60,11 +60,18 @@ class Ground:
                 kernel.sysctl("net/ipv6/conf/default/disable_ipv6", "1")
                 yield sock
 
+    def has_switch(self) -> bool:
+        """Return whether the namespace with the copy's LANs is there, and ours."""
+        ours = self.folder.path / _SWITCH_MARK
+        return ours.exists() and bool(self.spaces.inode(switch_space(self.copy)))
+
     def drop_switch(self) -> None:
         """Let the switch die with all that is in it, when no item of the copy is left."""
         if not self.folder.names("machine") and not self.folder.names("network"):
-            self.spaces.delete(switch_space(self.copy))
-            (self.folder.path / _SWITCH_MARK).unlink(missing_ok=True)
+            ours = self.folder.path / _SWITCH_MARK
+            if ours.exists():
+                self.spaces.delete(switch_space(self.copy))
+                ours.unlink()
 
     def foreign(self, item: str, space: str) -> ForeignError:
         """Return the error about a namespace *space* that stands where *item* should."""

@@ -65,6 +65,7 @@ def delete(ground: Ground, mark: Mark) -> None:
     """Delete a machine and all that was made for it."""
     machine = item(mark)
     services.end(ground, machine)
+    cables.cut(ground, machine)
     ground.spaces.delete(machine.host_name)
     files.remove(ground, machine)
     ground.folder.remove("machine", machine.name)
@@ -112,13 +113,14 @@ def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
     files.write(ground, now)
     if _network(was) != _network(now):
         before = {nic.name: nic for nic in was.nics}
-        stay = [nic for nic in now.nics if _same_card(before.get(nic.name), nic)]
+        stay = [nic for nic in now.nics if _same_card(ground, before.get(nic.name), nic)]
         kept = tuple(before[nic.name] for nic in stay)
         with ground.spaces.inside(now.host_name) as sock:
             settle(was, now)
             old = {nic.name for nic in (*was.nics, *now.nics)} - {nic.name for nic in stay}
             gone = [netlink.delete_link(name, errno.ENODEV) for name in sorted(old)]
             ground.insist(now.name, sock.send(gone))
+        cables.unplug(ground, was, [nic for nic in was.nics if nic.name in old])
         cables.plug(ground, now, [nic for nic in now.nics if nic not in stay])
         cables.move(ground, now, [nic for nic in stay if _plug(before[nic.name]) != _plug(nic)])
         with ground.spaces.inside(now.host_name) as sock:
@@ -157,14 +159,16 @@ def _network(machine: Machine) -> tuple[object, ...]:
     return machine.nics, machine.routes, machine.forwards
 
 
-def _same_card(was: Nic | None, now: Nic) -> bool:
+def _same_card(ground: Ground, was: Nic | None, now: Nic) -> bool:
     """Return whether *was* can become *now* without being replaced."""
     if was is None:
         return False
-    return (was.attach == "nat") == (now.attach == "nat")
+    if _plug(was) == _plug(now):
+        return True
+    return not cables.outwards(ground, was) and not cables.outwards(ground, now)
 
 
 def _plug(nic: Nic) -> tuple[object, ...]:
     """Return where the cable of *nic* leads, and how."""
     trunk = tuple(sub.id for sub in nic.trunk)
-    return nic.attach, nic.network, nic.connected, nic.vlan, nic.native, trunk
+    return nic.attach, nic.network, nic.connected, nic.vlan, nic.native, trunk, nic.forwards

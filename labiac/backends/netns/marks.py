@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from labiac.backends.base import Copy
 from labiac.backends.netns import kernel
 from labiac.backends.netns.places import Kind, Ref, digest, safe
 from labiac.plan.document import from_data, to_data
@@ -22,7 +23,6 @@ from labiac.plan.model import Machine, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from labiac.backends.base import Copy
     from labiac.plan.model import Item
 
 
@@ -158,6 +158,11 @@ class Folder:
             if file.startswith(start) and file.endswith(end)
         )
 
+    def machines(self) -> list[Machine]:
+        """Return every machine that has a mark, by name."""
+        found = (self.read("machine", name) for name in self.names("machine"))
+        return [mark.item for mark in found if mark and isinstance(mark.item, Machine)]
+
     def _tidy(self) -> None:
         """Remove the folder when nothing but the lock is left in it."""
         left = os.listdir(self.path)  # noqa: PTH208
@@ -170,13 +175,14 @@ class Folder:
             self.path.parent.rmdir()
 
 
-def copies(root: Path) -> list[tuple[str, str]]:
-    """Return lab and student of every copy that has a folder, sorted."""
+def copies(root: Path) -> list[Copy]:
+    """Return every copy that has a folder in *root*, sorted by lab and student."""
     try:
         labs = [lab for lab in root.iterdir() if lab.is_dir()]
     except FileNotFoundError:
         return []
-    return sorted((lab.name, student.name) for lab in labs for student in lab.iterdir())
+    found = [(lab.name, student.name) for lab in labs for student in lab.iterdir()]
+    return [Copy(lab, student) for lab, student in sorted(found)]
 
 
 def _keep_in_memory(root: Path) -> None:

@@ -25,6 +25,7 @@ _ERROR, _DONE = 2, 3
 _CAPPED: Final = 0x100  # an error that quotes only the header of its message
 _SAYS_WHY: Final = 0x200  # ... and has attributes that explain it
 _UP: Final = 1
+_NESTED: Final = 0x8000
 _NODAD: Final = 0x02
 _MAIN_TABLE: Final = 254
 _MOST: Final = 60_000  # bytes a send: well inside the default socket buffer
@@ -122,6 +123,13 @@ def change_link(what: str, index: int, *more: bytes, up: bool | None = None) -> 
 def delete_link(name: str, *forgiven: int) -> Message:
     """Return the request that deletes link *name*, and with it the other end of a cable."""
     return Message(f"delete {name}", DELLINK, 0, link_header() + text(3, name), forgiven)
+
+
+def close_port(name: str, index: int) -> Message:
+    """Return the request that lets bridge port *name* with number *index* pass nothing more."""
+    state = attribute(1, b"\0")  # IFLA_BRPORT_STATE: disabled
+    body = link_header(index, family=socket.AF_BRIDGE) + nest(12 | _NESTED, state)
+    return Message(f"close {name}", SETLINK, 0, body)
 
 
 def _packed(address: str) -> tuple[int, bytes]:

@@ -13,32 +13,55 @@ from labiac.errors import BackendError
 from labiac.plan.model import Network
 
 if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import TypeGuard
+
     from labiac.backends.netns.ground import Ground
     from labiac.backends.netns.marks import Mark
+    from labiac.plan.model import Item
 
 
 def create(ground: Ground, network: Network, owner: str) -> Observed:
     """Make *network*; complete or change what is there of it already."""
+    old = ground.folder.read("network", network.name)
+    if old and _with_host(old.item) and old.item.type != network.type:
+        _outside().leave(ground, item(old))
     mark = marks.begin(network, owner)
     ground.folder.begin(mark)
-    with ground.switch() as sock:
-        request = wiring.bridge(bridge(network.name), vlans=bool(network.vlans))
-        ground.insist(network.name, sock.send([request]))
-    return _finish(ground, mark, network)
+    if network.type != "bridged":  # there, the physical link is the switch
+        with ground.switch() as sock:
+            request = wiring.bridge(bridge(network.name), vlans=bool(network.vlans))
+            ground.insist(network.name, sock.send([request]))
+    if _with_host(network):
+        _outside().join(ground, network)
+    ground.folder.complete(replace(mark, state="made"))
+    return _observed(ground, network)
 
 
 def read(ground: Ground, mark: Mark) -> Observed | None:
     """Return the LAN as it is, or None when its bridge is gone."""
     planned = item(mark)
+    if planned.type == "bridged":
+        with netlink.Socket() as sock:
+            link = dump.links(sock).get(planned.interface)
+        return _observed(ground, planned, running=bool(mark.whole and link and link.up))
+    if not ground.has_switch():
+        return None
     with ground.switch() as sock:
         link = dump.links(sock).get(bridge(planned.name))
     if link is None:
         return None
-    return _observed(ground, planned, running=mark.whole and link.up)
+    live = _outside().present(ground, planned) if _with_host(planned) else planned
+    running = mark.whole and link.up and live is not None
+    return _observed(ground, live or planned, running=running)
 
 
 def update(ground: Ground, mark: Mark, now: Network) -> Observed:
-    """Make the LAN what *now* says; its bridge stays, and so do the cables in it."""
+    """Make the LAN what *now* says; its bridge stays, and so do the cables in it.
+
+    Raises:
+        BackendError: it is gone, or the host refused.
+    """
     if read(ground, mark) is None:
         raise BackendError(ground.where(now.name), "it is gone", fix="refresh, then bring it up")
     return create(ground, now, mark.owner)
@@ -47,11 +70,24 @@ def update(ground: Ground, mark: Mark, now: Network) -> Observed:
 def delete(ground: Ground, mark: Mark) -> None:
     """Delete a LAN. With no machine left its bridge stays, to go with the switch: that is faster."""
     network = item(mark)
-    if ground.folder.names("machine"):
+    if _with_host(network):
+        _outside().leave(ground, network)
+    if ground.folder.names("machine") and ground.has_switch():
         with ground.switch() as sock:
             request = netlink.delete_link(bridge(network.name), errno.ENODEV)
             ground.insist(network.name, sock.send([request]))
     ground.folder.remove("network", network.name)
+
+
+def _with_host(network: Item) -> TypeGuard[Network]:
+    """Return whether the host has an end in *network*."""
+    return isinstance(network, Network) and network.type in {"host", "nat"}
+
+
+def _outside() -> ModuleType:
+    from labiac.backends.netns import outside  # most labs keep to themselves
+
+    return outside
 
 
 def item(mark: Mark) -> Network:
@@ -59,11 +95,6 @@ def item(mark: Mark) -> Network:
     if not isinstance(mark.item, Network):
         raise TypeError(mark.item)
     return mark.item
-
-
-def _finish(ground: Ground, mark: Mark, network: Network) -> Observed:
-    ground.folder.complete(replace(mark, state="made"))
-    return _observed(ground, network)
 
 
 def _observed(ground: Ground, network: Network, *, running: bool = True) -> Observed:

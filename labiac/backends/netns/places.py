@@ -30,6 +30,11 @@ class Places:
     etc: Path
 
 
+def under(base: Path) -> Places:
+    """Return the folders of an ordinary user, below *base*."""
+    return Places(base / "labs", base / "spaces", base / "etc")
+
+
 ROOT = Places(Path("/run/labiac"), Path("/run/netns"), Path("/etc/netns"))
 
 
@@ -85,9 +90,14 @@ def port(machine: str, nic: str) -> str:
     return _short(f"{machine}.{nic}")
 
 
+def switch_end(network: str) -> str:
+    """Return the name of the switch's end of a LAN's cable to the host. No LAN starts so."""
+    return _short(f"~{network}")
+
+
 def host_end(host_name: str) -> str:
-    """Return the name of an interface of the host that belongs to a copy's LAN or NIC."""
-    return _short(host_name)
+    """Return the name of the host's end of a cable: one that nobody else gives an interface."""
+    return f"labiac-{digest(host_name)[:8]}"
 
 
 def _short(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from labiac.backends import run
 from labiac.backends.netns import node
+from labiac.backends.netns.process import start_time
 
 if TYPE_CHECKING:
     from labiac.backends.netns.ground import Ground
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from labiac.plan.model import Machine, Service
 
 _TAG: Final = "LABIAC_SERVICE"
-_STATE, _START_TIME = 0, 19
-"""Positions in ``/proc/PID/stat`` after the name of the program."""
-
 Running = tuple[tuple[str, int, int], ...]
 
 
@@ -65,7 +63,7 @@ def _start(ground: Ground, machine: Machine, service: Service) -> tuple[str, int
     where = ground.where(f"{machine.name} {service.name}")
     log = ground.folder.file("machine", machine.name, f"{service.name}.log")
     process = run.background(service.command, where=where, log=log, tag=(_TAG, service.name))
-    return service.name, process, _start_time(process)
+    return service.name, process, start_time(process)
 
 
 def _end_strays(ground: Ground, machine: Machine, known: set[int]) -> None:
@@ -79,15 +77,4 @@ def _end_strays(ground: Ground, machine: Machine, known: set[int]) -> None:
 
 def _runs(line: tuple[str, int, int]) -> bool:
     _, process, started = line
-    with suppress(ChildProcessError):  # our own child that died stays until it is asked for
-        os.waitpid(process, os.WNOHANG)
-    return _start_time(process) == started != 0
-
-
-def _start_time(process: int) -> int:
-    """Return when *process* started, in ticks since boot; 0 when it is gone."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return 0 if fields[_STATE] == "Z" else int(fields[_START_TIME])
+    return start_time(process) == started != 0

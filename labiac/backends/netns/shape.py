@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from typing import TYPE_CHECKING, Final
@@ -72,15 +73,13 @@ def _port_vlan(index: int, vlan: int, flags: int, *, delete: bool = False) -> Me
     return Message(f"VLAN {vlan} on a port", kind, 0, body)
 
 
-def impair(index: int, nic: Nic) -> list[Message]:
-    """Return the requests that make link *index* treat what it sends as *nic* says."""
-    wish = nic.impair
+def impair(index: int, wish: Impairments, name: str) -> list[Message]:
+    """Return the requests that make link *index*, called *name*, treat what it sends as wished."""
     if wish == NOTHING:
         gone = _qdisc(index, b"")
-        return [Message(f"{nic.name} unimpaired", _DELQDISC, 0, gone, (2, 22))]  # ENOENT, EINVAL
+        return [Message(f"{name} unimpaired", _DELQDISC, 0, gone, (errno.ENOENT, errno.EINVAL))]
     options = _netem(wish) if needs_netem(wish) else _token_bucket(wish.rate_kbit)
-    what = f"impairments of {nic.name}"
-    return [Message(what, _NEWQDISC, _CREATE_OR_REPLACE, _qdisc(index, options))]
+    return [Message(f"impairments of {name}", _NEWQDISC, _CREATE_OR_REPLACE, _qdisc(index, options))]
 
 
 def needs_netem(wish: Impairments) -> bool:

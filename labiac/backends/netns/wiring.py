@@ -113,7 +113,7 @@ def _nic(was: Nic | None, now: Nic, index: Mapping[str, int]) -> list[Message]:
     messages += _addresses(was.addresses if was else (), now.addresses, own)
     messages += _trunk(was.trunk if was else (), now, index)
     if now.impair != (was.impair if was else shape.NOTHING):
-        messages += shape.impair(own, now)
+        messages += shape.impair(own, now.impair, now.name)
     return messages
 
 
