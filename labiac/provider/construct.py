@@ -6,19 +6,35 @@ request a context of its own, so any number of Labs can be under construction at
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pulumi.errors import InputPropertiesError, InputPropertyErrorDetails
 from pulumi.provider import ConstructResult, Provider
+from pulumi.provider.server import ProviderServicer
 
+from labiac import __version__
 from labiac.errors import LabError, ProblemsError
 from labiac.provider.shape import snake
 
 if TYPE_CHECKING:
     from pulumi import Inputs, ResourceOptions
+    from pulumi.runtime.proto import provider_pb2
 
 
-class Constructs(Provider):
+async def construct(
+    request: provider_pb2.ConstructRequest, context: Any, engine: str
+) -> provider_pb2.ConstructResponse:
+    """Return the component that *request* describes, once all its children are declared.
+
+    Args:
+        request: The engine's.
+        context: Of gRPC.
+        engine: Address of the engine.
+    """
+    return await ProviderServicer(_Labs(__version__), [], engine).Construct(request, context)
+
+
+class _Labs(Provider):
     """What the SDK's server asks for components."""
 
     def construct(

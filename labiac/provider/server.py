@@ -8,31 +8,33 @@ there a half-made resource, a line of progress and an error without a traceback 
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import signal
 import sys
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 import grpc.aio
 from google.protobuf.empty_pb2 import Empty
-from pulumi.provider.server import ProviderServicer
-from pulumi.runtime import proto
-from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS as LIMITS
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
-from pulumi.runtime.proto.status_pb2 import Status
 
 from labiac import __version__
 from labiac.errors import LabError
 from labiac.plan.model import Machine, Network
-from labiac.provider.construct import Constructs
 from labiac.provider.items import Items, MachineArgs, NetworkArgs
 from labiac.provider.lifecycle import HalfMadeError, Task
+from labiac.provider.protocol import (
+    engine_pb2,
+    engine_pb2_grpc,
+    plugin_pb2,
+    provider_pb2,
+    provider_pb2_grpc,
+    status_pb2,
+)
 from labiac.provider.reachability import Reachability
 from labiac.provider.values import plain, struct, unknown
 
@@ -50,9 +52,10 @@ RESOURCES: dict[str, Lifecycle] = {
     "labiac:index:Reachability": Reachability(),
 }
 
-logger = logging.getLogger(__name__)
-
 SCHEMA = Path(__file__).with_name("package-schema.json")
+
+LIMITS = (("grpc.max_receive_message_length", 400 * 1024 * 1024),)
+"""The size of a message that the engine itself takes, bytes."""
 
 AT_ONCE = 32
 """Calls that may wait for a host at the same time."""
@@ -81,28 +84,26 @@ def servicer(engine: str = "") -> Servicer:
     Args:
         engine: Address of the engine; one that attaches later says its own.
     """
-    return Servicer(Constructs(__version__), [], engine)
+    return Servicer(engine)
 
 
-class Servicer(ProviderServicer):
+class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """The life of labiac's resources, as the engine asks for it; no policy."""
 
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="backend")
+    def __init__(self, engine: str) -> None:
+        super().__init__()
+        self._cancelled = threading.Event()
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="backend")
+        self._attach(engine)
 
-    @cached_property
-    def _cancelled(self) -> threading.Event:
-        return threading.Event()
+    def _attach(self, address: str) -> None:
+        self._address = address
+        channel = grpc.insecure_channel(address) if address else None
+        self._engine = engine_pb2_grpc.EngineStub(channel) if channel else None
 
-    @cached_property
-    def _engine(self) -> engine_pb2_grpc.EngineStub:
-        return engine_pb2_grpc.EngineStub(grpc.insecure_channel(self.engine_address))
-
-    async def Attach(self, request: Any, _context: object) -> Empty:
+    async def Attach(self, request: plugin_pb2.PluginAttach, _context: object) -> Empty:
         """Serve the engine at *request*'s address from now on."""
-        self.engine_address = request.address
-        self.__dict__.pop("_engine", None)
+        self._attach(request.address)
         return Empty()
 
     async def Cancel(self, _request: object, _context: object) -> Empty:
@@ -110,63 +111,89 @@ class Servicer(ProviderServicer):
         self._cancelled.set()
         return Empty()
 
-    async def GetSchema(self, _request: object, _context: object) -> proto.GetSchemaResponse:
+    async def GetPluginInfo(self, _request: object, _context: object) -> plugin_pb2.PluginInfo:
+        """Return labiac's version."""
+        return plugin_pb2.PluginInfo(version=__version__)
+
+    async def GetSchema(self, _request: object, _context: object) -> provider_pb2.GetSchemaResponse:
         """Return the package schema."""
-        return proto.GetSchemaResponse(schema=SCHEMA.read_text(encoding="utf-8"))
+        return provider_pb2.GetSchemaResponse(schema=SCHEMA.read_text(encoding="utf-8"))
 
-    async def Configure(self, _request: object, _context: object) -> proto.ConfigureResponse:
+    async def Configure(self, _request: object, _context: object) -> provider_pb2.ConfigureResponse:
         """Say what this provider takes: the engine itself keeps secrets secret."""
-        return proto.ConfigureResponse(supportsPreview=True)
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
 
-    async def Check(self, request: proto.CheckRequest, context: Any) -> proto.CheckResponse:
+    async def Construct(
+        self, request: provider_pb2.ConstructRequest, context: Any
+    ) -> provider_pb2.ConstructResponse:
+        """Declare the children of a Lab."""
+        from labiac.provider.construct import construct
+
+        return await construct(request, context, self._address)
+
+    async def Check(
+        self, request: provider_pb2.CheckRequest, context: Any
+    ) -> provider_pb2.CheckResponse:
         """Return every failure of new inputs, each with its property path."""
         found = await self._run(context, partial(_life(request).check, plain(request.news)))
-        failures = [proto.CheckFailure(property=path, reason=reason) for path, reason in found]
-        return proto.CheckResponse(inputs=request.news, failures=failures)
+        failures = [
+            provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in found
+        ]
+        return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
-    async def Diff(self, request: proto.DiffRequest, context: Any) -> proto.DiffResponse:
+    async def Diff(
+        self, request: provider_pb2.DiffRequest, context: Any
+    ) -> provider_pb2.DiffResponse:
         """Return what changes, property by property, and whether it takes a replacement."""
         work = partial(_life(request).diff, plain(request.olds), plain(request.news))
         diff = await self._run(context, work)
         if diff.note:
-            self._log(request.urn, diff.note, passing=False)
+            self._log(request.urn, diff.note)
         return _difference(diff)
 
-    async def Create(self, request: proto.CreateRequest, context: Any) -> proto.CreateResponse:
+    async def Create(
+        self, request: provider_pb2.CreateRequest, context: Any
+    ) -> provider_pb2.CreateResponse:
         """Make it; in a preview, say what its ID will be."""
         life, inputs = _life(request), plain(request.properties)
         if request.preview:
             identity = "" if unknown(inputs) else life.identity(inputs)
-            return proto.CreateResponse(id=identity, properties=request.properties)
+            return provider_pb2.CreateResponse(id=identity, properties=request.properties)
         made = await self._run(context, partial(life.create, self._task(request), inputs))
-        return proto.CreateResponse(
+        return provider_pb2.CreateResponse(
             id=made.id, properties=struct(made.properties), refresh_before_update=True
         )
 
-    async def Read(self, request: proto.ReadRequest, context: Any) -> proto.ReadResponse:
+    async def Read(
+        self, request: provider_pb2.ReadRequest, context: Any
+    ) -> provider_pb2.ReadResponse:
         """Return it as it is now; an empty ID says that it is gone."""
         life, olds, inputs = _life(request), plain(request.properties), plain(request.inputs)
         work = partial(life.read, self._task(request), request.id, olds, inputs)
         made = await self._run(context, work)
         if made is None:
-            return proto.ReadResponse()
-        return proto.ReadResponse(
+            return provider_pb2.ReadResponse()
+        return provider_pb2.ReadResponse(
             id=made.id,
             properties=struct(made.properties),
             inputs=struct(inputs or life.inputs(made.properties)),
             refresh_before_update=True,
         )
 
-    async def Update(self, request: proto.UpdateRequest, context: Any) -> proto.UpdateResponse:
+    async def Update(
+        self, request: provider_pb2.UpdateRequest, context: Any
+    ) -> provider_pb2.UpdateResponse:
         """Change in place what differs."""
         if request.preview:
-            return proto.UpdateResponse(properties=request.news)
+            return provider_pb2.UpdateResponse(properties=request.news)
         olds, news = plain(request.olds), plain(request.news)
         work = partial(_life(request).update, self._task(request), request.id, olds, news)
         made = await self._run(context, work)
-        return proto.UpdateResponse(properties=struct(made.properties), refresh_before_update=True)
+        return provider_pb2.UpdateResponse(
+            properties=struct(made.properties), refresh_before_update=True
+        )
 
-    async def Delete(self, request: proto.DeleteRequest, context: Any) -> Empty:
+    async def Delete(self, request: provider_pb2.DeleteRequest, context: Any) -> Empty:
         """Delete it; gone already is well."""
         await self._run(context, partial(_life(request).delete, self._task(request), request.id))
         return Empty()
@@ -175,10 +202,13 @@ class Servicer(ProviderServicer):
         stack = "::".join(request.urn.split("::")[:2])
         return Task(stack, partial(self._log, request.urn, passing=True), self._cancelled)
 
-    def _log(self, urn: str, message: str, *, passing: bool) -> None:
-        if self.engine_address:
+    def _log(
+        self, urn: str, message: str, *, severity: str = "INFO", passing: bool = False
+    ) -> None:
+        if self._engine:
+            level = engine_pb2.LogSeverity.Value(severity)
             line = engine_pb2.LogRequest(
-                severity=engine_pb2.LogSeverity.INFO, message=message, urn=urn, ephemeral=passing
+                severity=level, message=message, urn=urn, ephemeral=passing
             )
             self._engine.Log.future(line)  # nobody waits for a line to be shown
 
@@ -190,8 +220,8 @@ class Servicer(ProviderServicer):
             await context.abort(grpc.StatusCode.UNKNOWN, str(error), _half_made(error))
         except LabError as error:
             await context.abort(grpc.StatusCode.UNKNOWN, str(error))
-        except Exception as error:  # the border: a mistake of ours, not the user's
-            logger.debug("a call failed", exc_info=True)
+        except Exception as error:  # noqa: BLE001 -- the border: a mistake of ours
+            self._log("", traceback.format_exc(), severity="DEBUG")
             await context.abort(grpc.StatusCode.INTERNAL, f"labiac failed: {error!r:.300}")
         raise AssertionError  # abort raises
 
@@ -201,9 +231,11 @@ def _life(request: Any) -> Lifecycle:
     return RESOURCES[request.urn.split("::")[2].rpartition("$")[2]]
 
 
-def _difference(diff: Diff) -> proto.DiffResponse:
-    response = proto.DiffResponse(
-        changes=proto.DiffResponse.DIFF_SOME if diff.changes else proto.DiffResponse.DIFF_NONE,
+def _difference(diff: Diff) -> provider_pb2.DiffResponse:
+    response = provider_pb2.DiffResponse(
+        changes=provider_pb2.DiffResponse.DIFF_SOME
+        if diff.changes
+        else provider_pb2.DiffResponse.DIFF_NONE,
         deleteBeforeReplace=True,  # the name on the host can be had once only
         hasDetailedDiff=True,
     )
@@ -211,7 +243,7 @@ def _difference(diff: Diff) -> proto.DiffResponse:
         head = re.split(r"[.\[]", path)[0]
         replace = effect == "replace"
         name = f"{kind}_replace" if replace else kind
-        response.detailedDiff[path].kind = proto.PropertyDiff.Kind.Value(name.upper())
+        response.detailedDiff[path].kind = provider_pb2.PropertyDiff.Kind.Value(name.upper())
         for heads in [response.diffs, *([response.replaces] if replace else [])]:
             if head not in heads:
                 heads.append(head)
@@ -226,6 +258,6 @@ def _half_made(error: HalfMadeError) -> Metadata:
         reasons=[str(error)],
         refresh_before_update=True,
     )
-    status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
     status.details.add().Pack(detail)
     return (("grpc-status-details-bin", status.SerializeToString()),)
