@@ -100,9 +100,9 @@ def refresh(
     else:
         for each in found:
             typer.echo(drift_text(each))
-        typer.echo(f"{len(found)} differences" if found else "the live lab is as deployed")
+        typer.echo(f"{len(found)} differ from what was deployed" if found else "all is as deployed")
     if found:
-        note(f"  fix: labiac up {file} brings it back to what the file says")
+        note(f"  fix: {up_command(plan, file)} brings it back to what the file says")
         raise typer.Exit(1)
 
 

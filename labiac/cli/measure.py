@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from labiac.backends.base import Copy, Measures, Ping, ref_of
+from labiac.backends.base import Copy, Executes, Measures, Ping, ref_of
 from labiac.cli.options import up_command
 from labiac.cli.verdict import Ends
 from labiac.errors import LabError
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 5.0
 """How long a pair may stay silent."""
+HOP_S = 1
+"""How long a node on the way may take to report itself."""
+_REPORTER = re.compile(r"^From ([0-9a-f.:]*[0-9a-f])", re.MULTILINE)
+"""Who says that a packet's hops are used up, in the words of ``ping -n``."""
 UNEXPLAINED = "no answer, though every node is as planned"
 
 
@@ -35,10 +40,15 @@ def measured(plan: Plan, backend: Backend, predicted: Mapping[Ends, Pair]) -> di
     if not isinstance(backend, Measures):
         raise LabError(f"backend {backend.name}", "cannot measure", fix="use netns")
     answers = _answers(plan, backend, _wanted(plan, predicted))
-    as_planned = all(predicted[ends].ok == ok for ends, ok in answers.items())
-    if as_planned and not any(check.kind == "path" for check in plan.checks):
-        return {ends: predicted[ends] for ends in answers}
-    return _explained(plan, backend, answers)
+    if all(predicted[ends].ok == ok for ends, ok in answers.items()):
+        pairs = {ends: predicted[ends] for ends in answers}
+    else:
+        pairs = _explained(plan, backend, answers)
+    for check in plan.checks:
+        ends = check.source, check.target
+        if check.kind == "path" and pairs[ends].ok and isinstance(backend, Executes):
+            pairs[ends] = pairs[ends]._replace(path=_way(plan, backend, *ends))
+    return pairs
 
 
 def insist_up(plan: Plan, backend: Backend, file: str) -> None:
@@ -83,7 +93,9 @@ def _explained(plan: Plan, backend: Backend, answers: Mapping[Ends, bool]) -> di
     for (source, target), ok in answers.items():
         pair = now.get((source, target), Pair(source, target, ok=False, path=(), reason=""))
         reason = broken.get(source) or broken.get(target) or pair.reason or UNEXPLAINED
-        pairs[source, target] = pair._replace(ok=ok, reason="" if ok else reason)
+        # Of a pair that answers although its nodes' configuration says no, the way is not known.
+        path = pair.path if pair.ok == ok else ()
+        pairs[source, target] = pair._replace(ok=ok, path=path, reason="" if ok else reason)
     return pairs
 
 
@@ -104,3 +116,31 @@ def _as_it_is(plan: Plan, backend: Backend) -> tuple[Plan, dict[str, str]]:
         else:
             networks.append(observed.item)
     return replace(plan, networks=tuple(networks), machines=tuple(machines)), broken
+
+
+def _way(plan: Plan, backend: Executes, source: str, target: str) -> tuple[str, ...]:
+    """Return the nodes that packets from *source* to *target* visit, as those report themselves.
+
+    Like traceroute: of packets that may go one hop, two hops and so on, each is reported by the
+    node where it ends. A node that stays silent is ``*``, an address of nobody stands as it is.
+    """
+    from labiac.reach.matrix import pings
+
+    owners = {
+        address.partition("/")[0]: machine.name
+        for machine in plan.machines
+        for nic in machine.nics
+        for held in (nic.addresses, *(sub.addresses for sub in nic.trunk))
+        for address in held
+    }
+    ref = ref_of(Copy(plan.lab, plan.student), "machine", source)
+    address = pings(plan, all_nodes=True)[source, target][0].address
+    way = [source]
+    for hops in range(1, len(plan.machines) + 1):
+        argv = ["ping", "-n", "-c1", f"-W{HOP_S}", f"-t{hops}", address]
+        ran = backend.execute(ref, argv, timeout_s=HOP_S + 1)
+        if ran.status == 0:
+            break
+        reporter = _REPORTER.search(ran.stdout.decode(errors="replace"))
+        way.append(owners.get(reporter[1], reporter[1]) if reporter else "*")
+    return (*way, target)

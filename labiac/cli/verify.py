@@ -56,9 +56,15 @@ def verdict_view(found: Verdict) -> Iterator[RenderableType]:
     for judged in found.checks:
         state = Text("holds  ", "green") if judged.ok else Text("fails  ", "bold red")
         yield Text.assemble(state, judged.check, f": {judged.reason}" if judged.reason else "")
-    if found.ok:
-        yield Text("the lab does what it should", "bold green")
-    elif found.agree:
-        yield Text("the lab is as predicted, but not every check holds", "bold red")
-    else:
-        yield Text("the lab is not as predicted", "bold red")
+    yield Text(_conclusion(found), "bold green" if found.ok else "bold red")
+
+
+def _conclusion(found: Verdict) -> str:
+    if not found.agree:
+        return "the lab is not as predicted"
+    own_work = found.gained or found.lost
+    state = "only the student's own work differs" if own_work else "the lab is as predicted"
+    fails = sum(not judged.ok for judged in found.checks)
+    return (
+        f"{state}; {fails} of {len(found.checks)} checks fail" if fails else f"{state}, all holds"
+    )

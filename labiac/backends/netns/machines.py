@@ -46,7 +46,7 @@ def read(ground: Ground, mark: Mark) -> Observed | None:
     if not alive(ground, mark):
         return _observed(ground, planned, running=False)
     running = services.alive(mark, planned)
-    live = planned if planned.student else observe.machine(ground, mark, planned)
+    live = observe.machine(ground, mark, planned)
     return _observed(ground, replace(live, services=running))
 
 
