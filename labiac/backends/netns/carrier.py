@@ -50,6 +50,12 @@ def _pending(sock: netlink.Socket) -> bool:
 def _waits(link: bytes) -> bool:
     if not _FLAGS.unpack_from(link)[0] & _RUNNING_LOWER:
         return False
-    values = dict(netlink.attributes(link, _HEADER))
-    kinds = dict(netlink.attributes(values.get(_LINK_INFO, b"")))
-    return kinds.get(_KIND, b"").startswith(b"veth") and values[_OPERSTATE] != _OPERATIONAL
+    if _attribute(link, _OPERSTATE, _HEADER) == _OPERATIONAL:
+        return False
+    # Loopback and bridges never say that they are operational, or need not be.
+    return _attribute(_attribute(link, _LINK_INFO, _HEADER), _KIND).startswith(b"veth")
+
+
+def _attribute(data: bytes, wanted: int, start: int = 0) -> bytes:
+    found = (value for kind, value in netlink.attributes(data, start) if kind == wanted)
+    return next(found, b"")
