@@ -20,7 +20,7 @@ def golden(request):
     def compare(name: str, text: str) -> None:
         file = Path(request.path).parent / "golden" / name
         if request.config.getoption("--update-golden"):
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         assert text == file.read_text(encoding="utf-8")
 

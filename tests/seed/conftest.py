@@ -40,8 +40,3 @@ def everything():
         },
     }
     return resolve(from_data(lab), student="ana", backend="libvirt")
-
-
-@pytest.fixture
-def update_golden(request):
-    return request.config.getoption("--update-golden", default=False)

@@ -1,0 +1,131 @@
+"""Every lab in stacks/, on namespaces: what its header says to see is what is seen."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shlex
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from labiac.reach.matrix import matrix
+
+FOLDER = Path(__file__).parents[2] / "stacks"
+STACKS = sorted(path.stem for path in FOLDER.glob("*.yaml") if not path.name.startswith("Pulumi."))
+CLAIM = re.compile(r"ttl=\d+|default via [\d.]+|dev eth\d+|10\.0\.\d+\.\d+$")
+"""What the header of a stack says, in brackets, that a command will show."""
+OUTSIDE = "203.0.113.1"  # TEST-NET-3 (RFC 5737)
+
+
+def commands(stack):
+    """Return the commands in the header of *stack*: node, argv, and what they shall show."""
+    text = (FOLDER / f"{stack}.yaml").read_text()
+    found = re.findall(rf"labiac exec {stack} (\S+) -- (.+?) +\((.+)\)", text)
+    return [(node, shlex.split(command), CLAIM.findall(said)) for node, command, said in found]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stack_runs_and_measures_as_forecast(stack, host):
+    with host.up(stack) as live:
+        expected = {pair[:2]: pair.ok for pair in matrix(live.plan, all_nodes=True)}
+        assert live.answered(settle=all(expected.values())) == expected
+        assert host.namespaces() >= {machine.host_name for machine in live.plan.machines}
+    assert host.namespaces() == set()
+    assert host.links() == {"lo"}
+
+
+@pytest.mark.parametrize("stack", [stack for stack in STACKS if commands(stack)])
+def test_what_a_header_says_to_see_is_what_is_seen(stack, host):
+    with host.up(stack) as live:
+        for node, argv, claims in commands(stack):
+            if "ADDRESS" in argv:
+                continue
+            said = live.run(node, *argv)
+            missing = [claim for claim in claims if claim not in said]
+            assert not missing, said
+
+
+def test_a_student_who_finds_the_routes_passes_the_check(host):
+    with host.up("student-routes") as live:
+        assert not all(live.answered().values())
+        for router, to, via in (
+            ("r1", "10.0.3.0/24", "10.0.2.2"),
+            ("r1", "10.0.4.0/24", "10.0.2.2"),
+            ("r2", "10.0.1.0/24", "10.0.2.1"),
+            ("r2", "10.0.4.0/24", "10.0.3.3"),
+            ("r3", "10.0.1.0/24", "10.0.3.2"),
+            ("r3", "10.0.2.0/24", "10.0.3.2"),
+        ):
+            live.run(router, "ip", "route", "add", to, "via", via)
+        assert all(live.answered(settle=True).values())
+
+
+def test_a_link_of_the_ring_that_is_gone_takes_its_way_along(host):
+    with host.up("ring") as live:
+        live.run("r1", "ip", "link", "set", "eth1", "down")
+        answered = live.answered()
+        assert not answered["pc1", "pc2"]
+        assert answered["pc1", "pc4"]
+
+
+def test_a_router_with_one_nic_puts_a_packet_back_on_the_lan_it_came_from(host):
+    with host.up("router-1-nic") as live:
+        before = forwarded(live, "r1")
+        live.run("pc1", "ping", "-c", "1", "10.0.2.13")
+        assert forwarded(live, "r1") == before + 2  # the question and the answer
+
+
+def forwarded(live, node):
+    """Return how many packets *node* has forwarded."""
+    snmp = live.run(node, "cat", "/proc/net/snmp")
+    names, values = re.findall(r"^Ip: (.+)$", snmp, re.MULTILINE)
+    return int(dict(zip(names.split(), values.split(), strict=True))["ForwDatagrams"])
+
+
+def test_the_host_is_one_router_for_both_lans(host):
+    with host.up("host-router") as live:
+        assert "10.0.1.0/24" in host.run("ip", "route")
+        assert "1 received" in host.run("ping", "-c", "1", "10.0.1.11")
+        assert "ttl=63" in live.run("pc1", "ping", "-c", "1", "10.0.2.12")
+
+
+def test_a_pc_behind_nat_reaches_outside_with_the_address_of_the_host(host):
+    outside = internet(host)
+    with host.up("nat-out") as live:
+        assert "1 received" in live.run("pc2", "ping", "-c", "1", OUTSIDE)
+        # Outside nobody has a route to 10.0.1.0/24: an answer came, so the host was asked for.
+        assert "10.0.1." not in host.run("ip", "netns", "exec", outside, "ip", "route")
+
+
+def test_a_port_of_the_host_leads_to_the_web_server_behind_nat(host):
+    with host.up("nat-out"):
+        assert "GPL" in fetched(8080)
+
+
+def internet(host):
+    """Make a network beyond the host that knows of no lab; return the name of its namespace."""
+    host.run("ip", "netns", "add", "internet")
+    host.run("ip", "link", "add", "uplink", "type", "veth", "peer", "eth0", "netns", "internet")
+    host.run("ip", "address", "add", "203.0.113.2/24", "dev", "uplink")
+    host.run("ip", "link", "set", "uplink", "up")
+    host.run("ip", "-n", "internet", "address", "add", f"{OUTSIDE}/24", "dev", "eth0")
+    host.run("ip", "-n", "internet", "link", "set", "eth0", "up")
+    return "internet"
+
+
+def fetched(port):
+    """Return what 127.0.0.1 of the host serves on *port*, once the server has started."""
+    deadline = time.monotonic() + 10
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        with closing(connection):
+            try:
+                connection.request("GET", "/")
+                return connection.getresponse().read().decode()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+        time.sleep(0.1)
