@@ -85,12 +85,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_scripts(folder, copies)
-        start = time.monotonic()
-        run(folder / "create.sh")
-        built = time.monotonic()
-        missing = ping(copies)
-        answered = time.monotonic()
-        run(folder / "destroy.sh")
+        try:
+            start = time.monotonic()
+            run(folder / "create.sh")
+            built = time.monotonic()
+            missing = ping(copies)
+            answered = time.monotonic()
+        finally:
+            run(folder / "destroy.sh")
         destroyed = time.monotonic()
     took = {"create_ms": built - start, "ping_ms": answered - built}
     took["destroy_ms"] = destroyed - answered

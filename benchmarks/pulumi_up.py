@@ -31,12 +31,10 @@ def pulumi_memory(copies: int) -> Figures:
 def labiac_up(copies: int) -> Figures:
     """`labiac up` and `labiac destroy` of a new stack, on namespaces."""
     del copies
+    whose = ["three-lans", "--student", "bench"]
+    labiac = [sys.executable, "-m", "labiac"]
     with _home() as env:
-        labiac = [sys.executable, "-m", "labiac"]
-        whose = ["three-lans", "--student", "bench"]
-        up = run([*labiac, "up", *whose], cwd=PROJECT, env=env)
-        down = run([*labiac, "destroy", *whose], cwd=PROJECT, env=env)
-    return {"wall_ms": up.wall_ms, "down_ms": down.wall_ms, "rss_mib": up.rss_mib}
+        return _up_and_down([*labiac, "up", *whose], [*labiac, "destroy", *whose], env)
 
 
 def _pulumi(backend: str, copies: int) -> Figures:
@@ -44,12 +42,17 @@ def _pulumi(backend: str, copies: int) -> Figures:
     with _home() as env:
         config = Path(env["LABIAC_HOME"], "Pulumi.bench.yaml")
         config.write_text(f"config:\n  labiac:lab: three-lans\n  labiac:backend: {backend}\n")
-        stack = ["--stack", STACK]
-        options = ["--config-file", str(config), "--yes", "--skip-preview", "--non-interactive"]
-        run(["pulumi", "stack", "init", *stack], cwd=PROJECT, env=env)
-        up = run(["pulumi", "up", *stack, *options], cwd=PROJECT, env=env)
-        down = run(["pulumi", "destroy", *stack, *options], cwd=PROJECT, env=env)
-    return {"wall_ms": up.wall_ms, "down_ms": down.wall_ms, "rss_mib": up.rss_mib}
+        run(["pulumi", "stack", "init", STACK], cwd=PROJECT, env=env)
+        how = ["--stack", STACK, "--config-file", str(config), "--yes", "--skip-preview"]
+        return _up_and_down(["pulumi", "up", *how], ["pulumi", "destroy", *how], env)
+
+
+def _up_and_down(up: list[str], down: list[str], env: dict[str, str]) -> Figures:
+    try:
+        made = run(up, cwd=PROJECT, env=env)
+    finally:  # also what a failure left half made
+        deleted = run(down, cwd=PROJECT, env=env)
+    return {"wall_ms": made.wall_ms, "down_ms": deleted.wall_ms, "rss_mib": made.rss_mib}
 
 
 @contextmanager
@@ -68,4 +71,5 @@ def _home() -> Iterator[dict[str, str]]:
             "PULUMI_CONFIG_PASSPHRASE": "bench",
             "PULUMI_HOME": home,
             "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PYTHONPATH": str(PROJECT),
         }

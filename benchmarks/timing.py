@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 LONGEST_S = 600
+SAID_LINES = 5
 NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default")
 ROOM = {"gc_thresh1": 4096, "gc_thresh2": 8192, "gc_thresh3": 16384}
 """Neighbours that the host's kernel keeps for all namespaces; 100 labs need some 1400."""
@@ -47,7 +48,7 @@ def run(
     """Run *argv* to its end.
 
     Raises:
-        RuntimeError: it failed; with all it said.
+        RuntimeError: it failed; with the last that it said.
     """
     # Python caches its bytecode, as it does for users.
     environment = {**os.environ, **(env or {})}
@@ -62,7 +63,8 @@ def run(
         process.returncode = os.waitstatus_to_exitcode(status)
     wall_ms = (time.monotonic() - start) * 1000
     if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(argv)} exited {process.returncode}:\n{said}")
+        last = "\n".join(said.splitlines()[-SAID_LINES:])
+        raise RuntimeError(f"{' '.join(argv)} exited {process.returncode}:\n{last}")
     return Ran(wall_ms, usage.ru_maxrss / 1024, said)
 
 
