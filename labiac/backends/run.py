@@ -105,7 +105,7 @@ def become(argv: Sequence[str]) -> int:
         The exit status to end with, only where it can't be started, which is said on stderr.
     """
     try:
-        os.execvp(argv[0], argv)  # noqa: S606  # an argv, and no shell on purpose
+        os.execvp(argv[0], list(argv))  # noqa: S606  # an argv, and no shell on purpose
     except OSError as error:
         os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
         return _status(error)

@@ -71,7 +71,7 @@ def cut(ground: Ground, machine: Machine) -> None:
     with ground.switch() as sock:
         ports = {name: index for index, name in if_nameindex()}
         names = [port(machine.name, nic.name) for nic in machine.nics if nic.network]
-        here = [netlink.close_port(name, ports[name]) for name in names if name in ports]
+        here = [wiring.close_port(name, ports[name]) for name in names if name in ports]
         sock.send(here)
     if len(here) < len(names) and ground.spaces.inode(machine.host_name):  # on a physical link
         with ground.spaces.inside(machine.host_name) as sock:

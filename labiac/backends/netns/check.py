@@ -10,13 +10,12 @@ from labiac.backends.netns import features, kernel, marks, shape
 from labiac.backends.netns.holder import IN_A_SPACE
 from labiac.backends.netns.places import LONGEST
 from labiac.errors import Problem
-from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from labiac.plan.model import Forward, Network, Nic, Plan
+    from labiac.plan.model import Forward, Machine, Network, Nic, Plan
 
 _DYNAMIC = frozenset({"ospf", "rip", "bgp"})
 _NEIGHBOURS = "net/ipv4/neigh/default/gc_thresh3"
@@ -71,7 +70,9 @@ def no_user_spaces() -> Problem | None:
         return None
     for key, barred, fix in _BARS:
         if kernel.read_sysctl(key) == barred:
-            problem = f"ordinary users may not make namespaces here: {key.replace('/', '.')} is {barred}"
+            problem = (
+                f"ordinary users may not make namespaces here: {key.replace('/', '.')} is {barred}"
+            )
             return Problem("netns", "", problem, f"sudo sysctl -w {fix}, or run labiac as root")
     said = tried.stderr.decode(errors="replace").strip()
     problem = f"ordinary users may not make namespaces here ({said})"
@@ -117,27 +118,32 @@ def _kernel(plan: Plan) -> Iterator[Problem]:
 
 
 def _needs(plan: Plan) -> dict[str, list[str]]:
+    """Return the features of the kernel that *plan* needs, and the items that need them."""
     needs: dict[str, list[str]] = {"bridge": [], "veth": []}
-
-    def need(feature: str, name: str) -> None:
+    for feature, name in (*_switch_needs(plan), *_machine_needs(plan)):
         names = needs.setdefault(feature, [])
         if name not in names:
             names.append(name)
+    return needs
 
+
+def _switch_needs(plan: Plan) -> Iterator[tuple[str, str]]:
     for network in plan.networks:
         if network.vlans:
-            need("filtering", network.name)
+            yield "filtering", network.name
         if network.type == "bridged":
-            need("macvlan", network.name)
+            yield "macvlan", network.name
+
+
+def _machine_needs(plan: Plan) -> Iterator[tuple[str, str]]:
     for machine in plan.machines:
         for nic in machine.nics:
             if nic.trunk:
-                need("vlan", machine.name)
+                yield "vlan", machine.name
             if shape.needs_netem(nic.impair):
-                need("netem", machine.name)
+                yield "netem", machine.name
             elif nic.impair.rate_kbit:
-                need("tbf", machine.name)
-    return needs
+                yield "tbf", machine.name
 
 
 def _network(network: Network) -> Iterator[Problem]:
@@ -205,7 +211,7 @@ def _forwards(where: str, path: str, forwards: Iterable[Forward]) -> Iterator[Pr
                 where,
                 f"{path}[{number}]",
                 f"{forward.host_address} and {forward.guest} are of two IP versions",
-                "listen on an address of the guest's version (127.0.0.1 or ::1 keeps it on the host)",
+                "listen on an address of the guest's version: 127.0.0.1 or ::1 keeps it here",
             )
 
 

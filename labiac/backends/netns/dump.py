@@ -26,7 +26,7 @@ _SKIP_STATS: Final = netlink.number(29, 8)
 class Link(NamedTuple):
     """An interface; `data` are the attributes of its kind, `alias` is free text."""
 
-    index: int
+    number: int
     name: str
     up: bool
     mac: str
@@ -37,9 +37,9 @@ class Link(NamedTuple):
 
 
 class Address(NamedTuple):
-    """An address, with prefix, on link `index`; `scope` is 0 for those that leave the link."""
+    """An address, with prefix, on link `number`; `scope` is 0 for those that leave the link."""
 
-    index: int
+    number: int
     cidr: str
     scope: int
 
@@ -49,7 +49,7 @@ class LiveRoute(NamedTuple):
 
     to: str
     via: str
-    index: int
+    number: int
 
 
 def links(sock: netlink.Socket) -> dict[str, Link]:
@@ -83,7 +83,7 @@ def _link(body: bytes) -> Link:
     found = dict(netlink.attributes(body, _LINK.size))
     info = dict(netlink.attributes(found.get(18, b"")))
     return Link(
-        index=index,
+        number=index,
         name=_string(found[3]),
         up=bool(flags & _UP),
         mac=found.get(1, b"").hex(":"),

@@ -49,7 +49,7 @@ def _filters(sock: Socket) -> bool:
     """Return whether a bridge has the switch at all: without the feature it is ignored."""
     sock.send([netlink.new_link("b", "bridge", data=netlink.attribute(_FILTERING, b"\1"))])
     link = dump.links(sock).get("b")
-    return bool(link) and link.data.get(_FILTERING) == b"\1"
+    return link is not None and link.data.get(_FILTERING) == b"\1"
 
 
 def _trial(feature: str) -> Message:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labiac.backends.netns import kernel
-from labiac.backends.netns.marks import Folder
-from labiac.backends.netns.places import Places, switch_space
+from labiac.backends.netns.places import switch_space
 from labiac.errors import BackendError, ForeignError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from labiac.backends.base import Copy
+    from labiac.backends.netns.marks import Folder
     from labiac.backends.netns.netlink import Refusal, Socket
+    from labiac.backends.netns.places import Places
     from labiac.backends.netns.spaces import Spaces
 
 _SWITCH_MARK = "switch"

@@ -129,9 +129,7 @@ def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
     return _finish(ground, mark, now)
 
 
-def _configure(
-    ground: Ground, sock: Socket, was: Machine | None, now: Machine
-) -> tuple[str, ...]:
+def _configure(ground: Ground, sock: Socket, was: Machine | None, now: Machine) -> tuple[str, ...]:
     """Send what leads from *was* to *now*; return the routes that the kernel refused.
 
     A next hop on no connected subnet is a mistake that an exercise may contain: as with ``ip

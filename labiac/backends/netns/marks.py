@@ -23,6 +23,7 @@ from labiac.plan.model import Machine, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from labiac.plan.model import Item
 
 
@@ -242,9 +243,9 @@ def _decode(kind: Kind, text: str) -> Mark | None:
     if not lines:
         return None
     known = json.loads(lines[-1])
-    cls = Machine if kind == "machine" else Network
+    data = json.loads(item)
     return Mark(
-        item=from_data(cls, json.loads(item)),
+        item=from_data(Machine, data) if kind == "machine" else from_data(Network, data),
         text=item,
         owner=known["owner"],
         state=known["state"],

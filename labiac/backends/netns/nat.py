@@ -30,9 +30,7 @@ def table(host_name: str) -> str:
     return f"labiac_{digest(host_name)[:16]}"
 
 
-def rules(
-    name: str, interface: str, subnets: Iterable[str], forwards: Iterable[Forward]
-) -> bytes:
+def rules(name: str, interface: str, subnets: Iterable[str], forwards: Iterable[Forward]) -> bytes:
     """Return the rules of table *name* for what is behind *interface* of the host.
 
     Args:

@@ -12,20 +12,20 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
 NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 _REQUEST, _ACK, _DUMP, _CREATE, _EXCL = 0x1, 0x4, 0x300, 0x400, 0x200
 _NEW: Final = _CREATE | _EXCL
-_SETNEIGHTBL: Final = 67
 _ERROR, _DONE = 2, 3
 _CAPPED: Final = 0x100  # an error that quotes only the header of its message
 _SAYS_WHY: Final = 0x200  # ... and has attributes that explain it
 _UP: Final = 1
-_NESTED: Final = 0x8000
 _NODAD: Final = 0x02
 _MAIN_TABLE: Final = 254
 _MOST: Final = 60_000  # bytes a send: well inside the default socket buffer
@@ -125,13 +125,6 @@ def delete_link(name: str, *forgiven: int) -> Message:
     return Message(f"delete {name}", DELLINK, 0, link_header() + text(3, name), forgiven)
 
 
-def close_port(name: str, index: int) -> Message:
-    """Return the request that lets bridge port *name* with number *index* pass nothing more."""
-    state = attribute(1, b"\0")  # IFLA_BRPORT_STATE: disabled
-    body = link_header(index, family=socket.AF_BRIDGE) + nest(12 | _NESTED, state)
-    return Message(f"close {name}", SETLINK, 0, body)
-
-
 def _packed(address: str) -> tuple[int, bytes]:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return family, socket.inet_pton(family, address)
@@ -146,7 +139,9 @@ def address(index: int, cidr: str, *forgiven: int, delete: bool = False) -> Mess
     family, packed = _packed(host)
     length = int(prefix)
     flags = _NODAD if family == socket.AF_INET6 else 0
-    body = _ADDRESS.pack(family, length, flags, 0, index) + attribute(2, packed) + attribute(1, packed)
+    body = (
+        _ADDRESS.pack(family, length, flags, 0, index) + attribute(2, packed) + attribute(1, packed)
+    )
     if family == socket.AF_INET and length < 31:  # noqa: PLR2004  # RFC 3021: none on a /31
         hosts = (1 << 32 - length) - 1
         body += attribute(4, (int.from_bytes(packed) | hosts).to_bytes(4))
@@ -155,7 +150,7 @@ def address(index: int, cidr: str, *forgiven: int, delete: bool = False) -> Mess
 
 
 def route(to: str, *forgiven: int, via: str = "", index: int = 0, delete: bool = False) -> Message:
-    """Return the request that adds (or deletes) a static route by next hop *via* or link *index*."""
+    """Return the request that adds (or deletes) a route by next hop *via* or link *index*."""
     target, _, prefix = to.partition("/")
     family, packed = _packed(target)
     scope = 0 if via or delete else 253  # the kernel's word for "on that link"
@@ -168,14 +163,6 @@ def route(to: str, *forgiven: int, via: str = "", index: int = 0, delete: bool =
     return Message(what, DELROUTE if delete else NEWROUTE, 0 if delete else _NEW, body, forgiven)
 
 
-def retry_lookups(index: int, family: int, after_ms: int) -> Message:
-    """Return the request that looks a silent neighbour on link *index* up again *after_ms*."""
-    table = "arp_cache" if family == socket.AF_INET else "ndisc_cache"
-    timers = number(1, index) + attribute(5, struct.pack("=Q", after_ms))
-    body = struct.pack("=Bxxx", family) + text(1, table) + nest(6, timers)
-    return Message(f"neighbour timers of link {index}", _SETNEIGHTBL, 0, body)
-
-
 class Socket:
     """A netlink socket in the network namespace where the thread was when it opened it."""
 
@@ -184,7 +171,7 @@ class Socket:
         self._socket.setsockopt(270, 10, 1)  # SOL_NETLINK, NETLINK_CAP_ACK: quote headers only
         self._socket.setsockopt(270, 11, 1)  # NETLINK_EXT_ACK: say why
 
-    def __enter__(self) -> Socket:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

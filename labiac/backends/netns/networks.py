@@ -51,7 +51,7 @@ def read(ground: Ground, mark: Mark) -> Observed | None:
         link = dump.links(sock).get(bridge(planned.name))
     if link is None:
         return None
-    live = _outside().present(ground, planned) if _with_host(planned) else planned
+    live = _outside().present(planned) if _with_host(planned) else planned
     running = mark.whole and link.up and live is not None
     return _observed(ground, live or planned, running=running)
 
@@ -68,7 +68,7 @@ def update(ground: Ground, mark: Mark, now: Network) -> Observed:
 
 
 def delete(ground: Ground, mark: Mark) -> None:
-    """Delete a LAN. With no machine left its bridge stays, to go with the switch: that is faster."""
+    """Delete a LAN. With no machine left its bridge goes with the switch, which is faster."""
     network = item(mark)
     if _with_host(network):
         _outside().leave(ground, network)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from labiac.backends.netns import dump, files, settings
 from labiac.backends.netns.places import bridge, port
-from labiac.plan.model import Machine, Network, Nic, Route, SubInterface
+from labiac.plan.model import Machine, Nic, Route, SubInterface
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,20 +29,22 @@ def machine(ground: Ground, mark: Mark, planned: Machine) -> Machine:
     with ground.spaces.inside(planned.host_name) as sock:
         links = dump.links(sock)
         held = _held(dump.addresses(sock))
-        lines = [line for family in (socket.AF_INET, socket.AF_INET6) for line in dump.routes(sock, family)]
+        lines = [
+            line
+            for family in (socket.AF_INET, socket.AF_INET6)
+            for line in dump.routes(sock, family)
+        ]
         forwards = settings.forwards(planned)
     with ground.switch() as sock:
         ports = dump.links(sock)
     lans = {bridge(name): name for name in ground.folder.names("network")}
     switch = _Switch(planned.name, ports, lans)
-    names = {link.index: link.name for link in links.values()}
-    live = {Route(line.to, line.via or names.get(line.index, "")) for line in lines}
+    names = {link.number: link.name for link in links.values()}
+    live = {Route(line.to, line.via or names.get(line.number, "")) for line in lines}
     kept = {line for line in planned.routes if f"{line.to} via {line.via}" in mark.refused}
     return replace(
         planned,
-        nics=tuple(
-            _nic(nic, links, held, switch) for nic in planned.nics if nic.name in links
-        ),
+        nics=tuple(_nic(nic, links, held, switch) for nic in planned.nics if nic.name in links),
         routes=_in_order(planned.routes, live | kept),
         forwards=forwards,
         hosts=files.read(ground, planned),
@@ -54,7 +56,7 @@ class _Switch:
 
     def __init__(self, machine: str, links: Mapping[str, Link], lans: Mapping[str, str]) -> None:
         self._machine, self._links, self._lans = machine, links, lans
-        self._names = {link.index: link.name for link in links.values()}
+        self._names = {link.number: link.name for link in links.values()}
 
     def cable(self, nic: Nic) -> tuple[bool, str]:
         """Return whether the cable of *nic* is in, and the LAN it leads to."""
@@ -77,16 +79,18 @@ def _nic(
         attach=planned.attach if network or planned.attach != "lan" else "none",
         network=network,
         mac=link.mac,
-        addresses=_in_order(planned.addresses, held.get(link.index, set())),
+        addresses=_in_order(planned.addresses, held.get(link.number, set())),
         trunk=tuple(_sub(sub, links, held) for sub in planned.trunk if sub.name in links),
         connected=connected and (link.up or not planned.connected),
     )
 
 
-def _sub(planned: SubInterface, links: Mapping[str, Link], held: Mapping[int, set[str]]) -> SubInterface:
+def _sub(
+    planned: SubInterface, links: Mapping[str, Link], held: Mapping[int, set[str]]
+) -> SubInterface:
     link = links[planned.name]
     tag = int.from_bytes(link.data.get(1, b""), "little")
-    addresses = _in_order(planned.addresses, held.get(link.index, set()))
+    addresses = _in_order(planned.addresses, held.get(link.number, set()))
     return replace(planned, id=tag, addresses=addresses)
 
 
@@ -94,7 +98,7 @@ def _held(found: Iterable[dump.Address]) -> dict[int, set[str]]:
     held: dict[int, set[str]] = {}
     for line in found:
         if line.scope == _BEYOND_LINK or not line.cidr.startswith("fe80:"):
-            held.setdefault(line.index, set()).add(line.cidr)
+            held.setdefault(line.number, set()).add(line.cidr)
     return held
 
 

@@ -65,11 +65,11 @@ def leave(ground: Ground, network: Network) -> None:
     _drop(ground, network.name, network.host_name, natted=network.type == "nat")
 
 
-def present(ground: Ground, network: Network) -> Network | None:
+def present(network: Network) -> Network | None:
     """Return *network* with the addresses that the host has in it, or None when it has no link."""
     with netlink.Socket() as sock:
         link = dump.links(sock).get(host_end(network.host_name))
-        found = {line.cidr for line in dump.addresses(sock) if link and line.index == link.index}
+        found = {line.cidr for line in dump.addresses(sock) if link and line.number == link.number}
     if link is None or not link.up:
         return None
     held = tuple(address for address in network.host_addresses if address in found)
@@ -151,7 +151,7 @@ def _configure(
     sock: netlink.Socket, index: int, alias: str, network: Network
 ) -> list[netlink.Message]:
     """Return the requests that make the host's end of a LAN what *network* says."""
-    held = [line for line in dump.addresses(sock) if line.index == index]
+    held = [line for line in dump.addresses(sock) if line.number == index]
     stray = [
         line.cidr
         for line in held
@@ -159,9 +159,7 @@ def _configure(
     ]
     lines = [line for family in (AF_INET, AF_INET6) for line in dump.routes(sock, family)]
     wanted = {(line.to, line.via) for line in network.routes}
-    old = [
-        line for line in lines if line.index == index and (line.to, line.via) not in wanted
-    ]
+    old = [line for line in lines if line.number == index and (line.to, line.via) not in wanted]
     return [
         netlink.change_link(network.name, index, netlink.text(_ALIAS, alias), up=True),
         *(netlink.route(line.to, errno.ESRCH, via=line.via, delete=True) for line in old),

@@ -32,9 +32,7 @@ def converge(ground: Ground, mark: Mark, machine: Machine) -> Running:
         service.name: service for service in getattr(mark.item, "services", ())
     }
     kept = tuple(
-        line
-        for line in mark.services
-        if _runs(line) and before.get(line[0]) in machine.services
+        line for line in mark.services if _runs(line) and before.get(line[0]) in machine.services
     )
     here = {name for name, _, _ in kept}
     missing = [service for service in machine.services if service.name not in here]

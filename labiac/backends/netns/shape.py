@@ -79,7 +79,9 @@ def impair(index: int, wish: Impairments, name: str) -> list[Message]:
         gone = _qdisc(index, b"")
         return [Message(f"{name} unimpaired", _DELQDISC, 0, gone, (errno.ENOENT, errno.EINVAL))]
     options = _netem(wish) if needs_netem(wish) else _token_bucket(wish.rate_kbit)
-    return [Message(f"impairments of {name}", _NEWQDISC, _CREATE_OR_REPLACE, _qdisc(index, options))]
+    return [
+        Message(f"impairments of {name}", _NEWQDISC, _CREATE_OR_REPLACE, _qdisc(index, options))
+    ]
 
 
 def needs_netem(wish: Impairments) -> bool:

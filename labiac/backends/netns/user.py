@@ -13,8 +13,9 @@ import os
 import pickle
 import sys
 import threading
+import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import labiac
 from labiac.backends import run
@@ -67,8 +68,12 @@ class UserBackend:
         Raises:
             BackendError: the kernel refused.
         """
-        with self._holders.needed(copy) as holder:
-            observed: Observed = self._ask(holder, "create", copy, item)
+        try:
+            with self._holders.needed(copy) as holder:
+                observed: Observed = self._ask(holder, "create", copy, item)
+        except BaseException:
+            self._end_if_empty(copy)
+            raise
         return observed
 
     def read(self, ref: str) -> Observed | None:
@@ -92,10 +97,7 @@ class UserBackend:
         """
         copy = places.parse(ref).copy
         self._call(copy, "delete", ref)
-        folder = marks.Folder(self._places.marks, copy)
-        if not folder.path.exists():
-            with self._holders.ending(copy, unless=folder.path.exists):
-                self._dismiss(copy)
+        self._end_if_empty(copy)
 
     def settled(self, *, timeout_s: float) -> bool:
         """Wait until the kernel has taken down all that was deleted; return whether it has."""
@@ -159,6 +161,13 @@ class UserBackend:
         copies = marks.copies(self._places.marks)
         return [Found(copy, self.name, self._call(copy, "nodes", copy)) for copy in copies]
 
+    def _end_if_empty(self, copy: Copy) -> None:
+        """End the holder of *copy*, and the workers with it, when nothing is left of the copy."""
+        folder = marks.Folder(self._places.marks, copy)
+        if not folder.path.exists():
+            with self._holders.ending(copy, unless=folder.path.exists):
+                self._dismiss(copy)
+
     def _call(self, copy: Copy, method: str, *arguments: Any, **options: Any) -> Any:
         """Call the backend in the namespaces of *copy*, or out here when they are gone."""
         with self._holders.using(copy) as holder:
@@ -216,8 +225,10 @@ class Worker:
             argv, environment={**os.environ, **_environment()}, pass_fds=keep
         )
         self.lost = False
+        self.close = weakref.finalize(self, _end, self._process)
+        """End the process, and wait for that. It happens to a forgotten worker, too."""
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -253,14 +264,14 @@ class Worker:
             return result
         raise result
 
-    def close(self) -> None:
-        """End the process, and wait for that."""
-        with contextlib.suppress(BrokenPipeError), self._process:
-            self._process.kill()
-
     def _lost(self) -> BackendError:
         self.lost = True
         return BackendError("netns", "a process of labiac in the lab was killed", fix="try again")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(BrokenPipeError), process:
+        process.kill()
 
 
 def _environment() -> dict[str, str]:
@@ -270,7 +281,7 @@ def _environment() -> dict[str, str]:
 
 def _pour(read_end: int, sink: BinaryIO) -> None:
     """Copy what comes from *read_end* to *sink* until either has had enough."""
-    with open(read_end, "rb", buffering=0) as source, contextlib.suppress(BrokenPipeError):  # noqa: PTH123
+    with open(read_end, "rb", buffering=0) as source, contextlib.suppress(BrokenPipeError):
         while chunk := source.read(_CHUNK):
             sink.write(chunk)
             sink.flush()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import errno
-from socket import AF_INET, AF_INET6
+import struct
+from socket import AF_BRIDGE, AF_INET, AF_INET6
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends.netns import netlink, shape
+from labiac.backends.netns.netlink import Message
 from labiac.backends.netns.places import port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from labiac.backends.netns.netlink import Message
     from labiac.plan.model import Machine, Nic, SubInterface
 
 LOOPBACK: Final = 1
+_SETNEIGHTBL: Final = 67
+_NESTED: Final = 0x8000
 _LOOKUP_MS: Final = 100
 """A neighbour's look-up lost while a lab comes up costs this, not the kernel's second."""
 _NO_DELAY: Final = netlink.number(1, 0)  # IFLA_BR_FORWARD_DELAY: a port forwards at once
@@ -41,6 +44,13 @@ def cable(machine: str, nic: Nic, bridge_index: int, space: int) -> Message:
         up=bool(bridge_index) and nic.connected,
         mac=mac_bytes(nic.mac),
     )
+
+
+def close_port(name: str, index: int) -> Message:
+    """Return the request that lets bridge port *name* with number *index* pass nothing more."""
+    state = netlink.nest(12 | _NESTED, netlink.attribute(1, b"\0"))  # IFLA_BRPORT_STATE: disabled
+    body = netlink.link_header(index, family=AF_BRIDGE) + state
+    return Message(f"close {name}", netlink.SETLINK, 0, body)
 
 
 def mac_bytes(mac: str) -> bytes:
@@ -73,9 +83,11 @@ def configure(was: Machine | None, now: Machine, index: Mapping[str, int]) -> li
     """
     before = {nic.name: nic for nic in was.nics} if was else {}
     messages = [] if was else [netlink.change_link("lo", LOOPBACK, up=True)]
-    for line in was.routes if was else ():
-        if line not in now.routes:
-            messages.append(route(line.to, line.via, index, errno.ESRCH, delete=True))
+    messages += [
+        route(line.to, line.via, index, errno.ESRCH, delete=True)
+        for line in (was.routes if was else ())
+        if line not in now.routes
+    ]
     rewired = False
     for nic in now.nics:
         changes = _nic(before.get(nic.name), nic, index)
@@ -102,9 +114,9 @@ def _nic(was: Nic | None, now: Nic, index: Mapping[str, int]) -> list[Message]:
     own = index[now.name]
     messages = []
     if was is None:
-        messages.append(netlink.retry_lookups(own, AF_INET, _LOOKUP_MS))
+        messages.append(_retry_lookups(own, AF_INET))
     if _ipv6(now) and not (was and _ipv6(was)):
-        messages.append(netlink.retry_lookups(own, AF_INET6, _LOOKUP_MS))
+        messages.append(_retry_lookups(own, AF_INET6))
     if was is None or was.connected != now.connected:
         messages.append(netlink.change_link(now.name, own, up=True))
     if was is not None and was.mac != now.mac:
@@ -115,6 +127,14 @@ def _nic(was: Nic | None, now: Nic, index: Mapping[str, int]) -> list[Message]:
     if now.impair != (was.impair if was else shape.NOTHING):
         messages += shape.impair(own, now.impair, now.name)
     return messages
+
+
+def _retry_lookups(index: int, family: int) -> Message:
+    """Return the request that shortens the wait for a neighbour's answer on link *index*."""
+    table = "arp_cache" if family == AF_INET else "ndisc_cache"
+    timers = netlink.number(1, index) + netlink.attribute(5, struct.pack("=Q", _LOOKUP_MS))
+    body = struct.pack("=Bxxx", family) + netlink.text(1, table) + netlink.nest(6, timers)
+    return Message(f"neighbour timers of link {index}", _SETNEIGHTBL, 0, body)
 
 
 def _ipv6(nic: Nic) -> bool:
