@@ -37,7 +37,10 @@ def main(locks: list[str]) -> None:
         _run(".venv", _venv(uv))
     for lock in locks:
         pinned = str(ROOT / "requirements" / lock)
-        _run(f"what requirements/{lock} pins", [*pip, "install", *into, "--require-hashes", "-r", pinned])
+        _run(
+            f"what requirements/{lock} pins",
+            [*pip, "install", *into, "--require-hashes", "-r", pinned],
+        )
     own = ["--no-deps", "--no-build-isolation", "-e", str(ROOT)]
     _run("labiac itself", [*pip, "install", *into, *own])
 

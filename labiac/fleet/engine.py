@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from labiac.fleet.events import Message, Recorder
 from labiac.fleet.process import Ended
 from labiac.fleet.pulumi_cli import find
-from labiac.fleet.recovery import PENDING, free, settle
+from labiac.fleet.recovery import free, mend, settle
 from labiac.fleet.settings import stack_name, state_file
 from labiac.fleet.stack import NONE_NAMED, Stack
 
@@ -116,21 +116,14 @@ class Engine:
         return self._converge(_nothing, "destroy", "--yes", "--skip-preview")
 
     def _converge(self, program: Program, *arguments: str) -> Result:
-        """Operate, and mend what an earlier run left that was interrupted."""
+        """Operate, with the state as it should be after an earlier run was interrupted."""
+        file = state_file(self._copy)
+        if file:
+            mend(file)
+        left = settle(self._stack, file)
         result = self._operate(program, *arguments)
-        left = settle(self._stack, state_file(self._copy)) if result.ok else None
-        if left is None:
-            return result
-        result = replace(result, notes=(*result.notes, "an earlier run had been interrupted"))
-        if not left:
-            return result
-        again = self._operate(program, *arguments)
-        return replace(
-            again,
-            seconds=result.seconds + again.seconds,
-            changes=dict(Counter(result.changes) + Counter(again.changes)),
-            notes=(*result.notes, f"{left} resources it had begun are taken care of"),
-        )
+        note = f"an earlier run was interrupted while it made {left} resources; looked after them"
+        return replace(result, notes=(note, *result.notes)) if left else result
 
     def _operate(self, program: Program, *arguments: str) -> Result:
         """Run one operation; create the stack, or unlock it, where that was missing."""
@@ -183,9 +176,10 @@ def _nothing() -> None:
 def _result(recorder: Recorder, ended: Ended, seconds: float, notes: list[str]) -> Result:
     steps = tuple(step for step in recorder.steps.values() if step.type != STACK)
     own = Counter(step.op for step in recorder.steps.values() if step.type == STACK)
-    messages = tuple(each for each in recorder.messages if PENDING not in each.text)
+    messages = tuple(recorder.messages)
     if ended.code and not any(message.severity == "error" for message in messages):
-        said = ERROR.findall(ended.output) or [f"pulumi ended with status {ended.code}"]
+        how = f"was ended by signal {-ended.code}" if ended.code < 0 else f"exited {ended.code}"
+        said = ERROR.findall(ended.output) or [f"the Pulumi CLI {how}"]
         messages += tuple(Message("error", "", text, passing=False) for text in said)
     return Result(
         ok=ended.code == 0,

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 COLOURS = re.compile(r"<\{%[^%]*%\}>")
 """Pulumi's own colour tags in messages."""
 
-SUMMARY = re.compile(r"(update|preview|refresh|destroy) failed")
-"""The engine's last word on any failure; it tells nothing that the errors before it did not."""
+ECHO = re.compile(
+    r"(update|preview|refresh|destroy) failed|an unhandled error occurred: .*", re.DOTALL
+)
+"""What the engine says on any failure; it tells nothing that the errors before it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Recorder:
 
     def _message(self, said: dict[str, Any]) -> None:
         text = COLOURS.sub("", said["message"]).strip()
-        if said["severity"] == "debug" or not text or SUMMARY.fullmatch(text):
+        if said["severity"] == "debug" or not text or ECHO.fullmatch(text):
             return
         severity = said["severity"].removeprefix("info#")
         message = Message(severity, said.get("urn", ""), text, said.get("ephemeral", False))

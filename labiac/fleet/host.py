@@ -44,6 +44,8 @@ class Host:
     ) -> None:
         self._program, self._on_event = program, on_event
         self.failure: Exception | None = None
+        self._program_loop: asyncio.AbstractEventLoop | None = None
+        self._threads = ThreadPoolExecutor(thread_name_prefix="program")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -61,12 +63,17 @@ class Host:
     ) -> None:
         """Stop serving, and let go of what still waits for an answer."""
         self._call(self._server.stop(grace=None))
+        self._threads.shutdown()
+        if self._program_loop:
+            # Closed already, unless the engine vanished under the SDK's language server.
+            self._program_loop.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def _guarded(self) -> None:
         """Run the program. A mistake in it is for `failure`, not for the engine to print."""
+        self._program_loop = asyncio.get_running_loop()
         try:
             self._program()
         except RunError:
@@ -77,8 +84,7 @@ class Host:
 
     async def _start(self) -> tuple[grpc.aio.Server, int]:
         # The SDK's language server blocks for as long as the program runs, so it gets a thread.
-        threads = ThreadPoolExecutor(thread_name_prefix="program")
-        server = grpc.aio.server(migration_thread_pool=threads, options=LIMITS)
+        server = grpc.aio.server(migration_thread_pool=self._threads, options=LIMITS)
         language = LanguageServer(self._guarded)
         language_pb2_grpc.add_LanguageRuntimeServicer_to_server(language, server)
         events_pb2_grpc.add_EventsServicer_to_server(_Events(self._on_event), server)

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labiac.errors import LabError
+from labiac.errors import CommandError, LabError
 
 if TYPE_CHECKING:
     from labiac.fleet.stack import Stack
@@ -23,9 +23,6 @@ HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\
 
 PATIENCE_S = 5.0
 """Seconds that a CLI gets to notice that the labiac it served was killed, and to end."""
-
-PENDING = "pending operations from previous deployment"
-"""What the engine warns of, on some backends and states; `settle` looks for itself."""
 
 
 def free(stack: Stack, output: str) -> bool:
@@ -63,42 +60,58 @@ def _is_pulumi(pid: int) -> bool:
     return not name.exists() or "pulumi" in name.read_text()
 
 
-def settle(stack: Stack, file: Path | None) -> int | None:
-    """Take interrupted creates out of the state of *stack*.
+def mend(file: Path) -> None:
+    """Remove what a killed CLI left empty beside the state *file*, and trips over next time.
 
-    Pulumi keeps them for a person to judge. What a later run has made, the state knows by now. Of
-    the others something may stand on the host; they become resources of the state that do not
-    run, for the next operation to complete or to delete.
+    Source:
+        A file backend (gocloud.dev's fileblob) writes a file whole or not at all, but the
+        attributes beside it in place. Missing ones do no harm, empty ones end in "EOF".
+    """
+    locks = file.parents[2] / "locks" / "organization" / file.parent.name / file.stem
+    for attributes in (*file.parent.glob(f"{file.name}*.attrs"), *locks.glob("*.attrs")):
+        if not attributes.stat().st_size:
+            attributes.unlink(missing_ok=True)
+
+
+def settle(stack: Stack, file: Path | None) -> int:
+    """Take interrupted creates out of the state of *stack*, and return how many there were.
+
+    Pulumi keeps them for a person to judge, and would make them anew. But something may stand on
+    the host by now, so they become resources that do not run: the next operation completes those
+    that are still wanted, and deletes the others.
 
     Args:
-        stack: Its last operation has succeeded.
+        stack: Nobody works on it.
         file: Where its state lies, if on this machine: a look there is enough nearly always.
-
-    Returns:
-        How many of them nobody knows of yet; None when there was nothing to mend.
 
     Raises:
         CommandError: the CLI could not read or write the state.
+        LabError: somebody works on it after all.
     """
-    if file and file.exists() and b'"pending_operations"' not in file.read_bytes():
-        return None
-    state = stack.read()
-    deployment = state["deployment"]
-    pending = deployment.pop("pending_operations", None)
-    if not pending:
-        return None
-    resources = deployment.setdefault("resources", [])
-    known = {resource["urn"] for resource in resources}
-    interrupted = [each["resource"] for each in pending if each["type"] == "creating"]
-    adopted = [_adopted(each) for each in interrupted if each["urn"] not in known]
-    resources += adopted
-    stack.write(state)
-    return len(adopted)
+    if file and not (file.exists() and b'"pending_operations"' in file.read_bytes()):
+        return 0
+    while (state := stack.read()) and (interrupted := _interrupted(state["deployment"])):
+        try:
+            stack.write(state)
+        except CommandError as error:
+            if not free(stack, error.stderr):
+                raise
+        else:
+            return interrupted
+    return 0
 
 
-def _adopted(resource: dict[str, Any]) -> dict[str, Any]:
+def _interrupted(deployment: dict[str, Any]) -> int:
+    """Settle the creates in *deployment* that were interrupted; return how many there were."""
+    from labiac.provider.items import Items
     from labiac.provider.server import RESOURCES
 
-    inputs = resource["inputs"]
-    identity = RESOURCES[resource["type"]].identity(inputs)
-    return {**resource, "id": identity, "outputs": {**inputs, "running": False}}
+    pending = deployment.pop("pending_operations", None) or []
+    resources = deployment.setdefault("resources", [])
+    known = {resource["urn"] for resource in resources}
+    for resource in (each["resource"] for each in pending if each["type"] == "creating"):
+        life, inputs = RESOURCES.get(resource["type"]), resource.get("inputs", {})
+        if resource["urn"] not in known and isinstance(life, Items):
+            outputs = {**inputs, "running": False}
+            resources.append({**resource, "id": life.identity(inputs), "outputs": outputs})
+    return len(pending)

@@ -51,8 +51,8 @@ class Stack:
             CommandError: the CLI could not.
         """
         ended = self.run("stack", "init", "--no-select", timeout_s=ASIDE_S)
-        if ended.code and "already exists" not in ended.output:
-            raise self._failed("stack init", ended)
+        if "already exists" not in ended.output:
+            self._expect(ended, "stack init")
 
     def cancel(self) -> None:
         """Take the locks off it that a dead process left.
@@ -60,17 +60,20 @@ class Stack:
         Raises:
             CommandError: the CLI could not.
         """
-        self._aside("cancel", "--yes")
+        self._expect(self.run("cancel", "--yes", timeout_s=ASIDE_S), "cancel")
 
     def read(self) -> dict[str, Any]:
-        """Return its state as Pulumi exports it, secrets encrypted.
+        """Return its state as Pulumi exports it, secrets encrypted; empty where there is none.
 
         Raises:
             CommandError: the CLI could not.
         """
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "state.json")
-            self._aside("stack", "export", "--file", str(file))
+            ended = self.run("stack", "export", "--file", str(file), timeout_s=ASIDE_S)
+            if ended.code and NONE_NAMED in ended.output:
+                return {}
+            self._expect(ended, "stack export")
             state: dict[str, Any] = json.loads(file.read_text())
             return state
 
@@ -83,14 +86,10 @@ class Stack:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "state.json")
             file.write_text(json.dumps(state))
-            self._aside("stack", "import", "--file", str(file))
+            ended = self.run("stack", "import", "--file", str(file), timeout_s=ASIDE_S)
+        self._expect(ended, "stack import")
 
-    def _aside(self, *arguments: str) -> None:
-        ended = self.run(*arguments, timeout_s=ASIDE_S)
+    def _expect(self, ended: Ended, command: str) -> None:
         if ended.code:
-            raise self._failed(" ".join(arguments), ended)
-
-    def _failed(self, command: str, ended: Ended) -> CommandError:
-        return CommandError(
-            f"stack {self.name}", ["pulumi", *command.split()], ended.code, ended.output
-        )
+            argv = ["pulumi", *command.split(), "--stack", self.name]
+            raise CommandError(f"stack {self.name}", argv, ended.code, ended.output)

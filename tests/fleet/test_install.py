@@ -8,12 +8,15 @@ import signal
 import tarfile
 import threading
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from labiac.fleet import install
 from labiac.fleet.install import InstallError, download
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
