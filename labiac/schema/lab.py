@@ -82,5 +82,18 @@ def kind_of(node: Node) -> str:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a lab file, for editors."""
     schema = Lab.model_json_schema()
+    _close(schema)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "labiac lab file"}
     return {**head, **{key: value for key, value in schema.items() if key != "title"}}
+
+
+def _close(schema: Any) -> None:
+    """Refuse, where the keys are names, all keys that are none: an editor shall mark them."""
+    if isinstance(schema, dict):
+        if "patternProperties" in schema:
+            schema["additionalProperties"] = False
+        for part in schema.values():
+            _close(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _close(part)

@@ -252,3 +252,8 @@ def test_the_json_schema_takes_the_short_forms():
         iter(definitions["Lan"]["properties"]["vlans"]["patternProperties"].values())
     )["anyOf"]
     assert definitions["Nic"]["properties"]["trunk"]["anyOf"][0]["type"] == "array"
+
+
+def test_the_json_schema_marks_a_name_that_is_none():
+    lans = json_schema()["properties"]["lans"]
+    assert lans["additionalProperties"] is False
