@@ -135,8 +135,10 @@ class Plane:
         return found
 
     def _new_walk(self, start: Node, chain: tuple[Prefix, ...], came: Port | None) -> Walk:
+        entry = self.tables[start.number].lookup(chain, came)
+        if came is not None and entry is not None and entry.broadcast:
+            return Walk((), entry, "")  # an answer goes out to all, unlike a question
         visits: list[Port] = []
-        seen: dict[Port, int] = {}
         node = start
         while True:
             entry = self.tables[node.number].lookup(chain, came)
@@ -149,11 +151,17 @@ class Plane:
             if hop is None:
                 return Walk(tuple(visits), None, self._silence(entry.port, entry.via, hop=True))
             visits.append(hop)
-            if hop in seen:
-                loop = [self.nodes[port.node].name for port in visits[seen[hop] :]]
-                return Walk(tuple(visits), None, f"loop: {' -> '.join(loop)}")
-            seen[hop] = len(visits) - 1
+            if visits.count(hop) > 1:
+                return self._loop(start, visits)
             node, came = self.nodes[hop.node], hop
+
+    def _loop(self, start: Node, visits: list[Port]) -> Walk:
+        """Return the walk up to the first node that is visited again."""
+        numbers = [start.number, *(port.node for port in visits)]
+        end = next(at for at, number in enumerate(numbers) if number in numbers[:at])
+        loop = numbers[numbers.index(numbers[end]) : end + 1]
+        names = " -> ".join(self.nodes[number].name for number in loop)
+        return Walk(tuple(visits[:end]), None, f"loop: {names}")
 
     def _refusal(self, node: Node, came: Port | None, entry: Entry | None, hops: int) -> str:
         """Return why *node* lets no packet through that came in by *came*, or nothing."""
