@@ -94,6 +94,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         super().__init__()
         self._cancelled = threading.Event()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="backend")
+        self._voice = ThreadPoolExecutor(1, thread_name_prefix="voice")
         self._attach(engine)
 
     def _attach(self, address: str) -> None:
@@ -210,7 +211,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             line = engine_pb2.LogRequest(
                 severity=level, message=message, urn=urn, ephemeral=passing
             )
-            self._engine.Log.future(line)  # nobody waits for a line to be shown
+            self._voice.submit(self._engine.Log, line)  # in order, and nobody waits for it
 
     async def _run(self, context: Any, work: Callable[[], T]) -> T:
         """Run *work* in a thread, and turn what it raises into words for people."""
