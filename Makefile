@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # What the tests run beside Python: program:package (of Debian).
-NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz node:nodejs npm:npm
+NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz \
+    node:nodejs npm:npm cloud-init:cloud-init
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up setup test check bench docs pulumi-path lock clean needs
+.PHONY: help up setup test check bench docs pulumi-path lock clean needs lacking
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +31,7 @@ check: $(VENV)/dev.stamp ## lint, types and import contracts
 	@$(BIN)/lint-imports --no-logo
 
 bench: setup ## measure labiac against its floor and its rivals
-	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/run.py --write
 
 docs: $(VENV)/docs.stamp ## the documentation, into site/
 	@$(BIN)/mkdocs build --quiet --strict
@@ -55,6 +56,9 @@ $(VENV)/%.stamp: requirements/%.txt pyproject.toml tools/venv.py
 	@touch $@
 
 needs:
-	@PATH=$$PATH:/usr/sbin:/sbin; missing=; for need in $(NEEDS); do \
-	    command -v $${need%%:*} >/dev/null || missing="$$missing $${need#*:}"; done; \
-	[ -z "$$missing" ] || { echo "the tests need more: apt-get install$$missing" >&2; exit 1; }
+	@missing=$$($(MAKE) --silent lacking); [ -z "$$missing" ] || \
+	    { echo "the tests need more: apt-get install" $$missing >&2; exit 1; }
+
+lacking: # Debian packages of the programs in NEEDS that are not here
+	@PATH=$$PATH:/usr/sbin:/sbin; for need in $(NEEDS); do \
+	    command -v $${need%%:*} >/dev/null || echo $${need#*:}; done
