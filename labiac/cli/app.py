@@ -18,7 +18,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from typer.main import get_group
 
 from labiac.cli.options import JSON
-from labiac.cli.output import note, write_problems
+from labiac.cli.output import note, write_failure
 from labiac.errors import LabError, Problem, ProblemsError, UsageError
 
 INTERRUPTED = 130
@@ -134,4 +134,4 @@ def _explain(ctx: typer.Context, error: LabError) -> None:
     if ctx.params.get("debug"):
         note(traceback.format_exc())
     if ctx.meta.get(JSON):
-        write_problems(_problems(error))
+        write_failure(_problems(error))

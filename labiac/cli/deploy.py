@@ -9,8 +9,8 @@ import typer
 
 from labiac.backends.base import Copy
 from labiac.cli.options import BackendName, File, Json, Student, lab_name, planned, up_command
-from labiac.cli.output import console, note, write_json, write_problems
-from labiac.errors import LabError, Problem, UsageError
+from labiac.cli.output import console, note, write_failure, write_json
+from labiac.errors import LabError, Problem, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def preview(
         reachability_view,
     )
 
-    plan = planned(file, student, backend)
+    plan = _possible(file, student, backend)
     result = _operate(plan, "preview", lambda engine: engine.preview(_program(plan)))
     _insist(result, json=json)
     features = open_backend(plan.backend).features
@@ -67,7 +67,7 @@ def up(
     json: Json = False,
 ) -> None:
     """Bring a lab up, or to what its file says now; then measure who reaches whom."""
-    plan = planned(file, student, backend)
+    plan = _possible(file, student, backend)
     result = _operate(plan, "up", lambda engine: engine.up(_program(plan)))
     if no_start:
         note(f"backend {plan.backend} has nothing to start: its nodes run from when they are made")
@@ -120,7 +120,11 @@ def destroy(
 
     if bool(file) == bool(lab):
         raise UsageError("destroy", "no lab, or two", fix="give a FILE, or --lab NAME")
-    copy = Copy(lab or lab_name(file), student_name(student))
+    try:
+        copy = Copy(lab or lab_name(file), student_name(student))
+    except UsageError as error:
+        fix = f"without its file: labiac destroy --lab {file}"
+        raise UsageError(error.where, error.problem, fix=fix) from None
     result = _operate(copy, "destroy", lambda engine: engine.destroy())
     if json:
         write_json(_result_data(result))
@@ -128,6 +132,19 @@ def destroy(
         typer.echo(f"{copy.lab} of {copy.student} is gone: {_counted(result)}")
     if not result.ok:
         raise typer.Exit(1)
+
+
+def _possible(file: str, student: str, backend: str) -> Plan:
+    """Return the plan of the lab that the user named, once its backend has agreed to it."""
+    from labiac.backends import open_backend
+
+    plan = planned(file, student, backend)
+    problems = open_backend(plan.backend).check(plan)
+    if any(problem.level == "error" for problem in problems):
+        raise UnsupportedError(problems)
+    for problem in problems:
+        note(str(problem))
+    return plan
 
 
 def _program(plan: Plan) -> Callable[[], None]:
@@ -164,7 +181,7 @@ def _insist(result: Result, *, json: bool) -> None:
     """Go no further with what failed; its errors are on stderr already."""
     if not result.ok:
         if json:
-            write_problems(Problem("", "", error) for error in result.errors)
+            write_failure(Problem("", "", error) for error in result.errors)
         raise typer.Exit(1)
 
 

@@ -18,7 +18,7 @@ from labiac.cli.options import (
     node_of,
     planned,
 )
-from labiac.cli.output import console, note, write_json, write_problems
+from labiac.cli.output import console, note, problem_data, write_json
 from labiac.errors import DescriptionError, LabError, Problem
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def check(
     """Say everything that is wrong with a lab file, and whether its checks would hold."""
     problems, plan = _everything_wrong(file, student, backend)
     if json:
-        write_problems(problems)
+        write_json({"problems": [problem_data(problem) for problem in problems]})
     else:
         for problem in problems:
             typer.echo(f"{problem}" if problem.level == "error" else f"{problem.level}: {problem}")
@@ -71,7 +71,8 @@ def _tally(plan: Plan) -> str:
 
     pairs = matrix(plan)
     reached = sum(pair.ok for pair in pairs)
-    counts = f"{len(plan.networks)} LANs, {len(plan.machines)} nodes, {len(plan.checks)} checks"
+    sizes = {"LAN": plan.networks, "node": plan.machines, "check": plan.checks}
+    counts = ", ".join(f"{len(all_)} {word}{'s'[len(all_) == 1 :]}" for word, all_ in sizes.items())
     return f"{plan.lab}: {counts}; {reached} of {len(pairs)} pairs will reach each other"
 
 
@@ -140,10 +141,12 @@ def render(
 ) -> None:
     """Show the seed of one node: what a virtual machine reads on its first boot."""
     from labiac.plan.seeds import seed_of
+    from labiac.schema.load import find
 
     the_plan = planned(file, student, backend)
     machine = node_of(the_plan, node)
-    seed = {part.name: part.text for part in seed_of(machine, the_plan.lab, the_plan.student)}
+    files = seed_of(machine, the_plan.lab, the_plan.student, beside=find(file).parent)
+    seed = {part.name: part.text for part in files}
     if json:
         write_json(seed)
         return

@@ -22,9 +22,9 @@ def write_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def write_problems(problems: Iterable[Problem]) -> None:
-    """Print *problems* as the one JSON document of this command."""
-    write_json({"problems": [problem_data(problem) for problem in problems]})
+def write_failure(problems: Iterable[Problem]) -> None:
+    """Print, as the one JSON document of this command, why it could not be done."""
+    write_json({"ok": False, "problems": [problem_data(problem) for problem in problems]})
 
 
 def problem_data(problem: Problem) -> dict[str, str]:
