@@ -37,14 +37,14 @@ enum { R1, R2, PC1, PC2, PC3, PC4, NODES, SWITCHES = NODES, SPACES };
 enum { LANS = 3, PCS = NODES - PC1, GIVE_UP_MS = 30000, FIRST_WAIT_MS = 1, LONGEST_WAIT_MS = 20 };
 
 static const char *const SPACE[SPACES] = {"r1", "r2", "pc1", "pc2", "pc3", "pc4", "switches"};
-static const char *const PC_ADDRESS[PCS] = {"10.0.1.11", "10.0.1.12", "10.0.2.13", "10.0.3.14"};
+static const char *const PC_ADDRESS[PCS] = {"10.0.1.11", "10.0.1.20", "10.0.2.13", "10.0.3.14"};
 
 static const struct nic {
     int node, lan, number;
     const char *address;
 } NICS[] = {
     {R1, 1, 0, "10.0.1.1"},   {R1, 2, 1, "10.0.2.1"},   {R2, 2, 0, "10.0.2.2"},
-    {R2, 3, 1, "10.0.3.2"},   {PC1, 1, 0, "10.0.1.11"}, {PC2, 1, 0, "10.0.1.12"},
+    {R2, 3, 1, "10.0.3.2"},   {PC1, 1, 0, "10.0.1.11"}, {PC2, 1, 0, "10.0.1.20"},
     {PC3, 2, 0, "10.0.2.13"}, {PC4, 3, 0, "10.0.3.14"},
 };
 

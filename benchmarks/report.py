@@ -106,7 +106,7 @@ def _values(promise: Promise, rows: Sequence[Row]) -> Iterator[tuple[int, float]
         if (row.section, row.figure) == (promise.section, promise.figure)
     }
     for copies in sorted({n for _, n in medians}):
-        value = medians[promise.tool, copies]
-        base = medians[promise.base, copies] if promise.base else copies
+        value = medians.get((promise.tool, copies))
+        base = medians.get((promise.base, copies)) if promise.base else copies
         if value is not None and base:
             yield copies, value / base

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labiac.backends import open_backend
-from labiac.backends.base import Copy, Executes, Features, Lists, Measures, Ping
+from labiac.backends.base import Captures, Copy, Executes, Features, Lists, Measures, Ping
 from labiac.errors import BackendError, ForeignError
 from labiac.reach.matrix import matrix, pings
 
@@ -279,6 +279,20 @@ def test_what_a_student_did_by_hand_shows_and_an_update_elsewhere_leaves_it(labs
     was = plan.machine("pc3")
     labs.backend.update(labs.ref(plan, was), was, replace(was, hosts="127.0.0.1 localhost\n"))
     assert "10.0.2.99/24" in labs.read(plan, "pc3").nics[0].addresses
+
+
+def test_what_passes_a_nic_is_captured_as_pcap(labs, plan, tmp_path):
+    require(labs, Captures)
+    file = tmp_path / "pc1.pcap"
+    with file.open("wb") as sink, ThreadPoolExecutor(1) as pool:
+        limits = {"packets": 2, "seconds": 10}
+        capturing = pool.submit(labs.backend.capture, labs.ref(plan, "pc1"), "eth0", sink, **limits)
+        while not capturing.done():
+            assert labs.answers(plan, "pc1", "pc2")
+    assert capturing.result() == 2
+    argv = ["tcpdump", "-nn", "-r", str(file)]
+    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    assert len(said.splitlines()) == 2
 
 
 def test_an_object_of_that_name_that_is_not_ours_is_refused_and_left_alone(labs):

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from labiac.plan.resolve import plan_file
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch):
+    """Let the scripts import each other, as they do when one of them is run."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(BENCHMARKS)):
+            del sys.modules[name]
+
+
+def test_the_rivals_build_the_lab_that_labiac_plans():
+    import practical
+
+    plan = plan_file("three-lans")
+    planned = {
+        machine.name: tuple((nic.name, nic.network, nic.addresses) for nic in machine.nics)
+        for machine in plan.machines
+    }
+    assert planned == {
+        node: tuple((nic, lan, (f"{address}/24",)) for nic, lan, address in nics)
+        for node, nics in practical.NICS.items()
+    }
+    routes = {
+        machine.name: (machine.routes[0].to, machine.routes[0].via) for machine in plan.machines
+    }
+    everywhere = {
+        node: (to.replace("default", "0.0.0.0/0"), via)
+        for node, (to, via) in practical.ROUTES.items()
+    }
+    assert routes == everywhere
+
+
+def test_the_floor_builds_it_too():
+    import practical
+
+    source = (BENCHMARKS / "floor.c").read_text()
+    nics = re.findall(r"\{(R\d|PC\d), (\d), (\d), \"([\d.]+)\"\}", source)
+    assert {
+        (node.lower(), f"eth{nic}", f"lan{lan}", address) for node, lan, nic, address in nics
+    } == {(node, *nic) for node, nics in practical.NICS.items() for nic in nics}
+
+
+def test_copies_as_one_lab_are_as_many_nodes_for_netlab_as_for_labiac(tmp_path):
+    from netlab_topology import for_labiac, for_netlab
+
+    file = tmp_path / "many.yaml"
+    file.write_text(for_labiac(3))
+    plan = plan_file(str(file))
+    assert (len(plan.networks), len(plan.machines)) == (9, 18)
+    assert len(re.findall(r"^  c\d", for_netlab(3), re.MULTILINE)) == 18
+    assert len(re.findall(r"^- ", for_netlab(3), re.MULTILINE)) == 9
+
+
+def rows(**medians):
+    from report import Row
+
+    return [
+        Row("labs", tool, 10, "up_ms", median, (), None, "" if median else "apt-get install it")
+        for tool, median in medians.items()
+    ]
+
+
+def test_a_promise_that_does_not_hold_is_said():
+    from report import promises
+
+    said = promises(rows(labiac=100.0, Mininet=1500.0))
+    assert "| 20 times faster than Mininet | 10 | 15 | no |" in said
+
+
+def test_a_tool_that_is_missing_is_said_and_promises_nothing():
+    from questions import SECTIONS
+    from report import page
+
+    found = rows(labiac=100.0, Mininet=None)
+    found += rows(**{"C, raw netlink": 90.0, "ip -batch": 200.0})
+    section = SECTIONS[0]
+    section = type(section)(**{**vars(section), "figures": {"up_ms": "up, ms a copy"}})
+    said = page("Today.", [section], found)
+    assert "| labiac | 10 |" in said
+    assert "| Mininet | - |" in said
+    assert "Mininet was not measured: apt-get install it" in said
+    assert "faster than Mininet |" not in said
