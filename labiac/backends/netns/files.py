@@ -82,8 +82,9 @@ def forget(ground: Ground, name: str) -> None:
     """Remove what leads to the files of machine *name*, when a reboot took them and its mark."""
     own = _folder(ground, name)
     for there in ground.places.etc.iterdir() if ground.places.etc.is_dir() else ():
-        if there.is_symlink() and os.readlink(there) == own:  # noqa: PTH115
-            there.unlink(missing_ok=True)
+        with suppress(OSError):  # no link, or somebody else's that has just gone
+            if os.readlink(there) == own:  # noqa: PTH115
+                there.unlink()
 
 
 def _folder(ground: Ground, name: str) -> str:

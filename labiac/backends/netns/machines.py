@@ -64,6 +64,7 @@ def update(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
 def delete(ground: Ground, mark: Mark) -> None:
     """Delete a machine and all that was made for it."""
     machine = item(mark)
+    ground.folder.complete(replace(mark, state="making"))  # whole no more, if we come no further
     services.end(ground, machine)
     cables.cut(ground, machine)
     ground.spaces.delete(machine.host_name)

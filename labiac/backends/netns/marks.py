@@ -239,10 +239,10 @@ def _encode(mark: Mark, copy: Copy, *, whole: bool) -> bytes:
 
 
 def _decode(kind: Kind, text: str) -> Mark | None:
-    item, *lines, _cut_off = text.split("\n")
-    if not lines:
+    *lines, _cut_off = text.split("\n")
+    if len(lines) < 2:  # noqa: PLR2004  # the item, and what is known of it
         return None
-    known = json.loads(lines[-1])
+    item, known = lines[0], json.loads(lines[-1])
     data = json.loads(item)
     return Mark(
         item=from_data(Machine, data) if kind == "machine" else from_data(Network, data),

@@ -27,7 +27,7 @@ def create(ground: Ground, network: Network, owner: str) -> Observed:
     if old and _with_host(old.item) and old.item.type != network.type:
         _outside().leave(ground, item(old))
     mark = marks.begin(network, owner)
-    ground.folder.begin(mark)
+    ground.folder.replace(mark)
     if network.type != "bridged":  # there, the physical link is the switch
         with ground.switch() as sock:
             request = wiring.bridge(bridge(network.name), vlans=bool(network.vlans))

@@ -1,0 +1,210 @@
+"""Killed at every step: whoever comes next completes it, and deleting leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from labiac.backends import run
+from labiac.backends.base import Copy
+from labiac.backends.netns import kernel, netlink
+from labiac.backends.netns.backend import NetnsBackend
+from labiac.plan.model import Service
+from tests.backends.conftest import Labs
+
+LAB = {
+    "lans": {"lan1": {}, "lan2": {}},
+    "routers": {"r1": {"lans": ["lan1", "lan2"]}},
+    "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2"}},
+}
+AUDITED = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.kill"}
+FEWEST = 5  # an operation with fewer steps than this was not counted right
+
+
+@pytest.fixture
+def lab():
+    if os.geteuid() != 0:
+        pytest.skip("the steps are counted in one process, which takes root")
+    labs = Labs(NetnsBackend())
+    yield labs
+    labs.close()
+
+
+class Steps:
+    """Counts what a process does to the host, and kills it before a step of choice."""
+
+    def __init__(self, last: int) -> None:
+        self.left = last
+
+    def take(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self) -> None:
+        """Count from now on, in this process, for good."""
+        for owner, name in ((kernel, "_call"), (netlink.Socket, "send"), (os, "write")):
+            setattr(owner, name, self._counted(getattr(owner, name)))
+        run.background = self._counted(run.background)
+        sys.addaudithook(lambda event, _: self.take() if event in AUDITED else None)
+
+    def _counted(self, function):
+        def counted(*arguments, **options):
+            self.take()
+            return function(*arguments, **options)
+
+        return counted
+
+
+def killed(step, work):
+    """Do *work* in a process that is killed before its step number *step*; was it?"""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            Steps(step).watch()
+            work(NetnsBackend())
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == 0
+    return False
+
+
+def nothing_is_left(prefix):
+    folders = [Path(folder) for folder in ("/run/netns", "/etc/netns", "/run/labiac")]
+    return not [name for f in folders if f.is_dir() for name in os.listdir(f) if prefix in name]
+
+
+def at_every_step(lab, prepare, work, then):
+    """Prepare, be killed at step 1, 2, 3 of *work*, check what *then* makes of it, clean up."""
+    for step in range(1, 500):
+        plan = lab.plan(LAB)
+        prepare(plan)
+        cut_off = killed(step, lambda backend, plan=plan: work(backend, plan))
+        then(plan)
+        lab.down(plan)
+        assert nothing_is_left(lab.prefix), f"step {step}"
+        if not cut_off:
+            assert step > FEWEST
+            return
+    pytest.fail("it never came to an end")
+
+
+def everything_is_up(lab, plan):
+    items = (*plan.networks, *plan.machines)
+    assert [lab.read(plan, item) for item in items] == list(items)
+
+
+def copy_of(plan):
+    return Copy(plan.lab, plan.student)
+
+
+def grown(machine):
+    """Return *machine* with another address, a service, and no routes."""
+    nic = replace(machine.nics[0], addresses=("10.0.1.77/24",))
+    service = Service("sleeper", ("sleep", "60"))
+    return replace(machine, nics=(nic, *machine.nics[1:]), routes=(), services=(service,))
+
+
+def test_creating_a_network_is_completed_by_the_next_up(lab):
+    def work(backend, plan):
+        backend.create(copy_of(plan), plan.networks[0])
+
+    def then(plan):
+        lab.up(plan)
+        everything_is_up(lab, plan)
+
+    at_every_step(lab, lambda _: None, work, then)
+
+
+def test_creating_a_machine_is_completed_by_the_next_up(lab):
+    def prepare(plan):
+        for network in plan.networks:
+            lab.backend.create(copy_of(plan), network)
+
+    def work(backend, plan):
+        backend.create(copy_of(plan), plan.machine("r1"))
+
+    def then(plan):
+        lab.up(plan)
+        everything_is_up(lab, plan)
+        assert lab.answers(plan, "pc1", "pc2")
+
+    at_every_step(lab, prepare, work, then)
+
+
+def test_creating_a_machine_can_be_followed_by_deleting_it(lab):
+    def prepare(plan):
+        lab.backend.create(copy_of(plan), plan.networks[0])
+
+    def work(backend, plan):
+        backend.create(copy_of(plan), grown(plan.machine("pc1")))
+
+    at_every_step(lab, prepare, work, lambda _: None)
+
+
+def test_updating_a_machine_is_completed_by_the_same_update(lab):
+    def work(backend, plan):
+        was = plan.machine("pc1")
+        backend.update(lab.ref(plan, was), was, grown(was))
+
+    def then(plan):
+        was = plan.machine("pc1")
+        lab.backend.update(lab.ref(plan, was), was, grown(was))
+        assert lab.read(plan, "pc1") == grown(was)
+
+    at_every_step(lab, lab.up, work, then)
+
+
+def test_updating_a_machine_is_completed_by_creating_what_it_shall_be(lab):
+    def work(backend, plan):
+        was = plan.machine("pc1")
+        backend.update(lab.ref(plan, was), was, grown(was))
+
+    def then(plan):
+        now = grown(plan.machine("pc1"))
+        lab.backend.create(copy_of(plan), now)
+        assert lab.read(plan, "pc1") == now
+
+    at_every_step(lab, lab.up, work, then)
+
+
+def test_deleting_a_machine_is_completed_by_deleting_it_again(lab):
+    def work(backend, plan):
+        backend.delete(lab.ref(plan, "pc1"))
+
+    def then(plan):
+        lab.backend.delete(lab.ref(plan, "pc1"))
+        assert lab.read(plan, "pc1") is None
+
+    at_every_step(lab, lab.up, work, then)
+
+
+def test_deleting_a_machine_can_be_followed_by_creating_it(lab):
+    def work(backend, plan):
+        backend.delete(lab.ref(plan, "pc1"))
+
+    def then(plan):
+        lab.up(plan)
+        everything_is_up(lab, plan)
+        assert lab.answers(plan, "pc1", "pc2")
+
+    at_every_step(lab, lab.up, work, then)
+
+
+def test_deleting_a_whole_copy_is_completed_by_deleting_it_again(lab):
+    def work(backend, plan):
+        for item in (*plan.machines, *plan.networks):
+            backend.delete(lab.ref(plan, item))
+
+    at_every_step(lab, lab.up, work, lambda _: None)
