@@ -1,0 +1,134 @@
+"""Labs that tell Linux from what one might think of it; each was wrong once, or easily is."""
+
+from __future__ import annotations
+
+DUAL = {"ipv4": "10.0.1.0/24", "ipv6": "fd00:0:0:1::/64"}
+PLAIN = {"ipv4": "none"}
+
+
+def lab(lans, pcs, **routers):
+    return {"name": "differential", "lans": lans, "routers": routers, "pcs": pcs}
+
+
+def wired(*lans, **more):
+    return {"lans": list(lans), **more}
+
+
+KNOWN = {
+    "an answer to what a wrong mask takes for a broadcast address arrives": lab(
+        {"lan1": {}},
+        {
+            "pc1": {"lan": "lan1", "ipv4": "10.0.1.20/25"},
+            "pc2": {"lan": "lan1", "ipv4": "10.0.1.127"},
+            "pc3": {"lan": "lan1", "ipv4": "10.0.1.200"},
+        },
+        r1=wired("lan1"),
+    ),
+    "an own address as gateway means the link, in IPv4 alone": lab(
+        {"lan1": PLAIN},
+        {
+            f"pc{n}": {
+                "nics": [{"lan": "lan1", "ipv4": f"10.0.{n}.1/24", "ipv6": f"fd00:0:0:{n}::1/64"}],
+                "routes": [
+                    {"to": "10.0.0.0/22", "via": f"10.0.{n}.1"},
+                    {"to": "fd00::/48", "via": f"fd00:0:0:{n}::1"},
+                ],
+            }
+            for n in (1, 2)
+        },
+    ),
+    "of several IPv6 addresses the nearest is sent from": lab(
+        {"lan1": PLAIN},
+        {
+            "pc1": {
+                "lan": "lan1",
+                "ipv6": ["2001:db8::7/64", "fd00:0:0:1::7/64", "fd00:0:0:2::7/64"],
+            },
+            "pc2": {"lan": "lan1", "ipv6": "fd00:0:0:2::9/48"},
+            "pc3": {"lan": "lan1", "ipv6": "fd00:0:0:2::5/64", "gateway": "none"},
+        },
+    ),
+    "of several IPv4 addresses the one in the gateway's subnet is sent from": lab(
+        {"lan1": PLAIN, "lan2": {}},
+        {
+            "pc1": {"lan": "lan1", "ipv4": ["10.7.0.1/24", "10.8.0.1/24"], "gateway": "10.8.0.9"},
+            "pc2": {"lan": "lan2"},
+        },
+        r1={"nics": [{"lan": "lan1", "ipv4": "10.8.0.9/24"}, {"lan": "lan2"}]},
+    ),
+    "a connected subnet beats a route to the same prefix": lab(
+        {"lan1": DUAL},
+        {
+            "pc1": {
+                "lan": "lan1",
+                "routes": [
+                    {"to": "10.0.1.0/24", "via": "10.0.1.99"},
+                    {"to": "fd00:0:0:1::/64", "via": "fd00:0:0:1::99"},
+                ],
+            },
+            "pc2": {"lan": "lan1"},
+        },
+    ),
+    "a node answers for the address of its other interface, in IPv4 alone": lab(
+        {"lan1": DUAL, "lan2": {"ipv4": "10.0.2.0/24", "ipv6": "fd00:0:0:2::/64"}},
+        {
+            "pc1": {"lan": "lan1", "ipv4": "10.0.1.11/16", "ipv6": "fd00:0:0:1::11/48"},
+            "pc2": wired("lan1", "lan2"),
+        },
+    ),
+    "of two interfaces in a LAN the first is used, though its cable is out": lab(
+        {"lan1": DUAL},
+        {
+            "pc1": {"nics": [{"lan": "lan1", "connected": False}, {"lan": "lan1"}]},
+            "pc2": {"nics": [{"lan": "lan1"}, {"lan": "lan1", "connected": False}]},
+            "pc3": {"lan": "lan1"},
+        },
+        r1={"nics": [{"lan": "lan1", "connected": False}, {"lan": "lan1"}]},
+    ),
+    "a subnet whose cable is out is not looked for by the gateway": lab(
+        {"lan1": DUAL, "lan2": {"ipv4": "10.0.2.0/24", "ipv6": "fd00:0:0:2::/64"}},
+        {
+            "pc1": {"nics": [{"lan": "lan2", "connected": False}, {"lan": "lan1"}]},
+            "pc2": {"lan": "lan2"},
+        },
+        r1=wired("lan1", "lan2"),
+    ),
+    "two routers that send each other the same packet keep it": lab(
+        {"lan1": {}, "lan2": {}},
+        {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2", "ipv4": "10.0.2.14"}},
+        r1=wired("lan1", "lan2", routes=[{"to": "10.0.2.14/32", "via": "10.0.1.2"}]),
+        r2=wired("lan1", routing="none", routes=[{"to": "default", "via": "10.0.1.1"}]),
+    ),
+    "a PC that is somebody's gateway forwards nothing, and answers": lab(
+        {"lan1": DUAL, "lan2": {"ipv4": "10.0.2.0/24", "ipv6": "fd00:0:0:2::/64"}},
+        {
+            "pc1": {
+                "lan": "lan1",
+                "routes": [
+                    {"to": "default", "via": "10.0.1.12"},
+                    {"to": "default", "via": "fd00:0:0:1::12"},
+                ],
+            },
+            "pc2": wired("lan1", "lan2"),
+            "pc3": {"lan": "lan2"},
+        },
+    ),
+    "a PC that is somebody's gateway is not like its neighbours": lab(
+        {"lan1": {}, "lan2": {}},
+        {f"pc{n}": {"lan": "lan1", "gateway": "10.0.1.13"} for n in range(1, 5)}
+        | {"pc5": {"lan": "lan2"}},
+        r1=wired("lan1", "lan2"),
+    ),
+    "the same subnet on two LANs is two subnets": lab(
+        {"lan1": PLAIN, "lan2": PLAIN},
+        {
+            f"pc{n}": {"lan": lan, "ipv4": f"10.9.0.{n}/24"}
+            for n, lan in enumerate(("lan1", "lan1", "lan2", "lan2"), start=1)
+        },
+    ),
+    "sixty-three routers are as far as a packet comes": lab(
+        {f"lan{n}": {} for n in range(1, 66)},
+        {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan64"}, "pc3": {"lan": "lan65"}},
+        **{f"r{n}": wired(f"lan{n}", f"lan{n + 1}") for n in range(1, 65)},
+    ),
+}
