@@ -83,6 +83,12 @@ def test_graphviz_lays_the_practical_out_as_svg(practical):
         assert word in svg
 
 
+def test_an_svg_is_not_larger_than_its_frame(practical):
+    svg = rendered(practical, "svg").decode()
+
+    assert 'transform="scale(1 1) ' in svg
+
+
 def test_graphviz_lays_the_practical_out_as_png(practical):
     assert rendered(practical, "png").startswith(b"\x89PNG\r\n")
 

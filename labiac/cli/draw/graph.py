@@ -24,7 +24,7 @@ def dot(topology: Topology) -> graphviz.Graph:
         topology.title,
         graph_attr={
             "label": topology.title, "labelloc": "t", "fontsize": "18", "fontname": _FONT,
-            "nodesep": "0.4", "ranksep": "0.6", "dpi": "144",
+            "nodesep": "0.4", "ranksep": "0.6",
         },
         node_attr={"fontname": _FONT, "style": "filled", "penwidth": "1.5", "margin": "0.12"},
         edge_attr={"fontname": _FONT, "fontsize": "10", "color": "#4b5563", "penwidth": "1.5"},
@@ -84,8 +84,11 @@ def rendered(topology: Topology, form: str) -> bytes:
     Raises:
         LabError: Graphviz is not installed, or it failed.
     """
+    graph = dot(topology)
+    if form == "png":  # in an SVG, Graphviz would scale the drawing out of its frame
+        graph.graph_attr["dpi"] = "144"
     try:
-        return dot(topology).pipe(format=form)
+        return graph.pipe(format=form)
     except graphviz.ExecutableNotFound:
         fix = "install Graphviz (apt install graphviz), or use --format mermaid or dot"
         raise LabError("graph", "the program dot is not on PATH", fix=fix) from None
