@@ -46,6 +46,11 @@ class _AfterDashes(TyperCommand):
     """A command whose arguments end at ``--``; what follows is the command of a node."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what stands before ``--``, and keep what stands behind it.
+
+        Raises:
+            UsageError: there is no ``--``.
+        """
         if "--" in args:
             cut = args.index("--")
             args, ctx.meta[_COMMAND] = args[:cut], args[cut + 1 :]
@@ -56,6 +61,7 @@ class _AfterDashes(TyperCommand):
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line."""
         return [*super().collect_usage_pieces(ctx), "-- COMMAND..."]
 
 

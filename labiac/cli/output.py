@@ -39,9 +39,10 @@ def problem_data(problem: Problem) -> dict[str, str]:
 
 
 def note(text: str) -> None:
-    """Say *text* to the person, beside the result."""
+    """Say *text* to the person, beside the result, and over a line of progress."""
     sys.stdout.flush()
-    sys.stderr.write(f"{text}\n")
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{clear}{text}\n")
 
 
 def console() -> Console:

@@ -31,7 +31,7 @@ def show(plan: Plan, console: Console) -> None:
     text = Text(drawn.rstrip("\n"), no_wrap=True)
     for box in what.boxes:
         text.highlight_words([f" {box.name} "], _STYLES[box.kind])
-    text.highlight_regex(r"[━┯┷┿]", "blue")
+    text.highlight_regex(r"[━┯┷┿]+", "blue")
     console.print(text)
 
 

@@ -64,7 +64,8 @@ def _conclusion(found: Verdict) -> str:
         return "the lab is not as predicted"
     own_work = found.gained or found.lost
     state = "only the student's own work differs" if own_work else "the lab is as predicted"
+    if not found.checks:
+        return state
     fails = sum(not judged.ok for judged in found.checks)
-    return (
-        f"{state}; {fails} of {len(found.checks)} checks fail" if fails else f"{state}, all holds"
-    )
+    checks = f"{fails} of {len(found.checks)} checks fail" if fails else "every check holds"
+    return f"{state}; {checks}"
