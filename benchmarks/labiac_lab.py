@@ -10,11 +10,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from importlib import import_module
 
 from labiac.backends import open_backend
 from labiac.backends.base import Copy, Ping, ref_of
 from labiac.plan.resolve import plan_file
 from labiac.reach.matrix import pings
+
+for module in ("carrier", "ping"):  # imported when first used; what start-up costs is told apart
+    import_module(f"labiac.backends.netns.{module}")
 
 
 def main() -> None:
