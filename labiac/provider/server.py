@@ -8,7 +8,6 @@ there a half-made resource, a line of progress and an error without a traceback 
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import sys
 import threading
@@ -36,10 +35,11 @@ from labiac.provider.protocol import (
     status_pb2,
 )
 from labiac.provider.reachability import Reachability
-from labiac.provider.values import plain, struct, unknown
+from labiac.provider.shape import head
+from labiac.provider.values import plain, secrets, struct, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from labiac.provider.lifecycle import Diff, Lifecycle
 
@@ -121,8 +121,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.GetSchemaResponse(schema=SCHEMA.read_text(encoding="utf-8"))
 
     async def Configure(self, _request: object, _context: object) -> provider_pb2.ConfigureResponse:
-        """Say what this provider takes: the engine itself keeps secrets secret."""
-        return provider_pb2.ConfigureResponse(supportsPreview=True)
+        """Say what this provider takes: secrets come marked, and go back marked."""
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     async def Construct(
         self, request: provider_pb2.ConstructRequest, context: Any
@@ -137,8 +137,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.CheckResponse:
         """Return every failure of new inputs, each with its property path."""
         found = await self._run(context, partial(_life(request).check, plain(request.news)))
+        hidden = secrets(request.news)
         failures = [
-            provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in found
+            provider_pb2.CheckFailure(
+                property=path, reason="is not possible" if head(path) in hidden else reason
+            )
+            for path, reason in found
         ]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
@@ -160,9 +164,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             identity = "" if unknown(inputs) else life.identity(inputs)
             return provider_pb2.CreateResponse(id=identity, properties=request.properties)
-        made = await self._run(context, partial(life.create, self._task(request), inputs))
+        hidden = secrets(request.properties)
+        work = partial(life.create, self._task(request), inputs)
+        made = await self._run(context, work, hidden)
         return provider_pb2.CreateResponse(
-            id=made.id, properties=struct(made.properties), refresh_before_update=True
+            id=made.id, properties=struct(made.properties, hidden), refresh_before_update=True
         )
 
     async def Read(
@@ -171,13 +177,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Return it as it is now; an empty ID says that it is gone."""
         life, olds, inputs = _life(request), plain(request.properties), plain(request.inputs)
         work = partial(life.read, self._task(request), request.id, olds, inputs)
-        made = await self._run(context, work)
+        made, hidden = await self._run(context, work), secrets(request.inputs)
         if made is None:
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
             id=made.id,
-            properties=struct(made.properties),
-            inputs=struct(inputs or life.inputs(made.properties)),
+            properties=struct(made.properties, hidden),
+            inputs=struct(inputs or life.inputs(made.properties), hidden),
             refresh_before_update=True,
         )
 
@@ -189,9 +195,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.UpdateResponse(properties=request.news)
         olds, news = plain(request.olds), plain(request.news)
         work = partial(_life(request).update, self._task(request), request.id, olds, news)
-        made = await self._run(context, work)
+        hidden = secrets(request.news)
+        made = await self._run(context, work, hidden)
         return provider_pb2.UpdateResponse(
-            properties=struct(made.properties), refresh_before_update=True
+            properties=struct(made.properties, hidden), refresh_before_update=True
         )
 
     async def Delete(self, request: provider_pb2.DeleteRequest, context: Any) -> Empty:
@@ -213,12 +220,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             )
             self._voice.submit(self._engine.Log, line)  # in order, and nobody waits for it
 
-    async def _run(self, context: Any, work: Callable[[], T]) -> T:
+    async def _run(self, context: Any, work: Callable[[], T], hidden: Collection[str] = ()) -> T:
         """Run *work* in a thread, and turn what it raises into words for people."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         except HalfMadeError as error:
-            await context.abort(grpc.StatusCode.UNKNOWN, str(error), _half_made(error))
+            await context.abort(grpc.StatusCode.UNKNOWN, str(error), _half_made(error, hidden))
         except LabError as error:
             await context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except Exception as error:  # noqa: BLE001 -- the border: a mistake of ours
@@ -241,21 +248,20 @@ def _difference(diff: Diff) -> provider_pb2.DiffResponse:
         hasDetailedDiff=True,
     )
     for (path, kind), effect in diff.changes:
-        head = re.split(r"[.\[]", path)[0]
         replace = effect == "replace"
         name = f"{kind}_replace" if replace else kind
         response.detailedDiff[path].kind = provider_pb2.PropertyDiff.Kind.Value(name.upper())
         for heads in [response.diffs, *([response.replaces] if replace else [])]:
-            if head not in heads:
-                heads.append(head)
+            if head(path) not in heads:
+                heads.append(head(path))
     return response
 
 
-def _half_made(error: HalfMadeError) -> Metadata:
+def _half_made(error: HalfMadeError, hidden: Collection[str]) -> Metadata:
     """Return the metadata that tells the engine to keep *error*'s resource in the state."""
     detail = provider_pb2.ErrorResourceInitFailed(
         id=error.made.id,
-        properties=struct(error.made.properties),
+        properties=struct(error.made.properties, hidden),
         reasons=[str(error)],
         refresh_before_update=True,
     )

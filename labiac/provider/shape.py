@@ -216,3 +216,8 @@ def step(path: str, key: str | int) -> str:
         quoted = key.replace('"', '\\"')
         return f'{path}["{quoted}"]'
     return f"{path}.{key}" if path else key
+
+
+def head(path: str) -> str:
+    """Return the property that *path* starts in: ``nics`` of ``nics[0].mac``."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]

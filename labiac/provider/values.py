@@ -10,10 +10,18 @@ from google.protobuf.struct_pb2 import ListValue, Struct
 from labiac.provider.shape import camel, snake, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine sends, in a preview, for a value that only an update will know."""
+
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 -- a mark that all Pulumi programs share
+"""How Pulumi marks, in what travels between processes, that a value is secret.
+
+Source:
+    ``sdk/go/common/resource/sig/sig.go`` of Pulumi.
+"""
 
 Properties = dict[str, Any]
 
@@ -26,22 +34,38 @@ class Change(NamedTuple):
 
 
 def plain(struct: Struct) -> Properties:
-    """Return *struct* as dicts, lists and scalars; every number is a float."""
+    """Return *struct* as dicts, lists and scalars, secrets in clear; every number is a float."""
     return {key: _plain(value) for key, value in struct.items()}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Struct):
-        return plain(value)
+        return _plain(value["value"]) if _is_secret(value) else plain(value)
     if isinstance(value, ListValue):
         return [_plain(element) for element in value]
     return value
 
 
-def struct(properties: Mapping[str, Any]) -> Struct:
-    """Return *properties* as Pulumi carries them."""
+def secrets(struct: Struct) -> frozenset[str]:
+    """Return the properties of *struct* that are secret, or have a secret inside."""
+    return frozenset(key for key, value in struct.items() if _has_secret(value))
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, Struct):
+        return _is_secret(value) or any(map(_has_secret, value.values()))
+    return isinstance(value, ListValue) and any(map(_has_secret, value))
+
+
+def _is_secret(value: Struct) -> bool:
+    return SIGNATURE in value and value[SIGNATURE] == SECRET
+
+
+def struct(properties: Mapping[str, Any], secret: Collection[str] = ()) -> Struct:
+    """Return *properties* as Pulumi carries them, those called in *secret* as secrets."""
     message = Struct()
-    message.update(dict(properties))
+    for key, value in properties.items():
+        message[key] = {SIGNATURE: SECRET, "value": value} if key in secret else value
     return message
 
 
