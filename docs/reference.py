@@ -1,0 +1,152 @@
+"""Renders ``docs/lab-file.md`` from the JSON Schema of a lab file: ``python docs/reference.py``."""
+# ruff: noqa: INP001 -- a script beside its page, not a package
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from labiac.schema.lab import json_schema
+
+PAGE = Path(__file__).with_name("lab-file.md")
+
+HEAD = """\
+# The lab file
+
+A lab file is YAML: keys and values, two spaces for each level. This is the smallest one that
+does something:
+
+```yaml
+name: two-pcs
+lans:
+  lan1: {}
+pcs:
+  pc1: {lan: lan1}
+  pc2: {lan: lan1}
+```
+
+- An unknown key is an error. labiac names the nearest key that exists.
+- Names (of labs, LANs, VLANs and nodes) are 1 to 40 small letters, digits and hyphens; a letter
+  comes first.
+- What you leave out gets a value in the plan: `labiac plan FILE` shows all of them.
+  [Numbers](numbering.md) says which addresses a LAN and a node get.
+- `none` says "there is none". Leaving a key out says "the default".
+- YAML 1.2 rules: `no`, `on` and `12:34:56:78:9a:bc` are words. Tags and duplicate keys are errors.
+
+Editors complete and check a lab file when its first line names the schema. Write the schema once
+with `labiac schema > lab.schema.json`, then begin the file with:
+
+```text
+# yaml-language-server: $schema=lab.schema.json
+```
+
+This page is made from that schema. Do not edit it: change the descriptions in `labiac/schema/`,
+and run `python docs/reference.py`.
+"""
+
+SECTIONS = {
+    "Lab": ("The lab", "The keys at the top of the file."),
+    "Lan": ("A LAN", "An entry of `lans`. [LANs and NICs](lans-and-nics.md) tells the types."),
+    "Vlan": ("A VLAN", "An entry of a LAN's `vlans`; its 802.1Q ID alone is the short form."),
+    "HostSide": ("The host in a LAN", "A LAN's `host`."),
+    "PortForward": ("A port forward of a LAN", "An element of a LAN's `forwards`."),
+    "Router": ("A router or a PC", "An entry of `routers` or `pcs`. Both take the same keys."),
+    "Nic": ("A NIC", "An element of a node's `nics`."),
+    "Tagged": ("A VLAN on a trunk", "An entry of a NIC's `trunk`; in short, a list of names."),
+    "NicForward": ("A port forward of a NIC", "An element of a NIC's `forwards`."),
+    "Impair": ("Impairments", "A NIC's `impair`: what happens to packets that leave the node."),
+    "Route": ("A route", "An element of a node's `routes`."),
+    "Service": ("A service", "An entry of a node's `services`."),
+    "Pool": ("The pool", "The lab's `pool`."),
+    "Defaults": ("Defaults", "The lab's `defaults`: sizes of virtual machines."),
+    "Check": ("A check", "An element of the lab's `checks`: exactly one of these keys."),
+    "Pair": ("A pair", "What `ping` and `no_ping` take."),
+    "Path": ("A path", "What `path` takes."),
+}
+"""Definitions of the schema in the order of the page: title, and where the user writes one."""
+
+SHORT_FORM = (
+    "A node with one NIC can say that NIC's keys (`lan`, `ipv4`, `mac`, ...) itself, without "
+    "`nics`: every key of [a NIC](#a-nic) but `name`."
+)
+
+Schema = dict[str, Any]
+QUOTE = '"'
+
+
+def page() -> str:
+    """Return the text of the page.
+
+    Raises:
+        KeyError: the schema has a definition that `SECTIONS` does not know, or lacks one of it.
+    """
+    schema = json_schema()
+    definitions = {"Lab": schema, **schema["$defs"]}
+    del definitions["Pc"]  # a router's keys, all of them
+    if definitions.keys() != SECTIONS.keys():
+        raise KeyError(*(definitions.keys() ^ SECTIONS.keys()))
+    parts = [HEAD]
+    for name, (title, place) in SECTIONS.items():
+        keys = _keys(name, definitions)
+        more = [SHORT_FORM, ""] if name == "Router" else []
+        rows = [_row(key, keys[key], key in definitions[name].get("required", ())) for key in keys]
+        head = ["| key | value | default | |", "| --- | --- | --- | --- |"]
+        parts.append("\n".join([f"## {title}", "", place, "", *more, *head, *rows, ""]))
+    return "\n".join(parts)
+
+
+def _keys(name: str, definitions: Schema) -> Schema:
+    keys: Schema = definitions[name]["properties"]
+    if name != "Router":
+        return keys
+    return {key: keys[key] for key in keys if key not in definitions["Nic"]["properties"]}
+
+
+def _row(key: str, field: Schema, required: bool) -> str:  # noqa: FBT001 -- one caller, one word
+    default = "required" if required else _default(field)
+    return f"| `{key}` | {_value(field)} | {default} | {field.get('description', '')} |"
+
+
+def _default(field: Schema) -> str:
+    default = field.get("default")
+    return "" if default in (None, [], {}, "") else f"`{json.dumps(default).strip(QUOTE)}`"
+
+
+def _value(field: Schema) -> str:
+    """Return what a field takes, in words, with links to the sections of this page."""
+    if "$ref" in field:
+        return _link(field["$ref"].rpartition("/")[2])
+    if "anyOf" in field:
+        kinds = dict.fromkeys(_value(each) for each in field["anyOf"] if each.get("type") != "null")
+        return " or ".join(kinds)
+    choices = field.get("enum", [field["const"]] if "const" in field else [])
+    if choices:
+        return ", ".join(f"`{json.dumps(each).strip(QUOTE)}`" for each in choices)
+    if field["type"] == "array":
+        return f"list of {_value(field['items'])}"
+    return f"name: {_value(_named(field))}" if field["type"] == "object" else _scalar(field)
+
+
+def _named(field: Schema) -> Schema:
+    more = field.get("patternProperties", {}).values()
+    named: Schema = next(iter(more), field.get("additionalProperties"))
+    return named
+
+
+def _link(name: str) -> str:
+    title = SECTIONS["Router" if name == "Pc" else name][0]
+    return f"[{title[0].lower()}{title[1:]}](#{title.lower().replace(' ', '-')})"
+
+
+def _scalar(field: Schema) -> str:
+    words = {"boolean": "`true`, `false`", "integer": "whole number", "string": "text"}
+    word = words.get(field["type"], field["type"])
+    low, high = field.get("minimum"), field.get("maximum")
+    if low is None:
+        return word
+    return f"{word}, {low:g} or more" if high is None else f"{word}, {low:g} to {high:g}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
