@@ -3,7 +3,8 @@
 Source:
     Linux. A connected subnet beats a static route to the same prefix; of two interfaces in one
     subnet the first is used, but IPv6 prefers the one that a packet came in by. A route whose next
-    hop is in no connected subnet is refused. In IPv4, an own address as next hop means the link.
+    hop is in no connected subnet is refused, in IPv6 also one whose next hop has a route of its
+    own. In IPv4, an own address as next hop means the link.
     Of routing protocols the table has what they agree on in the end: the shortest ways between the
     subnets of the routers that run the same one and are neighbours; nothing is redistributed.
 """
@@ -56,11 +57,13 @@ class Table:
     Args:
         entries: By prefix; several for subnets that more than one interface is in.
         links: The connected subnets among them.
+        routed: Prefixes with a next hop.
         refused: Next hops of the routes that could not be set, by prefix.
     """
 
     entries: dict[Prefix, list[Entry]] = field(default_factory=dict)
     links: list[Entry] = field(default_factory=list)
+    routed: list[Prefix] = field(default_factory=list)
     refused: dict[Prefix, int] = field(default_factory=dict)
 
     def lookup(self, chain: Iterable[Prefix], came: Port | None) -> Entry | None:
@@ -99,16 +102,27 @@ class Table:
             self.refused[to] = via
         else:
             self.entries[to] = [entry]
+            self.routed.append(to)
 
     def _through(self, node: Node, to: Prefix, via: int) -> Entry | None:
         own = next((p for p, address in node.addresses(to.version) if address.value == via), None)
         if own is not None:
             return Entry(to, own, None, via) if to.version == IPV4 else None
-        links = [entry for entry in self.links if via in entry.to]
-        if not links or Prefix(to.version, via, BITS[to.version]) in self.entries:
+        link = max(
+            (entry for entry in self.links if via in entry.to),
+            key=lambda entry: entry.to.length,
+            default=None,
+        )
+        if link is None or self._hidden(link.to, via):
             return None
-        port = max(links, key=lambda entry: entry.to.length).port
-        return Entry(to, port, via, _near(port, to.version, via))
+        return Entry(to, link.port, via, _near(link.port, to.version, via))
+
+    def _hidden(self, link: Prefix, via: int) -> bool:
+        """Return whether next hop *via* cannot be one, though it is in connected subnet *link*."""
+        if link.version == IPV4:
+            own = self.entries.get(Prefix(IPV4, via, BITS[IPV4]))
+            return own is not None and own[0].broadcast
+        return any(via in to and to.length > link.length for to in self.routed)
 
 
 def tables(fabric: Fabric) -> dict[int, tuple[Table, ...]]:
@@ -178,10 +192,16 @@ class Classes:
 
 def gateway_of(node: Node, table: Table, version: int) -> str:
     """Return why *node*, without a route to somewhere, may lack it, in brackets, or nothing."""
-    if DEFAULT[version] in table.refused:
-        via = address_text(version, table.refused[DEFAULT[version]])
-        return f" (its gateway {via} is in none of its subnets)"
-    return "" if node.router else " (no gateway)"
+    via = table.refused.get(DEFAULT[version])
+    if via is None:
+        return "" if node.router else " (no gateway)"
+    if any(address.value == via for _, address in node.addresses(version)):
+        why = "its own address"
+    elif any(via in entry.to for entry in table.links):
+        why = "a broadcast address"
+    else:
+        why = "in none of its subnets"
+    return f" (its gateway {address_text(version, via)} is {why})"
 
 
 def _learned(fabric: Fabric) -> Mapping[str, Mapping[Prefix, int]]:

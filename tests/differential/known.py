@@ -99,6 +99,24 @@ KNOWN = {
         r1=wired("lan1", "lan2", routes=[{"to": "10.0.2.14/32", "via": "10.0.1.2"}]),
         r2=wired("lan1", routing="none", routes=[{"to": "default", "via": "10.0.1.1"}]),
     ),
+    "a next hop with a route of its own is no next hop, in IPv6 alone": lab(
+        {"lan1": DUAL, "lan2": {"ipv4": "10.0.2.0/24", "ipv6": "fd00:0:0:2::/64"}},
+        {
+            "pc1": {
+                "lan": "lan1",
+                "gateway": "none",
+                "routes": [
+                    {"to": "10.0.1.1/32", "via": "10.0.1.2"},
+                    {"to": "10.0.2.0/24", "via": "10.0.1.1"},
+                    {"to": "fd00:0:0:1::1/128", "via": "fd00:0:0:1::2"},
+                    {"to": "fd00:0:0:2::/64", "via": "fd00:0:0:1::1"},
+                ],
+            },
+            "pc2": {"lan": "lan2"},
+        },
+        r1=wired("lan1", "lan2"),
+        r2=wired("lan1"),
+    ),
     "a PC that is somebody's gateway forwards nothing, and answers": lab(
         {"lan1": DUAL, "lan2": {"ipv4": "10.0.2.0/24", "ipv6": "fd00:0:0:2::/64"}},
         {

@@ -84,6 +84,7 @@ def test_it_is_known_that(case):
 
 
 @needs_root
+@pytest.mark.timeout(300 + 2 * FUZZ)
 @settings(
     max_examples=FUZZ or QUICK,
     derandomize=not FUZZ,

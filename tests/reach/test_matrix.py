@@ -82,6 +82,12 @@ def test_a_gateway_outside_the_subnet_is_no_route(forecast, row):
     assert there == f"pc1 has no route to 10.0.3.13 ({gateway}): pc1"
 
 
+def test_a_broadcast_address_as_gateway_is_no_route(forecast, row):
+    there = forecast("pc1", "pc3", **row(pc1={"gateway": "10.0.1.255"}))
+    gateway = "its gateway 10.0.1.255 is a broadcast address"
+    assert there == f"pc1 has no route to 10.0.3.13 ({gateway}): pc1"
+
+
 def test_a_gateway_that_nobody_has_stays_silent(forecast, row):
     there = forecast("pc1", "pc3", **row(pc1={"gateway": "10.0.1.9"}))
     assert there == "nobody on lan1 answers for 10.0.1.9: pc1"
@@ -249,6 +255,20 @@ def test_its_own_address_as_gateway_means_the_link_in_ipv4(planned):
         },
     )
     assert pair(plan, "pc1", "pc2").ok
+
+
+def test_its_own_address_as_gateway_is_none_in_ipv6(planned):
+    plan = planned(
+        lans={"lan1": IPV6, "lan2": {"ipv6": "fd00:0:0:2::/64"}},
+        pcs={"pc1": {"lan": "lan1", "gateway": "fd00:0:0:1::11"}, "pc2": {"lan": "lan2"}},
+    )
+    gateway = "its gateway fd00:0:0:1::11 is its own address"
+    assert reason(plan, "pc1", "pc2") == f"pc1 has no route to fd00:0:0:2::12 ({gateway})"
+
+
+def test_a_route_to_a_subnet_that_a_node_is_in_changes_nothing(forecast, row):
+    away = {"routes": [{"to": "10.0.1.0/24", "via": "10.0.1.99"}]}
+    assert forecast("pc1", "pc3", **row(pc1=away)) == "ok: pc1 r1 r2 pc3"
 
 
 def test_a_router_on_a_stick_joins_its_vlans(forecast):
