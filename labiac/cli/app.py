@@ -18,12 +18,8 @@ from typer.exceptions import Abort, Exit, TyperException
 from typer.main import get_group
 
 from labiac.cli.options import JSON
-from labiac.cli.output import note, write_failure
+from labiac.cli.output import INTERRUPTED, note, write_failure
 from labiac.errors import LabError, Problem, ProblemsError, UsageError
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as a shell reports it."""
-
 
 COMMANDS = {
     "check": "look",
@@ -66,6 +62,8 @@ class _Labiac(TyperGroup):
             return super().invoke(ctx)
         except (Abort, Exit, TyperException):
             raise
+        except KeyboardInterrupt:
+            raise Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # The reader has what it wanted. Python would complain again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -116,10 +114,7 @@ def run() -> None:
     if "--debug" in arguments[:end]:  # people add it behind the command that failed
         arguments.remove("--debug")
         arguments.insert(0, "--debug")
-    try:
-        app(arguments, prog_name="labiac")
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    app(arguments, prog_name="labiac")
 
 
 def _problems(error: LabError) -> tuple[Problem, ...]:

@@ -9,7 +9,7 @@ import typer
 
 from labiac.backends.base import Copy
 from labiac.cli.options import BackendName, File, Json, Student, lab_name, planned, up_command
-from labiac.cli.output import console, note, write_failure, write_json
+from labiac.cli.output import INTERRUPTED, console, note, write_failure, write_json
 from labiac.errors import LabError, Problem, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def up(
         write_json(_result_data(result) | {"pairs": [pair_data(pair) for pair in pairs]})
     elif result.ok:
         _show_up(plan, file, result, pairs)
-    if not result.ok:
-        raise typer.Exit(1)
+    _exit_unless(result)
 
 
 @app.command()
@@ -130,8 +129,7 @@ def destroy(
         write_json(_result_data(result))
     elif result.ok:
         typer.echo(f"{copy.lab} of {copy.student} is gone: {_counted(result)}")
-    if not result.ok:
-        raise typer.Exit(1)
+    _exit_unless(result)
 
 
 def _possible(file: str, student: str, backend: str) -> Plan:
@@ -179,10 +177,15 @@ def _tell(progress: Progress, news: News, *, lines: bool) -> None:
 
 def _insist(result: Result, *, json: bool) -> None:
     """Go no further with what failed; its errors are on stderr already."""
+    if json and not result.ok:
+        write_failure(Problem("", "", error) for error in result.errors)
+    _exit_unless(result)
+
+
+def _exit_unless(result: Result) -> None:
+    """Exit with the status of what failed, or was interrupted."""
     if not result.ok:
-        if json:
-            write_failure(Problem("", "", error) for error in result.errors)
-        raise typer.Exit(1)
+        raise typer.Exit(INTERRUPTED if result.cancelled else 1)
 
 
 def _result_data(result: Result) -> dict[str, Any]:

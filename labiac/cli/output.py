@@ -13,6 +13,9 @@ from labiac.errors import Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as a shell reports it."""
+
 WIDTH = 160
 """Columns to use where the output is no terminal and nobody says COLUMNS."""
 

@@ -74,6 +74,15 @@ def test_a_bug_of_ours_is_no_traceback_either(labiac, monkeypatch):
     assert "--debug" in ran.err
 
 
+def test_ctrl_c_exits_as_shells_report_it(labiac, monkeypatch):
+    def interrupt(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("labiac.plan.resolve.plan_file", interrupt)
+    ran = labiac("plan", "three-lans")
+    assert (ran.code, ran.out, ran.err) == (130, "", "")
+
+
 def test_a_node_of_a_lab_that_is_down_says_how_to_bring_it_up(process):
     ran = process("exec", "ring", "pc1", "--student", "nobody", "--", "true")
     assert ran.code == 1
