@@ -21,7 +21,7 @@ from timing import MissingError, Ran, run
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
 SYSTEM_PYTHON = "/usr/bin/python3"
-CACHE = Path(tempfile.gettempdir()) / f"labiac-bench-{os.getuid()}"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labiac-bench"
 """Kept for the next run: the floor's program, netlab's virtual environment."""
 
 Figures = dict[str, float]
@@ -76,7 +76,7 @@ def _compiled_floor() -> str:
     compiler = shutil.which("cc")
     if compiler is None:
         raise MissingError("apt-get install gcc libc6-dev")
-    CACHE.mkdir(exist_ok=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
     run([compiler, "-O2", "-o", f"{CACHE}/floor", f"{HERE}/floor.c"])
     return f"{CACHE}/floor"
 
