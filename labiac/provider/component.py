@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,8 @@ class Lab(pulumi.ComponentResource):
         name: Name of the component; its children are called ``<name>-<item>``, so that one
             program can hold many labs.
         lab: A name in ``stacks/``, the path of a lab file, or the description itself: what such
-            a file says, or `labiac.schema.Lab`. A plan is ready, and takes no other argument.
+            a file says (names count in natural order, since objects have none), or
+            `labiac.schema.Lab`. A plan is ready, and takes no other argument.
         student: Whose copy it is; by default the stack's name says it.
         backend: What makes it real; ``auto`` is the best one here.
         directory: Where paths and ``stacks/`` are looked for first.
@@ -180,7 +182,7 @@ def planned(lab: Description | schema.Lab, student: str, backend: str, directory
     if isinstance(lab, str):
         plan = plan_file(_found(lab, Path(directory)), student, name)
     else:
-        described = from_data(dict(lab)) if isinstance(lab, Mapping) else lab
+        described = from_data(_ordered(lab)) if isinstance(lab, Mapping) else lab
         plan = resolve(described, student, name)
     problems = [each for each in open_backend(name).check(plan) if each.level == "error"]
     if problems:
@@ -192,6 +194,22 @@ def _found(lab: str, directory: Path) -> str:
     """Return the path of *lab* in *directory* or its ``stacks/``, else *lab* as it is."""
     places = (directory / lab, directory / "stacks" / f"{lab}.yaml")
     return next((str(place) for place in places if place.is_file()), lab)
+
+
+def _ordered(value: Any) -> Any:
+    """Return *value* with the keys of every object in natural order: ``r2`` before ``r10``.
+
+    Order matters to a lab (a PC takes the first router of its LAN), and Pulumi's objects lose it
+    on their way.
+    """
+    if isinstance(value, Mapping):
+        return {key: _ordered(value[key]) for key in sorted(value, key=_natural)}
+    return [_ordered(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    parts = re.findall(r"(\d+)|(\D+)", name)
+    return [(int(digits or -1), text) for digits, text in parts]
 
 
 def _known(value: Any) -> bool:

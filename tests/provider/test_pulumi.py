@@ -16,6 +16,7 @@ from labiac.backends import open_backend
 from labiac.fleet.pulumi_cli import find
 
 ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / "labiac" / "provider" / "bin"
 
 LAB = """\
 name: {name}
@@ -33,7 +34,8 @@ BACK = "pc4 -> pc1"
 class Pulumi:
     """The CLI as a person uses it, with a state and a lab of this test's own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, project: Path = ROOT) -> None:
+        self.project = project
         self.student = f"t{secrets.token_hex(4)}"
         self.lab = folder / "lab.yaml"
         self.name = f"lab-{self.student}"
@@ -59,7 +61,12 @@ class Pulumi:
     def run(self, *arguments: str, fails: bool = False) -> str:
         argv = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
         done = subprocess.run(
-            argv, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+            argv,
+            cwd=self.project,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         said = done.stdout + done.stderr
         assert (done.returncode != 0) == fails, said
@@ -179,7 +186,48 @@ def test_a_stack_that_says_no_lab_is_told_what_to_do(pulumi):
     assert "pulumi config set labiac:lab three-lans" in pulumi.act("up", fails=True)
 
 
+PROGRAM = """
+import pulumi
+from labiac import Lab, schema
+
+lans = {{"lan1": {{}}, "lan2": {{}}}}
+ends = {{"pc1": {{"lan": "lan1"}}, "pc2": {{"lan": "lan2"}}}}
+lab = schema.Lab(
+    name="{name}",
+    lans={{name: schema.Lan() for name in lans}},
+    routers={{"r1": schema.Router(lans=tuple(lans))}},
+    pcs={{name: schema.Pc(**end) for name, end in ends.items()}},
+)
+routers = {{"r1": {{"lans": list(lans)}}}}
+written = {{"name": "{name}2", "lans": lans, "routers": routers, "pcs": ends}}
+pulumi.export("matrix", Lab("classes", lab).matrix)
+pulumi.export("later", Lab("later", pulumi.Output.from_input(written)).matrix)
+"""
+
+
+@pytest.fixture
+def own_project(tmp_path):
+    """A user's own Pulumi project in Python."""
+    project = tmp_path / "project"
+    project.mkdir()
+    plugins = {"providers": [{"name": "labiac", "path": str(PLUGIN)}]}
+    described = {"name": "own", "runtime": "python", "plugins": plugins}
+    (project / "Pulumi.yaml").write_text(json.dumps(described))
+    pulumi = Pulumi(tmp_path, project)
+    (project / "__main__.py").write_text(PROGRAM.format(name=pulumi.name))
+    yield pulumi
+    pulumi.act("destroy")
+    assert pulumi.standing() == []
+
+
+def test_a_program_of_one_s_own_holds_two_labs_written_in_python(own_project):
+    assert counted(own_project.act("up"))["created"] == 15
+    assert own_project.matrix() == {"pc1 -> pc2": "ok", "pc2 -> pc1": "ok"}
+    later = json.loads(own_project.run("stack", "output", "later", "--json"))
+    assert later == own_project.matrix()
+    assert counted(own_project.act("up")) == {"unchanged": 15}
+
+
 def test_the_cli_reads_the_schema_of_the_plugin(pulumi):
-    plugin = ROOT / "labiac" / "provider" / "bin" / "pulumi-resource-labiac"
-    schema = json.loads(pulumi.run("package", "get-schema", str(plugin)))
+    schema = json.loads(pulumi.run("package", "get-schema", str(PLUGIN / "pulumi-resource-labiac")))
     assert "labiac:index:Lab" in schema["resources"]
