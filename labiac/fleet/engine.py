@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from labiac.fleet.events import Message, Recorder
 from labiac.fleet.process import Ended
 from labiac.fleet.pulumi_cli import find
-from labiac.fleet.recovery import free, mend, settle
+from labiac.fleet.recovery import free, settle
 from labiac.fleet.settings import stack_name, state_file
 from labiac.fleet.stack import NONE_NAMED, Stack
 
@@ -79,8 +79,8 @@ class Engine:
     """
 
     def __init__(self, copy: Copy, tell: Callable[[News], None] = lambda _news: None) -> None:
-        self._copy, self._tell = copy, tell
-        self._stack = Stack(find().path, stack_name(copy))
+        self._tell = tell
+        self._stack = Stack(find().path, stack_name(copy), state_file(copy))
 
     def up(self, program: Program) -> Result:
         """Make the copy what *program* declares; its stack is created when there is none.
@@ -116,13 +116,10 @@ class Engine:
         return self._converge(_nothing, "destroy", "--yes", "--skip-preview")
 
     def _converge(self, program: Program, *arguments: str) -> Result:
-        """Operate, with the state as it should be after an earlier run was interrupted."""
-        file = state_file(self._copy)
-        if file:
-            mend(file)
-        left = settle(self._stack, file)
+        """Operate, after the state is told what an earlier run left unfinished."""
+        left = settle(self._stack)
         result = self._operate(program, *arguments)
-        note = f"an earlier run was interrupted while it made {left} resources; looked after them"
+        note = f"an earlier run was interrupted in {left} operations; this one looked after them"
         return replace(result, notes=(note, *result.notes)) if left else result
 
     def _operate(self, program: Program, *arguments: str) -> Result:
@@ -139,10 +136,9 @@ class Engine:
         return _result(recorder, ended, time.monotonic() - started, notes)
 
     def _prepare(self) -> None:
-        """Create the stack where that is known to be missing, and import Pulumi meanwhile."""
-        file = state_file(self._copy)
+        """Create the stack where it is known to be missing, and import Pulumi meanwhile."""
         with ThreadPoolExecutor(1) as aside:
-            created = aside.submit(self._stack.create) if file and not file.exists() else None
+            created = None if self._stack.exists else aside.submit(self._stack.create)
             import labiac.fleet.host  # noqa: F401 - a third of a second, spent while the CLI works
         if created:
             created.result()

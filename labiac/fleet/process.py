@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+
+SETPRIV = shutil.which("setpriv")
+TETHER = (
+    # The kernel ends the child with its parent: whatever kills labiac, no engine works on alone,
+    # takes a provider that is gone for a failed one, and forgets what it had begun to make.
+    [SETPRIV, "--pdeathsig", "KILL"]
+    if SETPRIV and Path(SETPRIV).resolve().name == "setpriv"  # busybox has one that cannot
+    else []
+)
 
 GRACE_S = 10
 """Seconds a process gets to end on its own after SIGTERM."""
@@ -35,7 +45,8 @@ def run(
     """Run *argv* to its end; both its outputs, line by line, go to *on_line*.
 
     It runs in a session of its own, so a Ctrl-C at the terminal reaches it once and from here:
-    the first asks it to stop, as the second does, and the KeyboardInterrupt follows its end.
+    the first asks it to stop, as the second does, and the KeyboardInterrupt follows its end. It
+    does not outlive this process where the kernel can see to that.
 
     Raises:
         KeyboardInterrupt: it was interrupted, and has ended.
@@ -43,7 +54,7 @@ def run(
         TimeoutError: it took longer than *timeout_s* and was ended.
     """
     process = subprocess.Popen(
-        argv,
+        [*TETHER, *argv],
         cwd=cwd,
         env=env,
         stdin=subprocess.DEVNULL,

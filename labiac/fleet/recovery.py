@@ -60,35 +60,18 @@ def _is_pulumi(pid: int) -> bool:
     return not name.exists() or "pulumi" in name.read_text()
 
 
-def mend(file: Path) -> None:
-    """Remove what a killed CLI left empty beside the state *file*, and trips over next time.
-
-    Source:
-        A file backend (gocloud.dev's fileblob) writes a file whole or not at all, but the
-        attributes beside it in place. Missing ones do no harm, empty ones end in "EOF".
-    """
-    locks = file.parents[2] / "locks" / "organization" / file.parent.name / file.stem
-    for attributes in (*file.parent.glob(f"{file.name}*.attrs"), *locks.glob("*.attrs")):
-        if not attributes.stat().st_size:
-            attributes.unlink(missing_ok=True)
-
-
-def settle(stack: Stack, file: Path | None) -> int:
+def settle(stack: Stack) -> int:
     """Take interrupted creates out of the state of *stack*, and return how many there were.
 
     Pulumi keeps them for a person to judge, and would make them anew. But something may stand on
     the host by now, so they become resources that do not run: the next operation completes those
     that are still wanted, and deletes the others.
 
-    Args:
-        stack: Nobody works on it.
-        file: Where its state lies, if on this machine: a look there is enough nearly always.
-
     Raises:
         CommandError: the CLI could not read or write the state.
         LabError: somebody works on it after all.
     """
-    if file and not (file.exists() and b'"pending_operations"' in file.read_bytes()):
+    if stack.file and not (stack.exists and b'"pending_operations"' in stack.file.read_bytes()):
         return 0
     while (state := stack.read()) and (interrupted := _interrupted(state["deployment"])):
         try:

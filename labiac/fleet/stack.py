@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,17 @@ class Stack:
     Args:
         cli: The Pulumi CLI to reach it with.
         name: Its name in labiac's project.
+        file: Where its state lies; None where that is not on this machine.
     """
 
     cli: Path
     name: str
+    file: Path | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether it exists, as far as can be told without asking the CLI."""
+        return self.file is None or self.file.exists()
 
     def run(
         self, *arguments: str, more: dict[str, str] | None = None, timeout_s: float | None = None
@@ -40,6 +48,7 @@ class Stack:
             KeyboardInterrupt: it was interrupted, and has ended.
             TimeoutError: it took longer than *timeout_s* and was ended.
         """
+        self._mend()
         argv = [str(self.cli), *arguments, "--stack", self.name, "--non-interactive"]
         env = environment(self.cli) | (more or {})
         return run(argv, cwd=project_folder(), env=env, timeout_s=timeout_s)
@@ -88,6 +97,22 @@ class Stack:
             file.write_text(json.dumps(state))
             ended = self.run("stack", "import", "--file", str(file), timeout_s=ASIDE_S)
         self._expect(ended, "stack import")
+
+    def _mend(self) -> None:
+        """Remove what a killed CLI left empty beside the state, and trips over next time.
+
+        Source:
+            A file backend (gocloud.dev's fileblob) writes a file whole or not at all, but the
+            attributes beside it in place. Missing ones do no harm, empty ones end in "EOF".
+        """
+        if self.file is None:
+            return
+        project = self.file.parent
+        locks = project.parents[1] / "locks" / "organization" / project.name / self.name
+        for attributes in (*project.glob(f"{self.name}.json*.attrs"), *locks.glob("*.attrs")):
+            with suppress(FileNotFoundError):  # another labiac, or its CLI, tidies up too
+                if not attributes.stat().st_size:
+                    attributes.unlink()
 
     def _expect(self, ended: Ended, command: str) -> None:
         if ended.code:

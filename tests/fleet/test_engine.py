@@ -201,10 +201,11 @@ def test_the_cli_killed_is_told_and_the_next_up_converges():
 
 
 def test_what_a_killed_cli_left_half_written_is_mended():
-    Engine(ANA).up(program())
-    file = state_file(ANA)
-    file.with_name(f"{file.name}.attrs").write_text("")
-    assert Engine(ANA).up(program()).changes == {"same": ALL}
+    killed_while_it_makes("pc1")
+    for written in (state_file(ANA), *locks()):
+        written.with_name(f"{written.name}.attrs").write_text("")
+    assert Engine(ANA).up(program()).ok
+    assert standing() == {"pc1", "pc2"}
 
 
 def children_called(name: str) -> list[int]:

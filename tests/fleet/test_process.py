@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +61,15 @@ def test_a_ctrl_c_lets_the_process_tidy_up_before_labiac_ends():
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         assert process.stdout.read() == "tidied\nthen labiac\n"
+
+
+def test_what_was_started_does_not_outlive_labiac():
+    code = INTERRUPTED.replace('"ready"', "__import__('os').getpid()")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        child = Path(f"/proc/{int(process.stdout.readline())}")
+        process.kill()
+    deadline = time.monotonic() + 5
+    while child.exists() and "Z" not in (child / "stat").read_text().split()[2]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
