@@ -61,9 +61,13 @@ class NetnsBackend:
         """
         places.safe(item.host_name)
         with self._locked(copy, item.name) as ground:
-            if isinstance(item, Machine):
-                return machines.create(ground, item, copy.owner)
-            return networks.create(ground, item, copy.owner)
+            try:
+                if isinstance(item, Machine):
+                    return machines.create(ground, item, copy.owner)
+                return networks.create(ground, item, copy.owner)
+            except BaseException:
+                ground.drop_switch()
+                raise
 
     def read(self, ref: str) -> Observed | None:
         """Return the item behind *ref* as it is now, or None when it is gone."""

@@ -122,9 +122,11 @@ def _tag(
     """Give the ports of *nics* their VLANs."""
     messages = []
     for nic in nics:
-        if nic.vlan or nic.native or nic.trunk or (known and nic.network):
-            own = if_nametoindex(port(machine.name, nic.name))
-            messages += shape.port_vlans(own, nic, _vlans(ground, nic.network), known=known)
+        if nic.vlan or nic.native or nic.trunk or known:
+            vlans = _vlans(ground, nic.network)
+            if vlans:
+                own = if_nametoindex(port(machine.name, nic.name))
+                messages += shape.port_vlans(own, nic, vlans, known=known)
     ground.insist(machine.name, sock.send(messages))
 
 

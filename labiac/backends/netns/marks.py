@@ -105,8 +105,8 @@ class Folder:
             os.close(descriptor)
         try:
             yield
-            self._tidy()
         finally:
+            self._tidy()
             os.close(descriptor)
 
     def file(self, kind: str, name: str, suffix: str = "json") -> Path:
@@ -178,12 +178,11 @@ class Folder:
 
 def copies(root: Path) -> list[Copy]:
     """Return every copy that has a folder in *root*, sorted by lab and student."""
-    try:
-        labs = [lab for lab in root.iterdir() if lab.is_dir()]
-    except FileNotFoundError:
-        return []
-    found = [(lab.name, student.name) for lab in labs for student in lab.iterdir()]
-    return [Copy(lab, student) for lab, student in sorted(found)]
+    found = []
+    with suppress(FileNotFoundError):  # none yet, or the last one has just gone
+        for lab in sorted(root.iterdir()):
+            found += [Copy(lab.name, student.name) for student in sorted(lab.iterdir())]
+    return found
 
 
 def _keep_in_memory(root: Path) -> None:

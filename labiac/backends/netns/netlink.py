@@ -153,8 +153,8 @@ def route(to: str, *forgiven: int, via: str = "", index: int = 0, delete: bool =
     """Return the request that adds (or deletes) a route by next hop *via* or link *index*."""
     target, _, prefix = to.partition("/")
     family, packed = _packed(target)
-    scope = 0 if via or delete else 253  # the kernel's word for "on that link"
     kind, protocol = (0, 0) if delete else (1, 4)
+    scope = 255 if delete else 0 if via else 253  # any scope; beyond this link; on it
     body = _ROUTE.pack(family, int(prefix), 0, 0, _MAIN_TABLE, protocol, scope, kind, 0)
     body += attribute(1, packed) if int(prefix) else b""
     body += attribute(5, _packed(via)[1]) if via else b""

@@ -28,14 +28,23 @@ def create(ground: Ground, network: Network, owner: str) -> Observed:
         _outside().leave(ground, item(old))
     mark = marks.begin(network, owner)
     ground.folder.replace(mark)
+    try:
+        _make(ground, network)
+    except BaseException:
+        if old is None:
+            delete(ground, mark)
+        raise
+    ground.folder.complete(replace(mark, state="made"))
+    return _observed(ground, network)
+
+
+def _make(ground: Ground, network: Network) -> None:
     if network.type != "bridged":  # there, the physical link is the switch
         with ground.switch() as sock:
             request = wiring.bridge(bridge(network.name), vlans=bool(network.vlans))
             ground.insist(network.name, sock.send([request]))
     if _with_host(network):
         _outside().join(ground, network)
-    ground.folder.complete(replace(mark, state="made"))
-    return _observed(ground, network)
 
 
 def read(ground: Ground, mark: Mark) -> Observed | None:
