@@ -47,7 +47,7 @@ class Port:
         node: Whose it is, by number.
         name: ``eth0``, ``eth0.10``.
         segment: Where it is plugged in; None where it leads to no segment of the lab.
-        forwards: Whether packets may come in here, or go out, that are somebody else's.
+        forwards: Whether packets that come in here, and are somebody else's, are passed on.
         problem: Why nothing passes, to be formatted with ``node``; empty when the cable is in.
         addresses: In the order of the plan, both versions.
     """
@@ -77,6 +77,11 @@ class Node:
             for address in port.addresses:
                 if address.subnet.version == version:
                     yield port, address
+
+    @property
+    def forwards(self) -> bool:
+        """Whether it passes on packets of others, from any interface."""
+        return any(port.forwards for port in self.ports)
 
     def primary(self, version: int) -> Address | None:
         """Return the address that it is known by, or None."""

@@ -21,7 +21,7 @@ from labiac.plan.addressing import BITS, IPV4, Prefix, address_text
 from labiac.plan.routing import DEFAULT, End, shortest_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from labiac.reach.fabric import Address, Fabric, Node, Port
 
@@ -66,8 +66,8 @@ class Table:
     routed: list[Prefix] = field(default_factory=list)
     refused: dict[Prefix, int] = field(default_factory=dict)
 
-    def lookup(self, chain: Iterable[Prefix], came: Port | None) -> Entry | None:
-        """Return the way of a packet, or None: there is no route.
+    def ways(self, chain: Iterable[Prefix], came: Port | None) -> Iterator[Entry]:
+        """Yield the ways of a packet, the longest prefix first. The first is the one it takes.
 
         Args:
             chain: Prefixes that the destination is in, the longest first.
@@ -76,8 +76,7 @@ class Table:
         for prefix in chain:
             found = self.entries.get(prefix)
             if found:
-                return next((entry for entry in found if entry.port is came), found[0])
-        return None
+                yield next((entry for entry in found[1:] if entry.port is came), found[0])
 
     def connect(self, port: Port, address: Address) -> None:
         """Add the subnet that *address* puts *port* in, with its broadcast address."""

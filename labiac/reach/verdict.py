@@ -205,7 +205,7 @@ def _kind(node: Node, planes: dict[int, Plane], special: set[tuple[int, int]]) -
     """Return what *node* has in common with all that are alike to others; its number if none."""
     own = [(a.subnet.version, a) for port in node.ports for a in port.addresses]
     alone = any((version, address.value) in special for version, address in own)
-    if alone or any(port.forwards for port in node.ports):
+    if alone or node.forwards:
         return node.number
     chains = tuple(planes[version].chain(address.value) for version, address in own)
     ports = tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labiac.plan.addressing import address_text
+from labiac.plan.addressing import IPV4, address_text
 from labiac.reach.fabric import fabric, segment_name
 from labiac.reach.tables import Classes, gateway_of, source_of, tables
 
@@ -77,7 +77,7 @@ class Plane:
 
     def source(self, node: Node, destination: int) -> int | None:
         """Return the address that *node* sends from to *destination*, or None: it has no route."""
-        entry = self.tables[node.number].lookup(self.chain(destination), None)
+        entry = self._entry(node, self.chain(destination), None)
         return source_of(node, entry, destination) if entry else None
 
     def subnet(self, address: int) -> Prefix:
@@ -109,7 +109,24 @@ class Plane:
         """Return what the table of each node on *way* says of *address*, from *start* on."""
         chain, nodes = self.chain(address), [start, *(self.nodes[p.node] for p in way.visits)]
         steps = zip(nodes, (came, *way.visits), strict=True)
-        return [self.tables[node.number].lookup(chain, port) for node, port in steps]
+        return [self._entry(node, chain, port) for node, port in steps]
+
+    def _entry(self, node: Node, chain: tuple[Prefix, ...], came: Port | None) -> Entry | None:
+        """Return the way that *node* chooses, or None: it has no route.
+
+        In IPv6 a node that does not forward passes over next hops that do not answer, as long as
+        there is another way (Linux; RFC 4191, 3.2).
+        """
+        ways = self.tables[node.number].ways(chain, came)
+        first = next(ways, None)
+        if self.version == IPV4 or first is None or first.via is None or node.forwards:
+            return first
+        live = (
+            entry
+            for entry in (first, *ways)
+            if entry.via is None or self._neighbour(entry.port, entry.via)
+        )
+        return next(live, first)
 
     def _neighbour(self, out: Port, address: int) -> Port | None:
         if out.problem or out.segment is None:
@@ -135,13 +152,13 @@ class Plane:
         return found
 
     def _new_walk(self, start: Node, chain: tuple[Prefix, ...], came: Port | None) -> Walk:
-        entry = self.tables[start.number].lookup(chain, came)
+        entry = self._entry(start, chain, came)
         if came is not None and entry is not None and entry.broadcast:
             return Walk((), entry, "")  # an answer goes out to all, unlike a question
         visits: list[Port] = []
         node = start
         while True:
-            entry = self.tables[node.number].lookup(chain, came)
+            entry = self._entry(node, chain, came)
             problem = self._refusal(node, came if visits else None, entry, len(visits))
             if problem or entry is None:
                 return Walk(tuple(visits), None, problem)
@@ -166,7 +183,7 @@ class Plane:
     def _refusal(self, node: Node, came: Port | None, entry: Entry | None, hops: int) -> str:
         """Return why *node* lets no packet through that came in by *came*, or nothing."""
         if came is not None and not came.forwards:
-            return _no_router(node)
+            return _no_router(node, came)
         if hops >= TTL:
             return f"the TTL of {TTL} runs out at {{node}}"
         if entry is None:
@@ -175,8 +192,6 @@ class Plane:
             return f"{{node}} has no route to {what}{hint}"
         if entry.broadcast:
             return "{address} is a broadcast address to {node}"
-        if came is not None and not entry.port.forwards:
-            return _no_router(node)
         return ""
 
 
@@ -186,5 +201,7 @@ def planes(plan: Plan) -> dict[int, Plane]:
     return {version: Plane(version, whole, made) for version, made in tables(whole).items()}
 
 
-def _no_router(node: Node) -> str:
+def _no_router(node: Node, came: Port) -> str:
+    if node.forwards and came.segment is not None:
+        return f"{{node}} does not route {segment_name(came.segment)}"
     return "{node} does not forward" + ("" if node.router else " (it is a PC)")

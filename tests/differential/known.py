@@ -117,6 +117,25 @@ KNOWN = {
         r1=wired("lan1", "lan2"),
         r2=wired("lan1"),
     ),
+    "a silent next hop is passed over, in IPv6 and by who does not forward": lab(
+        {"lan1": DUAL, "lan2": {"ipv4": "10.0.2.0/24", "ipv6": "fd00:0:0:2::/64"}},
+        {
+            "pc1": {
+                "lan": "lan1",
+                "routes": [
+                    {"to": "10.0.2.0/24", "via": "10.0.1.99"},
+                    {"to": "fd00:0:0:2::/64", "via": "fd00:0:0:1::99"},
+                ],
+            },
+            "pc2": {"lan": "lan2"},
+            "pc3": {
+                "lan": "lan1",
+                "routes": [{"to": "fd00:0:0:1::11/128", "via": "fd00:0:0:1::99"}],
+            },
+        },
+        r1=wired("lan1", "lan2"),
+        r2=wired("lan1", routes=[{"to": "fd00:0:0:2::12/128", "via": "fd00:0:0:1::99"}]),
+    ),
     "a PC that is somebody's gateway forwards nothing, and answers": lab(
         {"lan1": DUAL, "lan2": {"ipv4": "10.0.2.0/24", "ipv6": "fd00:0:0:2::/64"}},
         {

@@ -271,6 +271,23 @@ def test_a_route_to_a_subnet_that_a_node_is_in_changes_nothing(forecast, row):
     assert forecast("pc1", "pc3", **row(pc1=away)) == "ok: pc1 r1 r2 pc3"
 
 
+def test_a_router_that_was_told_not_to_forward_does_not(planned, row):
+    plan = planned(**row())
+    idle = tuple(replace(each, forwards=each.name != "r2") for each in plan.machines)
+    assert reason(replace(plan, machines=idle), "pc1", "pc3") == "r2 does not forward"
+
+
+@pytest.mark.parametrize(("router", "ok"), [("pc1", True), ("r2", False)])
+def test_only_an_ipv6_host_passes_over_a_gateway_that_is_silent(planned, router, ok):
+    node = {"lan": "lan1", "routes": [{"to": "fd00:0:0:2::/64", "via": "fd00:0:0:1::99"}]}
+    plan = planned(
+        lans={"lan1": IPV6, "lan2": {"ipv6": "fd00:0:0:2::/64"}},
+        routers={"r1": {"lans": ["lan1", "lan2"]}, "r2": node | {"gateway": "r1"}},
+        pcs={"pc1": node, "pc2": {"lan": "lan2"}},
+    )
+    assert pair(plan, router, "pc2").ok is ok
+
+
 def test_a_router_on_a_stick_joins_its_vlans(forecast):
     parts = {
         "lans": {"campus": {"vlans": {"red": 10, "blue": 20}}},
@@ -325,7 +342,9 @@ def test_the_host_does_not_route_a_lan_that_it_is_only_in(forecast):
         "lans": {"lan1": {"type": "host", "host": {"router": True}}, "lan2": {"type": "host"}},
         "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2", "gateway": "10.0.2.1"}},
     }
-    assert forecast("pc1", "pc2", **parts) == "host does not forward: pc1 host"
+    there = forecast("pc1", "pc2", **parts)
+    assert there == "the reply from pc2: host does not route lan2: pc1 host pc2"
+    assert forecast("pc2", "pc1", **parts) == "host does not route lan2: pc2 host"
 
 
 @pytest.mark.parametrize("protocol", ["ospf", "rip", "bgp"])
