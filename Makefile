@@ -33,8 +33,8 @@ check: $(VENV)/dev.stamp ## lint, types and import contracts
 bench: setup ## measure labiac against its floor and its rivals
 	@$(BIN)/python benchmarks/run.py --write
 
-docs: $(VENV)/docs.stamp ## the documentation, into site/
-	@$(BIN)/mkdocs build --quiet --strict
+docs: $(VENV)/run.stamp $(VENV)/docs.stamp ## the documentation, into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 pulumi-path: $(VENV)/run.stamp ## print the folder of the Pulumi CLI in use
 	@$(BIN)/python -m labiac.fleet.pulumi_cli
