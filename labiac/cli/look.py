@@ -71,8 +71,8 @@ def _tally(plan: Plan) -> str:
 
     pairs = matrix(plan)
     reached = sum(pair.ok for pair in pairs)
-    sizes = {"LAN": plan.networks, "node": plan.machines, "check": plan.checks}
-    counts = ", ".join(f"{len(all_)} {word}{'s'[len(all_) == 1 :]}" for word, all_ in sizes.items())
+    sizes = {"LAN": len(plan.networks), "node": len(plan.machines), "check": len(plan.checks)}
+    counts = ", ".join(f"{n} {word}" if n == 1 else f"{n} {word}s" for word, n in sizes.items())
     return f"{plan.lab}: {counts}; {reached} of {len(pairs)} pairs will reach each other"
 
 

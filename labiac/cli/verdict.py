@@ -65,16 +65,16 @@ def verdict(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair
     """
     matrix = tuple(live[ends] for ends in _end_pairs(plan) if ends in live)
     differ = [pair for pair in matrix if pair.ok != predicted[pair.source, pair.target].ok]
-    gained = tuple(pair for pair in differ if pair.ok)
-    lost = tuple(pair for pair in differ if not pair.ok)
     theirs = students_pairs(plan, predicted)
-    excused = gained + (lost if plan.checks else ())
     return Verdict(
-        agree=all((pair.source, pair.target) in theirs and pair in excused for pair in differ),
+        agree=all(
+            (pair.source, pair.target) in theirs and (pair.ok or bool(plan.checks))
+            for pair in differ
+        ),
         predicted=tuple(predicted[pair.source, pair.target] for pair in matrix),
         live=matrix,
-        gained=gained,
-        lost=lost,
+        gained=tuple(pair for pair in differ if pair.ok),
+        lost=tuple(pair for pair in differ if not pair.ok),
         checks=tuple(judge(check, live, matrix) for check in plan.checks),
     )
 
@@ -83,9 +83,10 @@ def students_pairs(plan: Plan, predicted: Mapping[Ends, Pair]) -> set[Ends]:
     """Return the pairs that go through a student's node, and those that one could still make."""
     theirs = {machine.name for machine in plan.machines if machine.student}
     return {
-        ends
-        for ends, pair in predicted.items()
-        if theirs & {*ends, *pair.path} or (theirs and not pair.ok)
+        (source, target)
+        for (source, target), pair in predicted.items()
+        if theirs & {source, target, *pair.path, *predicted[target, source].path}
+        or (theirs and not pair.ok)
     }
 
 
