@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -310,20 +311,25 @@ def test_an_object_of_that_name_that_is_not_ours_is_refused_and_left_alone(labs)
         subprocess.run(["ip", "netns", "del", foreign], check=True)
 
 
+@pytest.fixture
+def home_of_nobody():
+    """Return a folder that is nobody's own; pytest's are in one that only root may enter."""
+    with tempfile.TemporaryDirectory() as home:
+        os.chown(home, NOBODY, NOBODY)
+        yield home
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="already an ordinary user")
-def test_all_of_this_holds_for_an_ordinary_user(tmp_path):
+def test_all_of_this_holds_for_an_ordinary_user(home_of_nobody):
     """Run this file again as nobody, who has no rights, in a home of its own."""
-    os.chown(tmp_path, NOBODY, NOBODY)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o111)
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path.endswith("-packages")),
-        "HOME": str(tmp_path),
-        "XDG_RUNTIME_DIR": str(tmp_path),
+        "HOME": home_of_nobody,
+        "XDG_RUNTIME_DIR": home_of_nobody,
     }
-    options = ["-p", "no:cacheprovider", f"--basetemp={tmp_path}/t", "-k", "netns"]
+    options = ["-p", "no:cacheprovider", f"--basetemp={home_of_nobody}/t", "-k", "netns"]
     done = subprocess.run(
         [*AS_NOBODY, python_for_nobody(environment), "-m", "pytest", __file__, *options],
         check=False,
