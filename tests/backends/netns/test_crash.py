@@ -82,7 +82,7 @@ def killed(step, work):
 
 def nothing_is_left(prefix):
     folders = [Path(folder) for folder in ("/run/netns", "/etc/netns", "/run/labiac")]
-    return not [name for f in folders if f.is_dir() for name in os.listdir(f) if prefix in name]
+    return not [found for folder in folders for found in folder.glob(f"*{prefix}*")]
 
 
 def at_every_step(lab, prepare, work, then):

@@ -226,7 +226,7 @@ def test_a_route_over_a_gateway_on_no_subnet_of_the_node_does_not_exist_as_with_
     assert not lab.answers(plan, "pc1", "pc2")
 
 
-def test_only_routers_forward_whatever_the_host_does(lab, plan):
+def test_only_routers_forward_whatever_the_host_does(plan):
     values = {
         name: on(plan, name, "cat", "/proc/sys/net/ipv4/ip_forward").strip()
         for name in ("r1", "r2", "pc1", "pc2", "pc3")

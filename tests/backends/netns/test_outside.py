@@ -20,14 +20,13 @@ from tests.backends.conftest import Labs
 
 OUTSIDE, HOST = "192.0.2.2", "192.0.2.1"
 WAIT_S = 5
-WEB = [
-    sys.executable,
-    "-c",
-    "import socket\n"
-    "server = socket.create_server(('', 80))\n"
-    "while True:\n"
-    "    server.accept()[0].sendall(b'hello')\n",
-]
+SERVER = """
+import socket
+server = socket.create_server(("", 80))
+while True:
+    server.accept()[0].sendall(b"hello")
+"""
+WEB = [sys.executable, "-c", SERVER]
 
 
 @pytest.fixture
@@ -115,7 +114,7 @@ def test_a_nat_lan_reaches_the_outside_and_is_hidden(lab):
 def test_a_port_of_the_host_leads_to_a_guest(lab, host):
     forwards = [
         {"host_port": 8080, "to": "pc1", "port": 80},
-        {"host_port": 8081, "to": "pc1", "port": 80, "host_address": "0.0.0.0"},
+        {"host_port": 8081, "to": "pc1", "port": 80, "host_address": "0.0.0.0"},  # noqa: S104  # inside a namespace
     ]
     plan = lab.plan(
         {
