@@ -14,6 +14,7 @@ from labiac.plan.nics import drafts, finished
 from labiac.plan.segments import Findings, Key, Segment, host_side, segments
 from labiac.schema.load import read
 from labiac.schema.node import Router
+from labiac.schema.source import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def plan_file(file: str, student: str = "local", backend: str = "netns") -> Plan
             resolve(found.lab, student, backend)
         except DescriptionError as error:
             problems += error.problems
-    raise DescriptionError(problems)
+    raise DescriptionError(in_order(problems))
 
 
 def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from labiac.errors import DescriptionError, Problem
 from labiac.schema.lab import Lab
 from labiac.schema.rules import Names, findings
-from labiac.schema.source import Path, Source
+from labiac.schema.source import Path, Source, in_order
 from labiac.schema.words import in_words, paths
 from labiac.schema.yaml import MAX_BYTES, parse
 
@@ -139,12 +139,7 @@ def _read(data: Any, source: Source) -> Read:
             # What lacks a part that is itself reported would only repeat the report.
             if not any(place[: len(path)] == path for place in bad):
                 problems.append(source.problem(path, what, fix))
-    return Read(lab, tuple(sorted(problems, key=lambda problem: _line(problem.where))))
-
-
-def _line(where: str) -> int:
-    tail = where.rpartition(":")[2]
-    return int(tail) if tail.isdigit() else 0
+    return Read(lab, in_order(problems))
 
 
 def _remainder(data: dict[str, Any], bad: list[Path]) -> Lab | None:

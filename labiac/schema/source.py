@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from labiac.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the top of the file: ``("routers", "r1", "nics", 0, "lan")``."""
@@ -33,6 +37,16 @@ class Source:
     def problem(self, path: Path, problem: str, fix: str = "", level: str = "error") -> Problem:
         """Return a problem with what *path* says."""
         return Problem(self.where(path), dotted(path), problem, fix, level)
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return *problems* in the order of the file's lines."""
+    return tuple(sorted(problems, key=_line))
+
+
+def _line(problem: Problem) -> int:
+    tail = problem.where.rpartition(":")[2]
+    return int(tail) if tail.isdigit() else 0
 
 
 def dotted(path: Path) -> str:
