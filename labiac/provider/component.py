@@ -159,7 +159,8 @@ class Lab(pulumi.ComponentResource):
         return f"{self.pulumi_resource_name}-{name}"
 
     def _child(self, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self, depends_on=after)
+        # Said here too, for the replacements that a user asks for: a name can be had once only.
+        return pulumi.ResourceOptions(parent=self, depends_on=after, delete_before_replace=True)
 
 
 def student_of(stack: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from labiac.plan.names import digest
 from labiac.provider.shape import camel
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Forecast:
         of_student: Pairs that the student's own nodes decide: once the lab is up, an answer
             that differs from the forecast is the student's work and no drift.
         timeout_seconds: How long to wait for the live lab to agree.
+        plan: Digest of the plan it is about: whatever changes is measured, though no pair does.
     """
 
     pairs: dict[str, str]
@@ -40,6 +42,7 @@ class Forecast:
     subnets: dict[str, tuple[str, ...]]
     of_student: tuple[str, ...]
     timeout_seconds: float
+    plan: str
 
 
 def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
@@ -65,6 +68,7 @@ def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
         },
         of_student=tuple(_of_student(plan, pairs)),
         timeout_seconds=timeout_s,
+        plan=f"{digest(plan):064x}"[:12],
     )
 
 

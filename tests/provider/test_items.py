@@ -5,10 +5,10 @@ from dataclasses import replace
 import grpc
 import pytest
 
-from labiac.backends.base import Copy
+from labiac.backends.base import Copy, Features
 from labiac.errors import BackendError, ForeignError
-from labiac.plan.model import Route
-from labiac.provider.values import UNKNOWN
+from labiac.plan.model import Route, SeedFile
+from labiac.provider.values import UNKNOWN, plain, secrets, struct
 from tests.provider.conftest import half_made, inputs_of, planned
 
 PLAN = planned()
@@ -184,6 +184,31 @@ def test_state_of_an_older_labiac_lacks_fields_and_differs_in_nothing(plugin, wh
     state["retired"] = "a field that this version does not have"
     assert plugin.diff("Machine", state, inputs) == ({}, [])
     plugin.update("Machine", "memory:practical/ana/machine/pc4", state, inputs)
+
+
+def test_whom_a_restart_cuts_off_is_said_before_it_happens(
+    plugin, engine, memory, whose, monkeypatch
+):
+    _, state = plugin.create("Machine", inputs_of(R1, whose))
+    monkeypatch.setattr(type(memory), "features", Features(boots=True, oui="", live=frozenset()))
+    news = inputs_of(replace(R1, memory_mib=1024, student=True), whose)
+    assert plugin.diff("Machine", state, news)[1] == []
+    said = "r1 restarts (memoryMib): lan1, lan2 do without it"
+    assert engine.heard(2) == ["r1 up", said]
+    _, replaces = plugin.diff("Machine", state, inputs_of(replace(R1, image="alpine"), whose))
+    assert replaces == ["image"]
+    assert engine.heard(1) == ["r1 is made anew (image): lan1, lan2 do without it"]
+
+
+def test_a_secret_comes_back_as_a_secret_and_is_in_no_message(plugin, whose):
+    inputs = inputs_of(replace(R1, seed=(SeedFile("user-data", "password: s3cret"),)), whose)
+    hidden = struct(inputs, {"seed"})
+    made = plugin.call("Create", "Machine", properties=hidden)
+    assert secrets(made.properties) == {"seed"}
+    assert plain(made.properties)["seed"] == inputs["seed"]
+    assert secrets(plugin.call("Read", "Machine", id=made.id, inputs=hidden).properties) == {"seed"}
+    wrong = plugin.call("Check", "Machine", news=struct({**inputs, "seed": "s3cret"}, {"seed"}))
+    assert [failure.reason for failure in wrong.failures] == ["is not possible"]
 
 
 def test_progress_names_the_item(plugin, engine, whose):

@@ -148,6 +148,24 @@ def test_a_node_that_died_is_back_after_the_next_up(pulumi):
     assert set(pulumi.matrix().values()) == {"ok"}
 
 
+def test_a_network_made_anew_takes_its_machines_with_it(pulumi):
+    pulumi.act("up")
+    parent = f"urn:pulumi:{pulumi.stack}::labiac::labiac:index:Lab"
+    lan = f"{parent}$labiac:index:Network::{pulumi.name}-lan3"
+    assert counted(pulumi.act("up", "--replace", lan))["replaced"] == 3  # lan3, r2 and pc4
+    assert counted(pulumi.act("up")) == {"unchanged": 10}
+
+
+def test_a_machine_is_imported_by_its_id(pulumi):
+    pulumi.act("up")
+    identity = f"netns:{pulumi.name}/{pulumi.student}/machine/pc4"
+    other = f"import-{pulumi.student}"
+    pulumi.run("stack", "init", other)
+    options = ["--stack", other, "--yes", "--generate-code=false", "--protect=false"]
+    said = pulumi.run("import", "labiac:index:Machine", "pc4", identity, *options)
+    assert counted(said)["imported"] == 1
+
+
 def test_destroy_needs_no_lab_file(pulumi):
     pulumi.act("up")
     pulumi.lab.unlink()

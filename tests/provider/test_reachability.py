@@ -50,6 +50,14 @@ def test_a_preview_tells_who_is_cut_off_and_why(plugin, running, whose):
     assert replaces == []
 
 
+def test_a_change_that_changes_no_pair_is_measured_as_well(plugin, running, whose):
+    pc4 = replace(running.machine("pc4"), memory_mib=1024)
+    machines = tuple(pc4 if machine.name == "pc4" else machine for machine in running.machines)
+    olds = forecast_of(running, whose)
+    news = forecast_of(replace(running, machines=machines), whose)
+    assert plugin.diff("Reachability", olds, news) == ({"plan": "update"}, [])
+
+
 def test_a_lab_that_does_something_else_fails_the_update_with_the_diagnosis(
     plugin, memory, running, whose
 ):
