@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 
 # What the tests run beside Python: program:package (of Debian).
 NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz \
-    node:nodejs npm:npm cloud-init:cloud-init
+    node:nodejs npm:npm cloud-init:cloud-init netplan:netplan.io systemd-analyze:systemd \
+    sysctl:procps setpriv:util-linux
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -55,9 +56,13 @@ $(VENV)/%.stamp: requirements/%.txt pyproject.toml tools/venv.py
 	@$(PYTHON) tools/venv.py $*.txt
 	@touch $@
 
-needs:
-	@missing=$$($(MAKE) --silent lacking); [ -z "$$missing" ] || \
-	    { echo "the tests need more: apt-get install" $$missing >&2; exit 1; }
+needs: # as root on Debian they are installed; elsewhere they are named
+	@missing=$$($(MAKE) --silent lacking); [ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "test: installing" $$missing >&2; apt-get update -qq; \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+	        $$missing >/dev/null; \
+	else echo "the tests need more: apt-get install" $$missing >&2; exit 1; fi
 
 lacking: # Debian packages of the programs in NEEDS that are not here
 	@PATH=$$PATH:/usr/sbin:/sbin; for need in $(NEEDS); do \
