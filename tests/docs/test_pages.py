@@ -154,6 +154,18 @@ def test_every_command_is_on_the_page_about_the_command_line():
     assert {name for name in get_command(app).commands if f"`labiac {name}" not in page} == set()
 
 
+def test_a_message_on_the_page_about_trouble_is_one_that_is_printed():
+    sources = [*ROOT.glob("labiac/**/*.py"), ROOT / "Makefile"]
+    printed = "".join(path.read_text() for path in sources)
+    page = (DOCS / "troubleshooting.md").read_text()
+    rows = re.findall(r"^\| ([^|]*) \|", page, re.MULTILINE)
+    messages = [message for row in rows for message in re.findall(r"`([^`]+)`", row)]
+    parts = [part.strip() for message in messages for part in message.split("...")]
+
+    assert messages
+    assert [part for part in parts if part not in printed and not part.startswith("ttl=")] == []
+
+
 def test_every_decision_is_on_the_list_of_decisions():
     decisions = {path.name for path in (DOCS / "decisions").glob("[0-9]*.md")}
     listed = re.findall(r"\]\((\d{4}-[^)]*\.md)\)", (DOCS / "decisions" / "index.md").read_text())
