@@ -63,22 +63,6 @@ def test_a_quantity_has_its_unit_in_its_name(module):
         assert not bare, f"{function.name}({', '.join(bare)}) has no unit"
 
 
-def test_nothing_but_three_modules_starts_a_process():
-    importers = {name_of(module) for module in MODULES if "subprocess" in imported(module)}
-    allowed = {"backends/run.py", "fleet/process.py"}
-    assert importers <= allowed, importers - allowed
-
-
-def imported(module: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found
-
-
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_no_value_ever_meets_a_shell(module):
     for node in ast.walk(ast.parse(module.read_text())):
