@@ -168,4 +168,20 @@ KNOWN = {
         {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan64"}, "pc3": {"lan": "lan65"}},
         **{f"r{n}": wired(f"lan{n}", f"lan{n + 1}") for n in range(1, 65)},
     ),
+    "the host routes the LANs that it is the router of, and no other": lab(
+        {
+            "lan1": DUAL | {"type": "host", "host": {"router": True}},
+            "lan2": {"ipv4": "10.0.2.0/24", "ipv6": "fd00:0:0:2::/64"}
+            | {"type": "host", "host": {"router": True}},
+            "lan3": {"ipv4": "10.0.3.0/24", "ipv6": "fd00:0:0:3::/64", "type": "host"},
+            "lan4": {"ipv4": "10.0.4.0/24", "ipv6": "fd00:0:0:4::/64"},
+        },
+        {
+            "pc1": {"lan": "lan1"},
+            "pc2": {"lan": "lan2"},
+            "pc3": {"lan": "lan3", "gateway": "10.0.3.1"},
+            "pc4": {"lan": "lan4"},
+        },
+        r1=wired("lan2", "lan4"),
+    ),
 }

@@ -56,17 +56,18 @@ def routes(draw):
 class Writer:
     """Draws what a lab file says, so that few labs are refused for their numbers."""
 
-    def __init__(self, draw):
+    def __init__(self, draw, lan_types):
         self.draw = draw
-        self.lans = {
+        self.subnets = {
             lan: {key: said.format(number) for key, said in draw(st.sampled_from(SUBNETS)).items()}
             for number, lan in enumerate(LANS[: draw(st.integers(1, len(LANS)))], start=1)
         }
+        self.lans = {lan: said | draw(lan_types) for lan, said in self.subnets.items()}
         self.taken = set()
 
     def address(self, lan):
         """Return an address of *lan*'s, maybe with a mask of its own; None where it can't be."""
-        subnets = self.lans[lan] or {"ipv4": f"10.0.{lan[3:]}.0/24"}
+        subnets = self.subnets[lan] or {"ipv4": f"10.0.{lan[3:]}.0/24"}
         key = self.draw(st.sampled_from(sorted(subnets)))
         start, _, length = subnets[key].partition("/")
         if not length:
@@ -94,10 +95,21 @@ class Writer:
         return said | {key: value for key, value in drawn.items() if value}
 
 
+HOST_LANS = st.sampled_from(
+    [
+        {"type": "host", "host": {"router": True}},
+        {"type": "host"},
+        {},
+    ]
+)
+"""LANs of which the host is the router, is in, or knows nothing."""
+INTERNAL = st.just({})
+
+
 @st.composite
-def labs(draw):
+def labs(draw, lan_types=INTERNAL):
     """Return the content of a lab file. A few have numbers that do not go together."""
-    lab = Writer(draw)
+    lab = Writer(draw, lan_types)
     own = {"gateway": gateways(), "routes": st.lists(routes(), max_size=3)}
     routers = draw(st.integers(0, 4))
     pcs = draw(st.integers(1, 6))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
@@ -13,17 +14,17 @@ from hypothesis import HealthCheck, Phase, given, reject, settings
 
 from labiac.backends import open_backend
 from labiac.backends.base import Copy, Ping, ref_of
+from labiac.backends.netns import kernel
 from labiac.errors import DescriptionError
 from labiac.plan.resolve import resolve
 from labiac.reach.matrix import answers, matrix, pings
 from labiac.schema.lab import Lab
 
 from .known import KNOWN
-from .labs import labs
+from .labs import HOST_LANS, labs
 
 FUZZ = int(os.environ.get("LABIAC_FUZZ", "0"))
 """So many random labs; without it, the same few on every run."""
-QUICK = 50
 
 
 def planned(lab):
@@ -98,24 +99,47 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes named
 @needs_root
 @pytest.mark.parametrize("case", KNOWN)
 def test_it_is_known_that(case):
-    assert disagreements(KNOWN[case]) == []
+    assert on_a_host_of_its_own(KNOWN[case]) == []
+
+
+def some(quick):
+    """Return the settings for *quick* labs, or for many random ones."""
+    return settings(
+        max_examples=FUZZ or quick,
+        derandomize=not FUZZ,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    )
 
 
 @needs_root
 @pytest.mark.timeout(300 + 2 * FUZZ)
-@settings(
-    max_examples=FUZZ or QUICK,
-    derandomize=not FUZZ,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-)
+@some(50)
 @given(lab=labs())
 def test_what_is_forecast_is_what_is_measured(lab):
+    agree(lab, disagreements)
+
+
+@needs_root
+@pytest.mark.timeout(300 + 2 * FUZZ)
+@some(15)
+@given(lab=labs(HOST_LANS))
+def test_what_is_forecast_of_the_host_is_what_is_measured(lab):
+    agree(lab, on_a_host_of_its_own)
+
+
+def on_a_host_of_its_own(lab):
+    """Return `disagreements` as found in a new network namespace, which plays the host."""
+    with ThreadPoolExecutor(1, initializer=kernel.unshare, initargs=(kernel.NEW_NET,)) as thread:
+        return thread.submit(disagreements, lab).result()
+
+
+def agree(lab, judge):
     try:
         planned(lab)
     except DescriptionError:
         reject()
-    found = disagreements(lab)
+    found = judge(lab)
     assert not found, "\n".join([yaml.safe_dump(lab, sort_keys=False), *found])

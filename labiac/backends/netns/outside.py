@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _ALIAS: Final = 20
 _MACVLAN_BRIDGE: Final = netlink.number(1, 4)
 _NFT_S: Final = 10.0
+_HOST_IPV6: Final = "net/ipv6/conf/all/forwarding"
 
 
 def join(ground: Ground, network: Network) -> None:
@@ -180,6 +181,21 @@ def _settle(name: str, addresses: Sequence[str], *, forwards: bool, natted: bool
         for key in ("accept_ra", "autoconf", "accept_dad"):
             kernel.sysctl(f"net/ipv6/conf/{name}/{key}", "0")
         kernel.sysctl(f"net/ipv6/conf/{name}/forwarding", forward)
+        if ipv6:
+            _forward_ipv6(name, forward)
+
+
+def _forward_ipv6(name: str, forward: str) -> None:
+    """Let IPv6 packets through that come in by *name*, or not.
+
+    Unlike IPv4's, ``forwarding`` of one interface opens no way. Linux 6.17 has a switch that does;
+    before, there is only the host's own, which stays as it is when a LAN needs no forwarding.
+    """
+    own = f"net/ipv6/conf/{name}/force_forwarding"
+    if kernel.read_sysctl(own):
+        kernel.sysctl(own, forward)
+    elif forward == "1" and kernel.read_sysctl(_HOST_IPV6) == "0":
+        kernel.sysctl(_HOST_IPV6, forward)
 
 
 def _hide(
@@ -190,7 +206,7 @@ def _hide(
     forwards: Sequence[Forward],
 ) -> None:
     """Hide *subnets* behind the host, which forwards from now on if it did not yet."""
-    for version, key in ((".", "net/ipv4/ip_forward"), (":", "net/ipv6/conf/all/forwarding")):
+    for version, key in ((".", "net/ipv4/ip_forward"), (":", _HOST_IPV6)):
         if any(version in subnet for subnet in subnets) and kernel.read_sysctl(key) == "0":
             kernel.sysctl(key, "1")
     rules = nat.rules(nat.table(owner), interface, subnets, forwards)
