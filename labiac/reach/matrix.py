@@ -3,6 +3,8 @@
 A pair is asked as ``ping`` asks: a packet goes to the target's primary address, and the answer
 comes back to the address that the source sent from, each by the tables on its own way. It is asked
 in every IP version that both nodes have, and holds when every one is answered.
+
+Firewalls and address translation are not followed: a LAN of type nat is one that the host routes.
 """
 
 from __future__ import annotations
