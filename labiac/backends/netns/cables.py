@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from socket import if_nameindex, if_nametoindex
+from socket import if_nametoindex
 from typing import TYPE_CHECKING
 
 from labiac.backends.netns import netlink, shape, wiring
@@ -68,10 +68,10 @@ def cut(ground: Ground, machine: Machine) -> None:
     unplug(ground, machine, machine.nics)
     if not ground.has_switch():
         return
+    names = [port(machine.name, nic.name) for nic in machine.nics if nic.network]
     with ground.switch() as sock:
-        ports = {name: index for index, name in if_nameindex()}
-        names = [port(machine.name, nic.name) for nic in machine.nics if nic.network]
-        here = [wiring.close_port(name, ports[name]) for name in names if name in ports]
+        # One by one: to list all waits for whatever dies at the moment.
+        here = [wiring.close_port(name, _index(name)) for name in names if _index(name)]
         sock.send(here)
     if len(here) < len(names) and ground.spaces.inode(machine.host_name):  # on a physical link
         with ground.spaces.inside(machine.host_name) as sock:
@@ -93,16 +93,16 @@ def _master(ground: Ground, machine: Machine, nic: Nic) -> int | None:
     """Return the number of the bridge that *nic* is plugged into: 0 is none, None the host."""
     if nic.attach in {"none", "nat"}:
         return 0 if nic.attach == "none" else None
-    try:
-        return if_nametoindex(bridge(nic.network))
-    except OSError:
-        if _bridged(ground, nic.network):
-            return None
-        raise BackendError(
-            ground.where(f"{machine.name} {nic.name}"),
-            f"its LAN {nic.network} is not there",
-            fix="create the network first; after a crash or a reboot, refresh and bring it up",
-        ) from None
+    found = _index(bridge(nic.network))
+    if found:
+        return found
+    if _bridged(ground, nic.network):
+        return None
+    raise BackendError(
+        ground.where(f"{machine.name} {nic.name}"),
+        f"its LAN {nic.network} is not there",
+        fix="create the network first; after a crash or a reboot, refresh and bring it up",
+    )
 
 
 def _bridged(ground: Ground, network: str) -> bool:
@@ -114,6 +114,14 @@ def _outside() -> ModuleType:
     from labiac.backends.netns import outside  # most labs keep to themselves
 
     return outside
+
+
+def _index(name: str) -> int:
+    """Return the number of interface *name*, 0 when there is none."""
+    try:
+        return if_nametoindex(name)
+    except OSError:
+        return 0
 
 
 def _tag(

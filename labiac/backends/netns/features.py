@@ -18,7 +18,7 @@ NEEDED: Final = {
     "macvlan": "macvlan (CONFIG_MACVLAN)",
     "vlan": "802.1Q interfaces (CONFIG_VLAN_8021Q)",
     "filtering": "VLAN filtering on bridges (CONFIG_BRIDGE_VLAN_FILTERING)",
-    "tbf": "the token bucket (CONFIG_NET_SCH_TBF)",
+    "tbf": "token bucket (CONFIG_NET_SCH_TBF)",
     "netem": "netem (CONFIG_NET_SCH_NETEM)",
 }
 """Each feature, as a person looks for it in a kernel's configuration."""

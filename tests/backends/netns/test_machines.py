@@ -432,7 +432,7 @@ def test_what_the_kernel_cannot_do_is_refused_by_name(lab, monkeypatch):
         ),
         ("netns r1", "this kernel has no 802.1Q interfaces (CONFIG_VLAN_8021Q)"),
         ("netns pc2", "this kernel has no netem (CONFIG_NET_SCH_NETEM)"),
-        ("netns pc3", "this kernel has no the token bucket (CONFIG_NET_SCH_TBF)"),
+        ("netns pc3", "this kernel has no token bucket (CONFIG_NET_SCH_TBF)"),
     ]
 
 
@@ -477,6 +477,46 @@ def test_a_machine_without_its_lan_says_which(lab):
         lab.backend.create(Copy(plan.lab, plan.student), plan.machine("pc1"))
     assert plan.lab not in {found.copy.lab for found in lab.backend.find()}
     assert not Path("/run/netns", f"{plan.lab}-{plan.student}~lans").exists()
+
+
+def test_many_students_at_once_do_not_disturb_each_other(lab):
+    plans = [lab.plan(LAB, student=f"student{number}") for number in range(6)]
+    children = [in_a_process(lambda plan=plan: come_and_go(plan)) for plan in plans]
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * len(plans)
+    for plan in plans:
+        assert lab.answers(plan, "pc1", "pc3")
+
+
+def test_one_copy_can_be_made_by_several_processes_at_once(lab):
+    plan = lab.plan(LAB)
+    children = [in_a_process(lambda: come_and_go(plan)) for _ in range(3)]
+    for child in children:
+        os.waitpid(child, 0)  # one may delete what another needs: that is an error, and no harm
+    lab.up(plan)
+    assert [lab.read(plan, machine) for machine in plan.machines] == list(plan.machines)
+    assert lab.answers(plan, "pc1", "pc3")
+
+
+def come_and_go(plan):
+    """Bring *plan* up, down, and up again."""
+    labs = Labs(NetnsBackend())
+    labs.up(plan)
+    labs.down(plan)
+    labs.up(plan)
+
+
+def in_a_process(work):
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BackendError:
+            code = 2
+        finally:
+            os._exit(code)
+    return child
 
 
 def test_a_switch_that_is_somebody_elses_is_left_alone(lab):
