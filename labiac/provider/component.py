@@ -127,7 +127,7 @@ class Lab(pulumi.ComponentResource):
 
     def _made(self, known: dict[str, Any], *, secret: bool = False) -> dict[str, Any]:
         timeout_s = known.pop("timeout_s")
-        plan = known["lab"] if isinstance(known["lab"], Plan) else planned(**known)
+        plan = self._planned(known)
         copy = {"lab": plan.lab, "student": plan.student, "backend": plan.backend}
         networks = {network.name: self._network(network, copy) for network in plan.networks}
         machines = []
@@ -150,6 +150,9 @@ class Lab(pulumi.ComponentResource):
             "addresses": promised["addresses"],
             "matrix": reachability.pairs,
         }
+
+    def _planned(self, known: dict[str, Any]) -> Plan:
+        return known["lab"] if isinstance(known["lab"], Plan) else planned(**known)
 
     def _network(self, network: PlannedNetwork, copy: dict[str, str]) -> Network:
         properties = {**_properties(network), "copy": copy}

@@ -14,11 +14,17 @@ from pulumi.provider.server import ProviderServicer
 
 from labiac import __version__
 from labiac.errors import LabError, ProblemsError
+from labiac.provider.component import Lab
 from labiac.provider.shape import snake
 
 if TYPE_CHECKING:
     from pulumi import Inputs, ResourceOptions
     from pulumi.runtime.proto import provider_pb2
+
+    from labiac.plan.model import Plan
+
+TAKES = {"lab", "student", "backend", "directory", "timeoutSeconds"}
+"""What a program may say of a Lab."""
 
 
 async def construct(
@@ -49,26 +55,36 @@ class _Labs(Provider):
         Raises:
             InputPropertiesError: with every problem of the description.
         """
-        from labiac.provider.component import Lab
-
-        if resource_type != "labiac:index:Lab":
-            wrong = InputPropertyErrorDetails(property_path="", reason="labiac's component is Lab")
-            raise InputPropertiesError(resource_type, [wrong])
-        try:
-            lab = Lab(name, **{snake(key): value for key, value in inputs.items()}, opts=options)
-        except LabError as error:
-            raise InputPropertiesError(f"Lab {name}", _details(error)) from error
+        wrong = [
+            _detail(key, f"is no property of {resource_type}") for key in inputs.keys() - TAKES
+        ]
+        if "lab" not in inputs:
+            wrong.append(_detail("lab", "is required: which lab?"))
+        if wrong:
+            raise InputPropertiesError(f"Lab {name} cannot be", wrong)
+        lab = _ConstructedLab(
+            name, **{snake(key): value for key, value in inputs.items()}, opts=options
+        )
         state = {"nodes": lab.nodes, "addresses": lab.addresses, "matrix": lab.matrix}
         return ConstructResult(lab.urn, state)
 
 
-def _details(error: LabError) -> list[InputPropertyErrorDetails]:
-    if isinstance(error, ProblemsError):
-        return [_detail(problem.field, str(problem)) for problem in error.problems]
-    return [_detail("", str(error))]
+class _ConstructedLab(Lab):
+    """A Lab whose problems are told as Pulumi tells those of any resource."""
+
+    def _planned(self, known: dict[str, Any]) -> Plan:
+        try:
+            return super()._planned(known)
+        except ProblemsError as error:
+            wrong = [_detail(_path(each.field), str(each)) for each in error.problems]
+        except LabError as error:
+            wrong = [_detail("lab", str(error))]
+        raise InputPropertiesError(f"Lab {self.pulumi_resource_name} cannot be", wrong)
 
 
-def _detail(field: str, reason: str) -> InputPropertyErrorDetails:
-    return InputPropertyErrorDetails(
-        property_path=f"lab.{field}" if field else "lab", reason=reason
-    )
+def _path(field: str) -> str:
+    return f"lab.{field}" if field else "lab"
+
+
+def _detail(path: str, reason: str) -> InputPropertyErrorDetails:
+    return InputPropertyErrorDetails(property_path=path, reason=reason)
