@@ -116,7 +116,7 @@ def some(quick):
 
 @needs_root
 @pytest.mark.timeout(300 + 2 * FUZZ)
-@some(50)
+@some(30)
 @given(lab=labs())
 def test_what_is_forecast_is_what_is_measured(lab):
     agree(lab, disagreements)
@@ -124,7 +124,7 @@ def test_what_is_forecast_is_what_is_measured(lab):
 
 @needs_root
 @pytest.mark.timeout(300 + 2 * FUZZ)
-@some(15)
+@some(10)
 @given(lab=labs(HOST_LANS))
 def test_what_is_forecast_of_the_host_is_what_is_measured(lab):
     agree(lab, on_a_host_of_its_own)
