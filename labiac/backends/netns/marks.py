@@ -191,13 +191,14 @@ def _keep_in_memory(root: Path) -> None:
     Many containers have ``/run`` on disk, where making a small file costs as much as making a
     namespace.
     """
-    if root.exists() or root.parent != Path("/run"):
+    if root.parent != Path("/run"):
         root.mkdir(parents=True, exist_ok=True)
         return
     with locked_folder(root.parent):
-        root.mkdir(exist_ok=True)
-        if root.stat().st_dev == Path("/").stat().st_dev:
-            kernel.mount("labiac", str(root), "tmpfs")
+        if not root.exists():
+            root.mkdir()
+            if root.stat().st_dev == Path("/").stat().st_dev:
+                kernel.mount("labiac", str(root), "tmpfs")
 
 
 @contextmanager
