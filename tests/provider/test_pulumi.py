@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,14 +35,13 @@ BACK = "pc4 -> pc1"
 class Pulumi:
     """The CLI as a person uses it, with a state and a lab of this test's own."""
 
-    def __init__(self, folder: Path, project: Path = ROOT) -> None:
+    def __init__(self, folder: Path, project: Path) -> None:
         self.project = project
         self.student = f"t{secrets.token_hex(4)}"
         self.lab = folder / "lab.yaml"
         self.name = f"lab-{self.student}"
         self.write(LAB)
         self.stack = f"{self.name}.{self.student}"
-        self.config = str(folder / "config.yaml")
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
         paths = [str(Path(sys.executable).parent), str(find().path.parent), kept["PATH"]]
         self.environment = kept | {
@@ -74,10 +74,10 @@ class Pulumi:
         return said
 
     def set(self, key: str, value: str) -> None:
-        self.run("config", "set", "--config-file", self.config, key, value, "--stack", self.stack)
+        self.run("config", "set", key, value, "--stack", self.stack)
 
     def act(self, verb: str, *arguments: str, fails: bool = False) -> str:
-        options = ["--stack", self.stack, "--config-file", self.config]
+        options = ["--stack", self.stack]
         options += ["--yes", "--skip-preview"] if verb != "preview" else []
         return self.run(verb, *options, *arguments, fails=fails)
 
@@ -99,7 +99,13 @@ class Pulumi:
 
 @pytest.fixture
 def pulumi(tmp_path):
-    pulumi = Pulumi(tmp_path)
+    """The checkout's own project, with the stacks' configuration outside of it."""
+    project = tmp_path / "checkout"
+    project.mkdir()
+    shutil.copy(ROOT / "Pulumi.yaml", project)
+    for part in ("labiac", "stacks"):
+        (project / part).symlink_to(ROOT / part)
+    pulumi = Pulumi(tmp_path, project)
     pulumi.set("labiac:lab", str(pulumi.lab))
     yield pulumi
     pulumi.act("destroy")
@@ -191,7 +197,6 @@ def test_what_a_backend_cannot_do_is_told_by_the_preview(pulumi):
 
 def test_the_stack_s_name_says_the_lab_and_the_student(pulumi):
     pulumi.stack, pulumi.name = f"router-1-nic.{pulumi.student}", "router-1-nic"
-    pulumi.config = str(pulumi.lab.with_name("none.yaml"))
     pulumi.run("stack", "init", pulumi.stack)
     pulumi.set("labiac:backend", "memory")
     assert "created" in pulumi.act("up")
@@ -199,7 +204,7 @@ def test_the_stack_s_name_says_the_lab_and_the_student(pulumi):
 
 
 def test_a_stack_that_says_no_lab_is_told_what_to_do(pulumi):
-    pulumi.stack, pulumi.config = pulumi.student, str(pulumi.lab.with_name("none.yaml"))
+    pulumi.stack = pulumi.student
     pulumi.run("stack", "init", pulumi.stack)
     assert "pulumi config set labiac:lab three-lans" in pulumi.act("up", fails=True)
 
