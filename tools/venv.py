@@ -47,7 +47,8 @@ def main(locks: list[str]) -> None:
 
 def _venv(uv: str | None) -> list[str]:
     if uv:
-        return [uv, "venv", "--allow-existing", "--python", sys.executable, str(VENV)]
+        # Pulumi lists what is installed with pip, so that is seeded.
+        return [uv, "venv", "--seed", "--allow-existing", "--python", sys.executable, str(VENV)]
     if importlib.util.find_spec("ensurepip") is None:
         sys.exit(
             f"{sys.executable} cannot make virtual environments: it has no ensurepip\n"
