@@ -49,6 +49,8 @@ class Segment:
     path: Path
     hosts: dict[int, Hosts]
     """By IP version; a version that it has no subnet of is missing."""
+    loose: dict[int, str] = field(default_factory=dict)
+    """Who has each address that lies in no subnet of the segment."""
 
     @property
     def name(self) -> str:
@@ -64,9 +66,12 @@ class Segment:
         """
         address = int(ipaddress.ip_address(said.partition("/")[0]))
         hosts = self.hosts.get(version)
+        if hosts is None and "/" in said:
+            other = self.loose.setdefault(address, owner)
+            if other != owner:
+                findings.add(path, f"{said} is also {other}'s", "take another")
+            return (said,)
         if hosts is None:
-            if "/" in said:
-                return (said,)
             problem = f"{said} has no prefix, and {self.name} has no IPv{version} subnet"
             findings.add(path, problem, f"write {said}/{LAN_LENGTH[version]}, or give it a subnet")
             return ()

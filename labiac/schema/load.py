@@ -97,7 +97,7 @@ def find(file: str) -> File:
     if file in known:
         return known[file]
     near = difflib.get_close_matches(file, known, n=3) or sorted(known)
-    fix = f"there is {', '.join(near)}; or give the path of a .yaml file"
+    fix = f"take one of {', '.join(near)}, or give the path of a .yaml file"
     raise DescriptionError([Problem(file, "", "there is no lab of that name in stacks/", fix)])
 
 

@@ -15,7 +15,7 @@ from .conftest import BROKEN
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["plan", "three-lan"], "there is three-lans"),
+        (["plan", "three-lan"], "take one of three-lans"),
         (["plan", "no/such.yaml"], "there is no such file"),
         (["reach", "three-lans", "--from", "pc9", "--to", "pc1"], "its nodes are r1, r2, pc1"),
         (["render", "three-lans", "pc9"], "its nodes are r1, r2, pc1"),

@@ -378,6 +378,14 @@ def test_an_address_without_a_subnet_needs_its_prefix():
         plan("pcs: {pc1: {attach: none, ipv4: 10.9.0.1}}\n")
 
 
+def test_an_address_without_a_subnet_has_one_owner_too():
+    with pytest.raises(DescriptionError, match=r"10\.9\.0\.1/16 is also pc1's"):
+        plan(
+            "lans: {lan1: {ipv4: none}}\n"
+            "pcs: {pc1: {lan: lan1, ipv4: 10.9.0.1/24}, pc2: {lan: lan1, ipv4: 10.9.0.1/16}}\n"
+        )
+
+
 def test_a_pool_with_no_subnet_left_is_said():
     with pytest.raises(DescriptionError, match="has no subnet left"):
         plan("pool: {ipv4: 192.168.7.0/24}\nlans: {a: {}, b: {}}\n")

@@ -213,7 +213,7 @@ def test_what_is_no_lab_at_all_is_said_plainly():
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_known():
-    with pytest.raises(DescriptionError, match="there is three-lans"):
+    with pytest.raises(DescriptionError, match="take one of three-lans"):
         find("three-lan")
 
 
