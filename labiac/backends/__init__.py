@@ -6,10 +6,11 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from labiac.backends.base import Lists
 from labiac.errors import LabError
 
 if TYPE_CHECKING:
-    from labiac.backends.base import Backend
+    from labiac.backends.base import Backend, Copy, Found
 
 BACKENDS: Final = {
     "memory": "labiac.backends.memory",
@@ -51,3 +52,20 @@ def open_backend(name: str) -> Backend:
     """
     backend: Backend = import_module(BACKENDS[backend_name(name)]).open()
     return backend
+
+
+def found_here() -> list[Found]:
+    """Return every copy that a backend of this version has on this host."""
+    backends = [open_backend(name) for name in BACKENDS]
+    return [found for backend in backends if isinstance(backend, Lists) for found in backend.find()]
+
+
+def sweep(copy: Copy) -> list[str]:
+    """Delete what labiac made of *copy* on this host, whoever forgot it; return what it was."""
+    whose = (copy.lab, copy.student)
+    left = [found for found in found_here() if (found.copy.lab, found.copy.student) == whose]
+    for found in left:
+        backend = open_backend(found.backend)
+        for ref in found.refs:
+            backend.delete(ref)
+    return [ref for found in left for ref in found.refs]

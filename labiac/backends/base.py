@@ -91,7 +91,11 @@ class Backend(Protocol):
         """
 
     def delete(self, ref: str) -> None:
-        """Delete *ref* and what labiac made for it. Already gone is success."""
+        """Delete *ref* and what labiac made for it. Already gone is success.
+
+        A network takes with it the machines that are still plugged into it: the caller has
+        deleted all that it knows of, so these are what a killed run left behind.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +162,19 @@ class Measures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A lab copy that a backend has on this host, with the state of each node."""
+    """A lab copy that a backend has on this host.
+
+    Args:
+        copy: Whose copy of which lab.
+        backend: Name of the backend.
+        nodes: Name of each machine, and whether it runs.
+        refs: All that labiac made of it, in the order in which to delete it.
+    """
 
     copy: Copy
     backend: str
     nodes: tuple[tuple[str, bool], ...]
-    """Name of each machine, and whether it runs."""
+    refs: tuple[str, ...]
 
 
 @runtime_checkable

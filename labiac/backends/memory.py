@@ -70,26 +70,19 @@ class Memory:
         return Observed(ref, self._held[ref][1], running=True)
 
     def delete(self, ref: str) -> None:
-        """Forget *ref*."""
-        self._held.pop(ref, None)
+        """Forget *ref*, and with a network the machines that are still plugged into it."""
+        copy, item = self._held.pop(ref, (None, None))
+        if copy is not None and isinstance(item, Network):
+            for machine in self._plan(copy).machines:
+                if any(nic.network == item.name for nic in machine.nics):
+                    self._held.pop(ref_of(copy, "machine", machine.name))
 
     def measure(
         self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool
     ) -> list[bool]:
-        """Return for each ping whether the forecast, of what is held, lets its pair reach.
-
-        An address that the forecast asks nobody for is not answered. It never waits.
-        """
+        """Return for each ping whether it would be answered, by the forecast. It never waits."""
         del timeout_s, settle
-        plan = self._plan(copy)
-        reached = {
-            (pair.source, pair.target) for pair in matrix.matrix(plan, all_nodes=True) if pair.ok
-        }
-        questions = matrix.pings(plan, all_nodes=True)
-        answered = {
-            (question.source, question.address) for ends in reached for question in questions[ends]
-        }
-        return [(ping.source, ping.address) in answered for ping in pings]
+        return matrix.answers(self._plan(copy), pings)
 
     def find(self) -> list[Found]:
         """Return every copy that has an item here, sorted by lab and student."""
@@ -99,7 +92,12 @@ class Memory:
             Found(
                 Copy(plan.lab, plan.student),
                 self.name,
-                tuple((machine.name, True) for machine in plan.machines),
+                nodes=tuple((machine.name, True) for machine in plan.machines),
+                refs=tuple(
+                    ref_of(Copy(plan.lab, plan.student), kind, item.name)
+                    for kind, items in (("machine", plan.machines), ("network", plan.networks))
+                    for item in items
+                ),
             )
             for plan in plans
         ]

@@ -115,6 +115,7 @@ def destroy(
     json: Json = False,
 ) -> None:
     """Take a copy down, with all that labiac made for it. The lab file is not needed."""
+    from labiac.backends import sweep
     from labiac.plan.names import student_name
 
     if bool(file) == bool(lab):
@@ -125,6 +126,9 @@ def destroy(
         fix = f"without its file: labiac destroy --lab {file}"
         raise UsageError(error.where, error.problem, fix=fix) from None
     result = _operate(copy, "destroy", lambda engine: engine.destroy())
+    if result.ok:
+        for ref in sweep(copy):
+            note(f"  - {ref}, which a killed run had left")
     if json:
         write_json(_result_data(result))
     elif result.ok:

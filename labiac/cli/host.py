@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from labiac.backends.base import Lists
+from labiac.backends import found_here
 from labiac.cli.options import File, Json, planned
 from labiac.cli.output import console, write_json
 from labiac.errors import Problem
@@ -22,7 +22,7 @@ app = typer.Typer()
 def status(file: File = "", json: Json = False) -> None:
     """Show which labs are up on this machine, whose, and on what."""
     lab = planned(file, "local", "auto").lab if file else ""
-    found = [copy for copy in _found() if lab in ("", copy.copy.lab)]
+    found = [copy for copy in found_here() if lab in ("", copy.copy.lab)]
     if json:
         write_json({"labs": [_found_data(each) for each in found]})
         return
@@ -36,13 +36,6 @@ def status(file: File = "", json: Json = False) -> None:
         console().print(labs)
     else:
         typer.echo(f"{lab or 'no lab'} is {'not ' if lab else ''}up")
-
-
-def _found() -> list[Found]:
-    from labiac.backends import BACKENDS, open_backend
-
-    backends = [open_backend(name) for name in BACKENDS]
-    return [found for backend in backends if isinstance(backend, Lists) for found in backend.find()]
 
 
 def _found_data(found: Found) -> dict[str, Any]:

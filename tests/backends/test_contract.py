@@ -125,6 +125,19 @@ def test_deleting_a_machine_leaves_the_others_alone(labs, plan):
     assert labs.answers(plan, "pc1", "pc2")
 
 
+def test_a_network_takes_with_it_the_machines_that_a_killed_run_left_in_it(labs, plan):
+    labs.backend.delete(labs.ref(plan, plan.networks[0]))
+    left = [machine.name for machine in plan.machines if labs.read(plan, machine)]
+    gone = {
+        machine.name
+        for machine in plan.machines
+        if any(nic.network == plan.networks[0].name for nic in machine.nics)
+    }
+    assert left == [machine.name for machine in plan.machines if machine.name not in gone]
+    assert left
+    assert gone
+
+
 def test_an_update_makes_the_new_item_and_leaves_the_others_alone(labs, plan):
     was = plan.machine("pc1")
     now = replace(was, routes=())
@@ -250,7 +263,8 @@ def test_a_copy_is_found_with_its_nodes_until_it_is_deleted(labs, plan):
     (found,) = mine(labs)
     assert (found.copy.student, found.backend) == (plan.student, labs.backend.name)
     assert sorted(found.nodes) == [("pc1", True), ("pc2", True), ("pc3", True), ("r1", True)]
-    labs.down(plan)
+    for ref in found.refs:
+        labs.backend.delete(ref)
     assert mine(labs) == []
 
 

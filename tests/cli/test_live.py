@@ -6,10 +6,14 @@ import os
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from labiac.backends import open_backend
+from labiac.backends.base import Copy
 from labiac.fleet.pulumi_cli import find
+from labiac.plan.resolve import plan_file
 
 from .conftest import Ran
 
@@ -165,6 +169,23 @@ def test_a_route_deleted_by_hand_is_found_explained_and_mended(live):
     assert live("refresh", "three-lans", "--json").json == {"drift": []}
 
 
+def spaces(student):
+    return [space.name for space in Path("/run/netns").glob(f"*{student}*")]
+
+
+def test_destroy_takes_along_what_a_killed_run_left_and_nobody_remembers(tmp_path):
+    live = Live(tmp_path)
+    plan = plan_file("three-lans", live.student)
+    backend = open_backend("netns")
+    for item in (*plan.networks, *plan.machines[:3]):
+        backend.create(Copy(plan.lab, plan.student), item)
+    assert spaces(live.student)
+    gone = live("destroy", "three-lans")
+    assert gone.code == 0, gone.err
+    assert "which a killed run had left" in gone.err
+    assert not spaces(live.student)
+
+
 def test_a_copy_is_destroyed_without_its_file(tmp_path):
     live = Live(tmp_path)
     lab = f"name: {live.student}\nlans: {{lan1: {{}}}}\npcs: {{pc1: {{lan: lan1}}}}\n"
@@ -175,5 +196,6 @@ def test_a_copy_is_destroyed_without_its_file(tmp_path):
     gone = live("destroy", "--lab", live.student)
     assert gone.code == 0, gone.err
     assert gone.out.startswith(f"{live.student} of {live.student} is gone: ")
+    assert not spaces(live.student)
     file.write_text(lab)
     assert "is not up" in live.on(str(file), "pc1", "true").err

@@ -114,6 +114,8 @@ class NetnsBackend:
             elif found.kind == "machine":
                 machines.delete(ground, mark)
             else:
+                for orphan in machines.plugged_into(ground, found.name):
+                    machines.delete(ground, orphan)
                 networks.delete(ground, mark)
             ground.drop_switch()
 
@@ -188,7 +190,8 @@ class NetnsBackend:
     def find(self) -> list[Found]:
         """Return every copy on this host, sorted by lab and student."""
         return [
-            Found(copy, self.name, self.nodes(copy)) for copy in marks.copies(self._places.marks)
+            Found(copy, self.name, self.nodes(copy), marks.refs(self._places.marks, copy))
+            for copy in marks.copies(self._places.marks)
         ]
 
     def nodes(self, copy: Copy) -> tuple[tuple[str, bool], ...]:

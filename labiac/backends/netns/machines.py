@@ -72,6 +72,12 @@ def delete(ground: Ground, mark: Mark) -> None:
     ground.folder.remove("machine", machine.name)
 
 
+def plugged_into(ground: Ground, network: str) -> list[Mark]:
+    """Return the machines that have a cable to *network*."""
+    known = [ground.folder.read("machine", name) for name in ground.folder.names("machine")]
+    return [m for m in known if m and any(nic.network == network for nic in item(m).nics)]
+
+
 def alive(ground: Ground, mark: Mark) -> bool:
     """Return whether the machine of *mark* is there, and all of it was made."""
     inode = ground.spaces.inode(item(mark).host_name)
@@ -79,7 +85,11 @@ def alive(ground: Ground, mark: Mark) -> bool:
 
 
 def item(mark: Mark) -> Machine:
-    """Return the machine that *mark* is about."""
+    """Return the machine that *mark* is about.
+
+    Raises:
+        TypeError: it is about a network.
+    """
     if not isinstance(mark.item, Machine):
         raise TypeError(mark.item)
     return mark.item

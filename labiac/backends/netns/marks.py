@@ -221,6 +221,13 @@ def put(path: str, data: bytes, how: int = os.O_TRUNC, mode: int = 0o644) -> Non
         os.close(descriptor)
 
 
+def refs(root: Path, copy: Copy) -> tuple[str, ...]:
+    """Return the ref of all that labiac made of *copy*, machines first."""
+    folder = Folder(root, copy)
+    kinds: tuple[Kind, ...] = ("machine", "network")
+    return tuple(str(Ref(copy, kind, name)) for kind in kinds for name in folder.names(kind))
+
+
 def _encode(mark: Mark, copy: Copy, *, whole: bool) -> bytes:
     """Return a line of JSON about *mark*; where *whole*, after a line with its item."""
     known = {

@@ -100,7 +100,11 @@ def _outside() -> ModuleType:
 
 
 def item(mark: Mark) -> Network:
-    """Return the network that *mark* is about."""
+    """Return the network that *mark* is about.
+
+    Raises:
+        TypeError: it is about a machine.
+    """
     if not isinstance(mark.item, Network):
         raise TypeError(mark.item)
     return mark.item

@@ -158,8 +158,11 @@ class UserBackend:
 
     def find(self) -> list[Found]:
         """Return every copy of this user's, sorted by lab and student."""
-        copies = marks.copies(self._places.marks)
-        return [Found(copy, self.name, self._call(copy, "nodes", copy)) for copy in copies]
+        root = self._places.marks
+        return [
+            Found(copy, self.name, self._call(copy, "nodes", copy), marks.refs(root, copy))
+            for copy in marks.copies(root)
+        ]
 
     def _end_if_empty(self, copy: Copy) -> None:
         """End the holder of *copy*, and the workers with it, when nothing is left of the copy."""
