@@ -34,7 +34,7 @@ check: $(VENV)/dev.stamp ## lint, types and import contracts
 bench: setup ## measure labiac against its floor and its rivals
 	@$(BIN)/python benchmarks/run.py --write
 
-docs: $(VENV)/run.stamp $(VENV)/docs.stamp ## the documentation, into site/
+docs: $(VENV)/docs.stamp ## the documentation, into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 pulumi-path: $(VENV)/run.stamp ## print the folder of the Pulumi CLI in use
@@ -51,6 +51,9 @@ lock: ## pin the newest versions that pyproject.toml allows, with uv
 
 clean: ## remove what was made here; labs, their state and the Pulumi CLI stay
 	@rm -rf $(VENV) build dist site .coverage .*_cache
+
+# What labiac itself needs comes first: the others are checked against it.
+$(VENV)/dev.stamp $(VENV)/docs.stamp: $(VENV)/run.stamp
 
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml tools/venv.py
 	@$(PYTHON) tools/venv.py $*.txt
