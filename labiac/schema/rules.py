@@ -54,6 +54,8 @@ def _check(path: Path, pair: Pair, names: Names) -> Iterator[Finding]:
         for node in nodes:
             if node not in names.nodes:
                 yield unknown((*path, key), "node", node, names.nodes)
+    if pair.source == pair.target:
+        yield (*path, "to"), f"{pair.target} is on both ends", "name two nodes"
 
 
 def _node(path: Path, node: Node, lab: Lab, names: Names) -> Iterator[Finding]:
@@ -80,11 +82,6 @@ def unknown(path: Path, kind: str, name: str, known: Collection[str]) -> Finding
     else:
         fix = f"there is no {kind} here: define one"
     return path, f"there is no {kind} {name!r}", fix
-
-
-def _node_names(lab: Lab) -> Iterator[Finding]:
-    for name in lab.routers.keys() & lab.pcs.keys():
-        yield ("pcs", name), f"{name} is a router too", "give each node a name of its own"
 
 
 def _lan(path: Path, lan: Lan, names: Names) -> Iterator[Finding]:

@@ -90,6 +90,11 @@ def test_every_problem_of_a_file_is_said_in_one_go(tmp_path):
         ("pcs: {pc1: {mac: '01:00:00:00:00:01'}}", "is a multicast address", "00:00:00:00:00:01"),
         ("routers: {r1: {}}\npcs: {r1: {}}", "r1 is a router too", "a name of its own"),
         ("checks: [{ping: {from: a, to: b}}]", "there is no node 'a'", "define one"),
+        (
+            "pcs: {a: {attach: none}}\nchecks: [{ping: {from: a, to: a}}]",
+            "a is on both ends",
+            "name two nodes",
+        ),
         ("checks: [{}]", "a check is one of", "one list element each"),
         ("pcs: {pc1: {mac: '02:00'}}", "'02:00' is no MAC address", "six octets"),
         ("pcs: {pc1: {attach: none, ipv4: 127.0.0.1/8}}", "is reserved, no NIC can", "10.0.1.20"),
