@@ -217,10 +217,14 @@ def test_a_node_answers_itself_and_nobody_answers_a_node_that_is_not_there(plann
 
 
 def test_the_owner_of_an_address_twice_given_is_named(planned):
-    taken = {"nics": [{"lan": "lan1", "ipv4": "10.0.1.5/24"}]}
+    on = [{"lan": "lan1", "ipv4": "10.0.1.6/24"}, {"lan": "lan2", "ipv4": "10.0.2.6/24"}]
     plan = planned(
-        lans={"lan1": {"ipv4": "none"}},
-        pcs={"pc1": taken, "pc2": taken, "pc3": {"lan": "lan1", "ipv4": "10.0.1.6/24"}},
+        lans={"lan1": {"ipv4": "none"}, "lan2": {"ipv4": "none"}},
+        pcs={
+            "pc1": {"lan": "lan1", "ipv4": "10.0.1.5/24"},
+            "pc2": {"lan": "lan2", "ipv4": "10.0.1.5/24"},
+            "pc3": {"nics": on},
+        },
     )
     assert pair(plan, "pc3", "pc1").ok
     assert reason(plan, "pc3", "pc2") == "pc1 has 10.0.1.5 too"
