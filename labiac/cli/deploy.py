@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import permutations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -213,9 +214,9 @@ def _live_pairs(plan: Plan) -> Sequence[Pair]:
     from labiac.provider.lifecycle import backend
     from labiac.reach.matrix import matrix
 
-    predicted = {(pair.source, pair.target): pair for pair in matrix(plan, all_nodes=True)}
+    predicted = {pair.ends: pair for pair in matrix(plan, all_nodes=True)}
     live = measured(plan, backend(plan.backend), predicted)
-    return [live[pair.source, pair.target] for pair in matrix(plan)]
+    return [live[ends] for ends in permutations(plan.end_nodes, 2)]
 
 
 def _show_up(plan: Plan, file: str, result: Result, pairs: Sequence[Pair]) -> None:
@@ -238,8 +239,7 @@ def _show_up(plan: Plan, file: str, result: Result, pairs: Sequence[Pair]) -> No
 def _to_try(plan: Plan, file: str) -> list[str]:
     """Return three commands that show the lab at work."""
     whose = "" if plan.student == "local" else f" --student {plan.student}"
-    ends = [machine.name for machine in plan.machines if machine.role != "router"]
-    nodes = ends or [machine.name for machine in plan.machines]
+    nodes = plan.end_nodes or tuple(machine.name for machine in plan.machines)
     if not nodes:
         return [f"labiac status {file}"]
     first, last = nodes[0], nodes[-1]

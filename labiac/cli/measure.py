@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from labiac.backends.base import Copy, Executes, Measures, Ping, ref_of
 from labiac.cli.options import up_command
-from labiac.cli.verdict import Ends
 from labiac.errors import LabError
 from labiac.plan.model import Item, Machine, Network, Plan
 
 if TYPE_CHECKING:
     from labiac.backends.base import Backend
-    from labiac.reach.matrix import Pair
+    from labiac.reach.matrix import Ends, Pair
 
 TIMEOUT_S = 5.0
 """How long a pair may stay silent."""
@@ -65,7 +64,7 @@ def insist_up(plan: Plan, backend: Backend, file: str) -> None:
 
 
 def _wanted(plan: Plan, predicted: Iterable[Ends]) -> list[Ends]:
-    ends = {machine.name for machine in plan.machines if machine.role != "router"}
+    ends = set(plan.end_nodes)
     named = {(check.source, check.target) for check in plan.checks}
     return [pair for pair in predicted if ends.issuperset(pair) or pair in named]
 
@@ -88,7 +87,7 @@ def _explained(plan: Plan, backend: Backend, answers: Mapping[Ends, bool]) -> di
     from labiac.reach.matrix import Pair, matrix
 
     found, broken = _as_it_is(plan, backend)
-    now = {(pair.source, pair.target): pair for pair in matrix(found, all_nodes=True)}
+    now = {pair.ends: pair for pair in matrix(found, all_nodes=True)}
     pairs = {}
     for (source, target), ok in answers.items():
         pair = now.get((source, target), Pair(source, target, ok=False, path=(), reason=""))

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
-from labiac.plan.model import Check, Plan
+from labiac.reach.checks import CheckResult, evaluate
+from labiac.reach.student import students_pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from labiac.errors import Problem
-    from labiac.reach.matrix import Pair
+    from labiac.plan.model import Check, Plan
+    from labiac.reach.matrix import Ends, Pair
     from labiac.schema.source import Source
-
-Ends = tuple[str, str]
-"""Source and target of a pair."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One check, whether it holds, and why not."""
-
-    check: str
-    ok: bool
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +36,12 @@ class Verdict:
     live: tuple[Pair, ...]
     gained: tuple[Pair, ...]
     lost: tuple[Pair, ...]
-    checks: tuple[Judged, ...]
+    checks: tuple[CheckResult, ...]
 
     @property
     def ok(self) -> bool:
         """Whether the live lab agrees, and all checks hold."""
-        return self.agree and all(judged.ok for judged in self.checks)
+        return self.agree and all(result.ok for result in self.checks)
 
 
 def verdict(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair]) -> Verdict:
@@ -61,61 +53,19 @@ def verdict(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair
     Args:
         plan: The lab.
         predicted: Every pair of nodes, routers too.
-        live: The pairs that were measured, at least those of the end nodes.
+        live: The pairs that were measured: those of the end nodes, and those that checks name.
     """
-    matrix = tuple(live[ends] for ends in _end_pairs(plan) if ends in live)
-    differ = [pair for pair in matrix if pair.ok != predicted[pair.source, pair.target].ok]
+    matrix = tuple(live[ends] for ends in permutations(plan.end_nodes, 2))
+    differ = [pair for pair in matrix if pair.ok != predicted[pair.ends].ok]
     theirs = students_pairs(plan, predicted)
     return Verdict(
-        agree=all(
-            (pair.source, pair.target) in theirs and (pair.ok or bool(plan.checks))
-            for pair in differ
-        ),
-        predicted=tuple(predicted[pair.source, pair.target] for pair in matrix),
+        agree=all(pair.ends in theirs and (pair.ok or bool(plan.checks)) for pair in differ),
+        predicted=tuple(predicted[pair.ends] for pair in matrix),
         live=matrix,
         gained=tuple(pair for pair in differ if pair.ok),
         lost=tuple(pair for pair in differ if not pair.ok),
-        checks=tuple(judge(check, live, matrix) for check in plan.checks),
+        checks=evaluate(plan, live),
     )
-
-
-def students_pairs(plan: Plan, predicted: Mapping[Ends, Pair]) -> set[Ends]:
-    """Return the pairs that go through a student's node, and those that one could still make."""
-    theirs = {machine.name for machine in plan.machines if machine.student}
-    return {
-        (source, target)
-        for (source, target), pair in predicted.items()
-        if theirs & {source, target, *pair.path, *predicted[target, source].path}
-        or (theirs and not pair.ok)
-    }
-
-
-def _end_pairs(plan: Plan) -> Iterator[Ends]:
-    names = [machine.name for machine in plan.machines if machine.role != "router"]
-    return ((source, target) for source in names for target in names if source != target)
-
-
-def judge(check: Check, pairs: Mapping[Ends, Pair], matrix: Iterable[Pair]) -> Judged:
-    """Return whether *check* holds.
-
-    Args:
-        check: One of the lab's checks.
-        pairs: Every pair that a check may name.
-        matrix: The pairs of end nodes, for ``all_ping``.
-    """
-    text = check_text(check)
-    if check.kind == "all_ping":
-        silent = [f"{pair.source} -> {pair.target}" for pair in matrix if not pair.ok]
-        return Judged(text, not silent, f"no answer: {', '.join(silent)}" if silent else "")
-    pair = pairs[check.source, check.target]
-    if check.kind == "no_ping":
-        return Judged(text, not pair.ok, f"{check.target} answers" if pair.ok else "")
-    if not pair.ok:
-        return Judged(text, ok=False, reason=pair.reason)
-    way = iter(pair.path)
-    if all(node in way for node in check.visits):
-        return Judged(text, ok=True, reason="")
-    return Judged(text, ok=False, reason=f"packets visit {', '.join(pair.path)}")
 
 
 def check_text(check: Check) -> str:
@@ -133,16 +83,14 @@ def forecast_problems(plan: Plan, source: Source) -> list[Problem]:
     """
     from labiac.reach.matrix import matrix
 
-    predicted = {(pair.source, pair.target): pair for pair in matrix(plan, all_nodes=True)}
-    ends = [predicted[pair] for pair in _end_pairs(plan)]
+    predicted = {pair.ends: pair for pair in matrix(plan, all_nodes=True)}
     theirs = students_pairs(plan, predicted)
     fix = "change the lab, or the check; labiac reach says who reaches whom"
     found = []
-    for number, check in enumerate(plan.checks):
-        judged = judge(check, predicted, ends)
+    for number, (check, ok, reason) in enumerate(evaluate(plan, predicted)):
         open_work = theirs if check.kind == "all_ping" else theirs & {(check.source, check.target)}
-        if not judged.ok and not open_work:
-            problem = f"{judged.check} will not hold: {judged.reason}"
+        if not ok and not open_work:
+            problem = f"{check_text(check)} will not hold: {reason}"
             found.append(source.problem(("checks", number), problem, fix))
     return found
 
@@ -175,8 +123,8 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         "gained": [_ends_data(pair) for pair in verdict.gained],
         "lost": [_ends_data(pair) for pair in verdict.lost],
         "checks": [
-            {"check": judged.check, "ok": judged.ok, "reason": judged.reason}
-            for judged in verdict.checks
+            {"check": check_text(check), "ok": ok, "reason": reason}
+            for check, ok, reason in verdict.checks
         ],
     }
 

@@ -32,7 +32,7 @@ def verify(
     plan = planned(file, student, backend)
     there = open_backend(plan.backend)
     insist_up(plan, there, file)
-    predicted = {(pair.source, pair.target): pair for pair in matrix(plan, all_nodes=True)}
+    predicted = {pair.ends: pair for pair in matrix(plan, all_nodes=True)}
     found = verdict(plan, predicted, measured(plan, there, predicted))
     if json:
         write_json(verdict_data(found))
@@ -48,14 +48,15 @@ def verdict_view(found: Verdict) -> Iterator[RenderableType]:
     from rich.text import Text
 
     from labiac.cli.tables import matrix_view
+    from labiac.cli.verdict import check_text
 
     yield from matrix_view(found.live)
     for word, pairs in (("gained", found.gained), ("lost", found.lost)):
         for pair in pairs:
             yield Text(f"{word}: {pair.source} -> {pair.target} {pair.reason}".rstrip())
-    for judged in found.checks:
-        state = Text("holds  ", "green") if judged.ok else Text("fails  ", "bold red")
-        yield Text.assemble(state, judged.check, f": {judged.reason}" if judged.reason else "")
+    for check, ok, reason in found.checks:
+        state = Text("holds  ", "green") if ok else Text("fails  ", "bold red")
+        yield Text.assemble(state, check_text(check), f": {reason}" if reason else "")
     yield Text(_conclusion(found), "bold green" if found.ok else "bold red")
 
 
@@ -66,6 +67,6 @@ def _conclusion(found: Verdict) -> str:
     state = "only the student's own work differs" if own_work else "the lab is as predicted"
     if not found.checks:
         return state
-    fails = sum(not judged.ok for judged in found.checks)
+    fails = sum(not result.ok for result in found.checks)
     checks = f"{fails} of {len(found.checks)} checks fail" if fails else "every check holds"
     return f"{state}; {checks}"

@@ -242,6 +242,11 @@ class Plan:
     machines: tuple[Machine, ...]
     checks: tuple[Check, ...]
 
+    @property
+    def end_nodes(self) -> tuple[str, ...]:
+        """Names of the machines that are no routers: those that a matrix is about."""
+        return tuple(machine.name for machine in self.machines if machine.role != "router")
+
     def network(self, name: str) -> Network:
         """Return the network called *name*.
 

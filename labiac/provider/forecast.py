@@ -9,7 +9,7 @@ from labiac.plan.names import digest
 from labiac.provider.shape import camel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from labiac.plan.model import Machine, Plan
     from labiac.reach.matrix import Pair
@@ -48,14 +48,15 @@ class Forecast:
 def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
     """Return what *plan* promises, pair by pair."""
     from labiac.reach.matrix import matrix, pings
+    from labiac.reach.student import students_pairs
 
-    pairs = matrix(plan)
+    pairs = {pair.ends: pair for pair in matrix(plan)}
     asked = {
-        _arrow(source, target): tuple(ping.address for ping in each)
-        for (source, target), each in pings(plan).items()
+        _arrow(*ends): tuple(ping.address for ping in each) for ends, each in pings(plan).items()
     }
+    theirs = students_pairs(plan, pairs)
     return Forecast(
-        pairs={named(pair): answer(pair) for pair in pairs},
+        pairs={named(pair): answer(pair) for pair in pairs.values()},
         pings=asked,
         addresses={machine.name: tuple(_addresses(machine)) for machine in plan.machines},
         routes={
@@ -66,7 +67,7 @@ def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
             network.name: tuple(net for net in (network.ipv4, network.ipv6) if net)
             for network in plan.networks
         },
-        of_student=tuple(_of_student(plan, pairs)),
+        of_student=tuple(_arrow(*ends) for ends in pairs if ends in theirs),
         timeout_seconds=timeout_s,
         plan=f"{digest(plan):064x}"[:12],
     )
@@ -108,11 +109,3 @@ def _addresses(machine: Machine) -> Iterator[str]:
         yield from nic.addresses
         for sub in nic.trunk:
             yield from sub.addresses
-
-
-def _of_student(plan: Plan, pairs: Iterable[Pair]) -> Iterator[str]:
-    """Yield the pairs that go through a student's node, and those that one could still make."""
-    theirs = {machine.name for machine in plan.machines if machine.student}
-    for pair in pairs:
-        if theirs & {pair.source, pair.target, *pair.path} or (theirs and not pair.ok):
-            yield named(pair)

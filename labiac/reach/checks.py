@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import permutations
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from labiac.plan.model import Check
-    from labiac.reach.matrix import Pair
+    from labiac.plan.model import Check, Plan
+    from labiac.reach.matrix import Ends, Pair
 
-SHOWN = 3
+SHOWN = 12
 """So many of the pairs that break a check are named."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(NamedTuple):
     """Whether a check holds, and why not: empty when it does."""
 
     check: Check
@@ -24,51 +23,38 @@ class CheckResult:
     reason: str
 
 
-def evaluate(checks: Iterable[Check], pairs: Iterable[Pair]) -> list[CheckResult]:
-    """Return whether each of *checks* holds, in their order.
+def evaluate(plan: Plan, pairs: Mapping[Ends, Pair]) -> tuple[CheckResult, ...]:
+    """Return whether each check of *plan* holds, in their order.
 
     Args:
-        checks: What must hold.
-        pairs: The matrix to judge by; a pair that a check names and that is not in it fails it.
-            ``all_ping`` means all that are in it.
+        plan: The lab; ``all_ping`` is about its end nodes.
+        pairs: The matrix to judge by: every pair of end nodes, and those that checks name.
     """
-    known = {(pair.source, pair.target): pair for pair in pairs}
-    return [_result(check, known) for check in checks]
+    return tuple(_result(check, plan, pairs) for check in plan.checks)
 
 
-def _result(check: Check, known: dict[tuple[str, str], Pair]) -> CheckResult:
+def _result(check: Check, plan: Plan, pairs: Mapping[Ends, Pair]) -> CheckResult:
     if check.kind == "all_ping":
-        reason = _all(known)
-    elif (check.source, check.target) in known:
-        reason = _one(check, known[check.source, check.target])
+        reason = _all(pairs[ends] for ends in permutations(plan.end_nodes, 2))
     else:
-        reason = f"{check.source} -> {check.target} is not known"
+        reason = _one(check, pairs[check.source, check.target])
     return CheckResult(check, not reason, reason)
 
 
-def _all(known: dict[tuple[str, str], Pair]) -> str:
-    silent = [pair for pair in known.values() if not pair.ok]
-    named = "; ".join(f"{pair.source} -> {pair.target}: {pair.reason}" for pair in silent[:SHOWN])
-    more = len(silent) - SHOWN
-    return f"{named}; and {more} more" if more > 0 else named
+def _all(matrix: Iterable[Pair]) -> str:
+    silent = [f"{pair.source} -> {pair.target}" for pair in matrix if not pair.ok]
+    if not silent:
+        return ""
+    more = f" and {len(silent) - SHOWN} more" if len(silent) > SHOWN else ""
+    return f"no answer: {', '.join(silent[:SHOWN])}{more}"
 
 
 def _one(check: Check, pair: Pair) -> str:
     if check.kind == "no_ping":
-        return f"{pair.target} answers {pair.source}" if pair.ok else ""
+        return f"{check.target} answers" if pair.ok else ""
     if not pair.ok:
         return pair.reason
-    if check.kind == "path":
-        return _way(check.visits, pair.path)
-    return ""
-
-
-def _way(wanted: tuple[str, ...], path: tuple[str, ...]) -> str:
-    """Return which of *wanted* the *path* does not visit, in that order, or nothing."""
-    rest = iter(path)
-    for name in wanted:
-        if name not in rest:
-            return f"goes {' -> '.join(path)}: not by {name}" + (
-                "" if name not in path else ", in that order"
-            )
-    return ""
+    rest = iter(pair.path)
+    if all(node in rest for node in check.visits):
+        return ""
+    return f"packets visit {', '.join(pair.path)}"

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from labiac.reach.fabric import Node
 
 
+Ends = tuple[str, str]
+"""Source and target of a pair, by name."""
+
+
 class Pair(NamedTuple):
     """Whether one node reaches another.
 
@@ -36,6 +40,11 @@ class Pair(NamedTuple):
     ok: bool
     path: tuple[str, ...]
     reason: str
+
+    @property
+    def ends(self) -> Ends:
+        """Who asks, and who shall answer."""
+        return self.source, self.target
 
 
 class Ping(NamedTuple):
@@ -73,7 +82,7 @@ def pair(plan: Plan, source: str, target: str) -> Pair:
     return _pair(judge, judge.node(source), judge.node(target))
 
 
-def pings(plan: Plan, *, all_nodes: bool = False) -> dict[tuple[str, str], tuple[Ping, ...]]:
+def pings(plan: Plan, *, all_nodes: bool = False) -> dict[Ends, tuple[Ping, ...]]:
     """Return, by source and target, the pings that a pair of `matrix` stands for.
 
     None at all where the two have no IP version in common.
