@@ -19,7 +19,7 @@ from labiac.cli.options import (
     planned,
 )
 from labiac.cli.output import console, note, problem_data, write_json
-from labiac.errors import DescriptionError, LabError, Problem
+from labiac.errors import DescriptionError, LabError, Problem, UsageError
 
 if TYPE_CHECKING:
     from labiac.plan.model import Plan
@@ -113,6 +113,8 @@ def reach(
     the_plan = planned(file, student, backend)
     for name in filter(None, (source, target)):
         node_of(the_plan, name)
+    if source and source == target:
+        raise UsageError("reach", f"{source} is on both ends", fix="name two nodes")
     pairs = [
         pair
         for pair in matrix(the_plan, all_nodes=all_nodes or bool(source or target))

@@ -18,6 +18,7 @@ from .conftest import BROKEN
         (["plan", "three-lan"], "take one of three-lans"),
         (["plan", "no/such.yaml"], "there is no such file"),
         (["reach", "three-lans", "--from", "pc9", "--to", "pc1"], "its nodes are r1, r2, pc1"),
+        (["reach", "three-lans", "--from", "pc1", "--to", "pc1"], "name two nodes"),
         (["render", "three-lans", "pc9"], "its nodes are r1, r2, pc1"),
         (["plan", "three-lans", "--backend", "xen"], "'xen' is none of memory, netns"),
         (["exec", "three-lans", "pc1", "ping", "pc4"], "labiac exec three-lans pc1 -- ping pc4"),

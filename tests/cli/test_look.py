@@ -83,6 +83,24 @@ def test_a_pair_is_predicted_hop_by_hop(labiac, golden):
     golden("hops.txt", labiac("reach", "three-lans", "--from", "pc1", "--to", "pc4").out)
 
 
+def test_a_reply_that_is_lost_is_predicted_hop_by_hop_too(labiac, golden):
+    golden("hops-back.txt", labiac("reach", "student-routes", "--from", "pc3", "--to", "pc2").out)
+
+
+def test_the_host_is_a_hop_where_it_is_the_router(labiac):
+    ran = labiac("reach", "host-router", "--from", "pc1", "--to", "pc2")
+    assert ran.code == 0
+    assert "host   10.0.2.0/24" in ran.out
+
+
+def test_a_pair_without_a_common_ip_version_has_no_hops(labiac, lab_file):
+    six = "name: six\nlans: {lan1: {ipv4: 10.0.1.0/24, ipv6: fd00::/64}}\n"
+    pcs = "pcs: {pc1: {lan: lan1, ipv6: none}, pc2: {lan: lan1, ipv4: none}}\n"
+    ran = labiac("reach", lab_file(six + pcs), "--from", "pc1", "--to", "pc2")
+    assert (ran.code, "hop" in ran.out) == (1, False)
+    assert "pc2 has no IPv4 address, and pc1 no other" in ran.out
+
+
 def test_a_pair_for_programs_has_its_path(labiac):
     ran = labiac("reach", "three-lans", "--from", "pc1", "--to", "pc4", "--json")
     assert ran.json == {
