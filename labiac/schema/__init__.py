@@ -1,9 +1,9 @@
 """What a user may write: the lab file, or the same in Python."""
 
-from labiac.schema.check import Check
+from labiac.schema.check import Check, Pair, Path
 from labiac.schema.lab import Defaults, Lab, Pool
 from labiac.schema.lan import HostSide, Lan, PortForward, Vlan
-from labiac.schema.node import Impair, Nic, Pc, Route, Router, Service, Tagged
+from labiac.schema.node import Impair, Nic, NicForward, Pc, Route, Router, Service, Tagged
 
 __all__ = [
     "Check",
@@ -13,6 +13,9 @@ __all__ = [
     "Lab",
     "Lan",
     "Nic",
+    "NicForward",
+    "Pair",
+    "Path",
     "Pc",
     "Pool",
     "PortForward",

@@ -13,8 +13,8 @@ from labiac.schema.scalars import Name, broken
 class Pair(Strict):
     """Two nodes: who asks, and who shall answer."""
 
-    source: Name = Field(alias="from", description="Node that pings.")
-    target: Name = Field(alias="to", description="Node that is pinged.")
+    source: Name = Field(validation_alias="from", description="Node that pings.")
+    target: Name = Field(validation_alias="to", description="Node that is pinged.")
 
 
 class Path(Pair):
@@ -28,10 +28,12 @@ class Path(Pair):
 class Check(Strict):
     """One of: ping, no_ping, path, all_ping."""
 
-    ping: Pair | None = Field(None, description="The target answers a ping.")
-    no_ping: Pair | None = Field(None, description="The target does not answer a ping.")
-    path: Path | None = Field(None, description="The target answers, by way of these nodes.")
-    all_ping: Literal[True] | None = Field(None, description="Everybody reaches everybody.")
+    ping: Pair | None = Field(default=None, description="The target answers a ping.")
+    no_ping: Pair | None = Field(default=None, description="The target does not answer a ping.")
+    path: Path | None = Field(
+        default=None, description="The target answers, by way of these nodes."
+    )
+    all_ping: Literal[True] | None = Field(default=None, description="Everybody reaches everybody.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Check:

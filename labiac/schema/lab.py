@@ -20,8 +20,12 @@ POOL_IPV4 = "10.0.0.0/8"
 class Pool(Strict):
     """Where LANs that name no subnet get theirs."""
 
-    ipv4: Ipv4Subnet = Field(POOL_IPV4, description="IPv4 prefix to take subnets from, or none.")
-    ipv6: Ipv6Subnet = Field(None, description="IPv6 prefix to take subnets from; none if unset.")
+    ipv4: Ipv4Subnet = Field(
+        default=POOL_IPV4, description="IPv4 prefix to take subnets from, or none."
+    )
+    ipv6: Ipv6Subnet = Field(
+        default=None, description="IPv6 prefix to take subnets from; none if unset."
+    )
     per_student: bool = Field(
         default=False, description="Whether each student gets other subnets, by the name."
     )
@@ -30,29 +34,29 @@ class Pool(Strict):
 class Defaults(Strict):
     """What a node has that says nothing of it (virtual machines)."""
 
-    memory_mib: MemoryMiB = Field(512, description="Memory, MiB.")
-    cpus: Cpus = Field(1, description="CPUs.")
-    disk_gib: DiskGiB = Field(4, description="Disk, GiB.")
-    image: str = Field("debian", description="Name of the base image.")
+    memory_mib: MemoryMiB = Field(default=512, description="Memory, MiB.")
+    cpus: Cpus = Field(default=1, description="CPUs.")
+    disk_gib: DiskGiB = Field(default=4, description="Disk, GiB.")
+    image: str = Field(default="debian", description="Name of the base image.")
 
 
 class Lab(Strict):
     """One topology: LANs, nodes and checks."""
 
     name: Name = Field(description="Name of the lab; part of every host object's name.")
-    title: str = Field("", description="What it is, in a line, for people.")
+    title: str = Field(default="", description="What it is, in a line, for people.")
     lans: dict[Name, Lan] = Field(default_factory=dict, description="LANs by name.")
     routers: dict[Name, Router] = Field(default_factory=dict, description="Routers by name.")
     pcs: dict[Name, Pc] = Field(default_factory=dict, description="PCs by name.")
     routing: Routing = Field(
-        "static",
+        default="static",
         description="Where routers' routes come from: static computes them all, none leaves them "
         "to the student.",
     )
     pool: Pool = Field(default_factory=Pool, description="Where subnets come from.")
     defaults: Defaults = Field(default_factory=Defaults, description="Sizes of virtual machines.")
     checks: tuple[Check, ...] = Field(
-        (), strict=False, description="What must hold beside the predicted matrix."
+        default=(), strict=False, description="What must hold beside the predicted matrix."
     )
 
     _source: Source = PrivateAttr(default_factory=Source)

@@ -28,8 +28,8 @@ class Vlan(Strict):
     """A VLAN of a LAN: its 802.1Q ID and a subnet of its own."""
 
     id: VlanId = Field(description="802.1Q VLAN ID, 1 to 4094.")
-    ipv4: Ipv4Subnet = Field(None, description="IPv4 subnet; by its ID when left out.")
-    ipv6: Ipv6Subnet = Field(None, description="IPv6 subnet, or none.")
+    ipv4: Ipv4Subnet = Field(default=None, description="IPv4 subnet; by its ID when left out.")
+    ipv6: Ipv6Subnet = Field(default=None, description="IPv6 subnet, or none.")
 
 
 def _vlan(value: Any) -> Any:
@@ -46,9 +46,10 @@ class PortForward(Strict):
     host_port: Port = Field(description="Port that the host listens on.")
     to: Name = Field(description="Node it leads to.")
     port: Port = Field(description="Port that the node listens on.")
-    protocol: Literal["tcp", "udp"] = Field("tcp", description="tcp or udp.")
+    protocol: Literal["tcp", "udp"] = Field(default="tcp", description="tcp or udp.")
     host_address: str = Field(
-        "127.0.0.1", description="Address of the host to listen on; 0.0.0.0 opens it to all."
+        default="127.0.0.1",
+        description="Address of the host to listen on; 0.0.0.0 opens it to all.",
     )
 
 
@@ -56,10 +57,10 @@ class HostSide(Strict):
     """The host's own end in a LAN of type host or nat."""
 
     ipv4: Ipv4Address = Field(
-        None, description="The host's IPv4 address in it; the first if unset."
+        default=None, description="The host's IPv4 address in it; the first if unset."
     )
     ipv6: Ipv6Address = Field(
-        None, description="The host's IPv6 address in it; the first if unset."
+        default=None, description="The host's IPv6 address in it; the first if unset."
     )
     router: bool = Field(
         default=False, description="Whether the host forwards between this LAN and its others."
@@ -70,19 +71,21 @@ class Lan(Strict):
     """A broadcast domain (Ethernet switch)."""
 
     type: Literal["internal", "host", "nat", "bridged"] = Field(
-        "internal",
+        default="internal",
         description="internal: isolated; host: the host has an address in it; nat: a way out "
         "through the host; bridged: joined to a physical interface.",
     )
-    ipv4: Ipv4Subnet = Field(None, description="IPv4 subnet, or none; by its number if unset.")
-    ipv6: Ipv6Subnet = Field(None, description="IPv6 subnet, or none.")
+    ipv4: Ipv4Subnet = Field(
+        default=None, description="IPv4 subnet, or none; by its number if unset."
+    )
+    ipv6: Ipv6Subnet = Field(default=None, description="IPv6 subnet, or none.")
     vlans: dict[Name, ShortVlan] = Field(
         default_factory=dict, description="VLANs it carries: name to ID, or to an ID and subnets."
     )
-    host: HostSide | None = Field(None, description="The host's end (types host and nat).")
+    host: HostSide | None = Field(default=None, description="The host's end (types host and nat).")
     interface: str | None = Field(
-        None, min_length=1, max_length=15, description="Physical interface (type bridged)."
+        default=None, min_length=1, max_length=15, description="Physical interface (type bridged)."
     )
     forwards: tuple[PortForward, ...] = Field(
-        (), strict=False, description="Port forwards from the host (type nat)."
+        default=(), strict=False, description="Port forwards from the host (type nat)."
     )

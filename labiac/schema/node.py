@@ -30,10 +30,10 @@ Routing = Literal["static", "none", "ospf", "rip", "bgp"]
 class Impair(Strict):
     """What a link does to packets that leave the node."""
 
-    delay_ms: float = Field(0, ge=0, le=60_000, description="Delay, milliseconds.")
-    jitter_ms: float = Field(0, ge=0, le=60_000, description="Variation of the delay, ms.")
-    loss_percent: float = Field(0, ge=0, le=100, description="Packets lost, percent.")
-    rate_kbit: int = Field(0, ge=0, description="Bandwidth, kbit/s; 0 is unlimited.")
+    delay_ms: float = Field(default=0, ge=0, le=60_000, description="Delay, milliseconds.")
+    jitter_ms: float = Field(default=0, ge=0, le=60_000, description="Variation of the delay, ms.")
+    loss_percent: float = Field(default=0, ge=0, le=100, description="Packets lost, percent.")
+    rate_kbit: int = Field(default=0, ge=0, description="Bandwidth, kbit/s; 0 is unlimited.")
 
 
 class NicForward(Strict):
@@ -41,15 +41,15 @@ class NicForward(Strict):
 
     host_port: Port = Field(description="Port that the host listens on.")
     port: Port = Field(description="Port that the node listens on.")
-    protocol: Literal["tcp", "udp"] = Field("tcp", description="tcp or udp.")
-    host_address: str = Field("127.0.0.1", description="Address of the host to listen on.")
+    protocol: Literal["tcp", "udp"] = Field(default="tcp", description="tcp or udp.")
+    host_address: str = Field(default="127.0.0.1", description="Address of the host to listen on.")
 
 
 class Tagged(Strict):
     """A node's end of one VLAN on a trunk."""
 
-    ipv4: Ipv4Addresses = Field(None, description="IPv4 address in that VLAN, or none.")
-    ipv6: Ipv6Addresses = Field(None, description="IPv6 address in that VLAN, or none.")
+    ipv4: Ipv4Addresses = Field(default=None, description="IPv4 address in that VLAN, or none.")
+    ipv6: Ipv6Addresses = Field(default=None, description="IPv6 address in that VLAN, or none.")
 
 
 def _trunk(value: Any) -> Any:
@@ -74,31 +74,37 @@ Trunk = Annotated[
 class NicFields(Strict):
     """What can be said of one NIC, in a list of NICs or, in short, on its node."""
 
-    lan: Name | None = Field(None, description="LAN that the cable leads to.")
+    lan: Name | None = Field(default=None, description="LAN that the cable leads to.")
     attach: Literal["lan", "none", "nat", "generic"] | None = Field(
-        None,
+        default=None,
         description="lan: to its LAN; none: to nothing; nat: to a NAT of its own; "
         "generic: to a driver.",
     )
-    mac: Mac | None = Field(None, description="MAC address; from the names when left out.")
+    mac: Mac | None = Field(default=None, description="MAC address; from the names when left out.")
     model: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,32}$")] = Field(
-        "virtio", description="NIC model that a virtual machine sees."
+        default="virtio", description="NIC model that a virtual machine sees."
     )
-    ipv4: Ipv4Addresses = Field(None, description="IPv4 address, or none; numbered if unset.")
-    ipv6: Ipv6Addresses = Field(None, description="IPv6 address, or none; numbered if unset.")
-    access: Name | None = Field(None, description="The one VLAN it is in, untagged.")
+    ipv4: Ipv4Addresses = Field(
+        default=None, description="IPv4 address, or none; numbered if unset."
+    )
+    ipv6: Ipv6Addresses = Field(
+        default=None, description="IPv6 address, or none; numbered if unset."
+    )
+    access: Name | None = Field(default=None, description="The one VLAN it is in, untagged.")
     trunk: Trunk = Field(
         default_factory=dict, description="Tagged VLANs: names, or names with addresses."
     )
-    native: Name | None = Field(None, description="VLAN that travels untagged on the trunk.")
+    native: Name | None = Field(
+        default=None, description="VLAN that travels untagged on the trunk."
+    )
     connected: bool = Field(default=True, description="Whether the cable is in.")
     promiscuous: bool = Field(
         default=False, description="Whether the switch hands it frames for other MACs."
     )
     forwards: tuple[NicForward, ...] = Field(
-        (), strict=False, description="Port forwards from the host (attach: nat)."
+        default=(), strict=False, description="Port forwards from the host (attach: nat)."
     )
-    driver: str | None = Field(None, description="Name of the driver (attach: generic).")
+    driver: str | None = Field(default=None, description="Name of the driver (attach: generic).")
     properties: dict[str, str] = Field(
         default_factory=dict, description="Properties of the driver (attach: generic)."
     )
@@ -108,7 +114,9 @@ class NicFields(Strict):
 class Nic(NicFields):
     """A node's interface: its LAN, MAC, addresses, VLANs, attachment."""
 
-    name: InterfaceName | None = Field(None, description="Name in the node; eth0, eth1, ...")
+    name: InterfaceName | None = Field(
+        default=None, description="Name in the node; eth0, eth1, ..."
+    )
 
 
 class Route(Strict):
@@ -129,14 +137,15 @@ class Service(Strict):
 class Node(NicFields):
     """What routers and PCs share. One NIC can be written in short, on the node itself."""
 
-    nics: tuple[Nic, ...] = Field((), strict=False, description="Its NICs, in order.")
+    nics: tuple[Nic, ...] = Field(default=(), strict=False, description="Its NICs, in order.")
     lans: tuple[Name, ...] = Field(
-        (), strict=False, description="Short for NICs that have only a LAN."
+        default=(), strict=False, description="Short for NICs that have only a LAN."
     )
-    routing: Routing | None = Field(None, description="Where its routes come from.")
-    routes: tuple[Route, ...] = Field((), strict=False, description="Static routes to add.")
+    routing: Routing | None = Field(default=None, description="Where its routes come from.")
+    routes: tuple[Route, ...] = Field(default=(), strict=False, description="Static routes to add.")
     gateway: str | None = Field(
-        None, description="Default gateway: an address, a node with a LAN in common, or none."
+        default=None,
+        description="Default gateway: an address, a node with a LAN in common, or none.",
     )
     student: bool = Field(
         default=False, description="Whether its configuration is the student's own work."
@@ -144,10 +153,12 @@ class Node(NicFields):
     services: dict[Name, Service] = Field(
         default_factory=dict, description="Programs that run in the background on it."
     )
-    memory_mib: MemoryMiB | None = Field(None, description="Memory of a virtual machine, MiB.")
-    cpus: Cpus | None = Field(None, description="CPUs of a virtual machine.")
-    disk_gib: DiskGiB | None = Field(None, description="Disk of a virtual machine, GiB.")
-    image: str | None = Field(None, description="Base image of a virtual machine.")
+    memory_mib: MemoryMiB | None = Field(
+        default=None, description="Memory of a virtual machine, MiB."
+    )
+    cpus: Cpus | None = Field(default=None, description="CPUs of a virtual machine.")
+    disk_gib: DiskGiB | None = Field(default=None, description="Disk of a virtual machine, GiB.")
+    image: str | None = Field(default=None, description="Base image of a virtual machine.")
 
     @model_validator(mode="after")
     def _one_way_to_write_nics(self) -> Node:

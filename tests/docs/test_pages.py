@@ -93,7 +93,8 @@ def anchors(page: Path) -> set[str]:
 
 SESSIONS = list(sessions())
 LABS = [block for block in blocks("yaml") if block.title not in NO_LABS]
-SCRIPTS = [block for block in blocks("python") if "import pulumi" not in block.text]
+PROGRAMS = list(blocks("python"))
+SCRIPTS = [block for block in PROGRAMS if "import pulumi" not in block.text]
 """Programs that need no Pulumi engine."""
 
 
@@ -146,6 +147,21 @@ def test_a_command_on_a_page_prints_what_the_page_says(session, tmp_path):
 def test_a_program_on_a_page_runs(block, tmp_path):
     (tmp_path / "program.py").write_text(block.text)
     runpy.run_path(str(tmp_path / "program.py"))
+
+
+def test_the_programs_on_the_pages_are_typed(tmp_path):
+    for number, block in enumerate(PROGRAMS):
+        (tmp_path / f"program{number}.py").write_text(block.text)
+    cache = ROOT / ".mypy_cache" / "pages"  # without it, ten seconds a run
+    ended = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(cache), str(tmp_path)],
+        cwd=tmp_path,  # as in a project of the reader's
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stdout
 
 
 def test_every_command_is_on_the_page_about_the_command_line():
