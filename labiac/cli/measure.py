@@ -129,8 +129,8 @@ def _way(plan: Plan, backend: Executes, source: str, target: str) -> tuple[str, 
         address.partition("/")[0]: machine.name
         for machine in plan.machines
         for nic in machine.nics
-        for held in (nic.addresses, *(sub.addresses for sub in nic.trunk))
-        for address in held
+        for _, addresses in nic.interfaces()
+        for address in addresses
     }
     ref = ref_of(Copy(plan.lab, plan.student), "machine", source)
     address = pings(plan, all_nodes=True)[source, target][0].address

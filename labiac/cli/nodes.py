@@ -170,7 +170,7 @@ def _attached(there: _There, command: Sequence[str]) -> int:
 
 
 def _nic(machine: Machine, name: str) -> str:
-    names = [name for nic in machine.nics for name in (nic.name, *(sub.name for sub in nic.trunk))]
+    names = [name for nic in machine.nics for name, _ in nic.interfaces()]
     if name and name not in names:
         fix = f"it has {', '.join(names) or 'none'}"
         raise UsageError(machine.name, f"has no NIC {name}", fix=fix)

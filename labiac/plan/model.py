@@ -11,7 +11,10 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NetworkType = Literal["internal", "host", "nat", "bridged"]
 Attachment = Literal["lan", "none", "nat", "generic"]
@@ -150,6 +153,11 @@ class Nic:
     driver: str
     properties: tuple[tuple[str, str], ...]
     impair: Impairments
+
+    def interfaces(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the name and addresses of each interface: its own, then its sub-interfaces'."""
+        yield self.name, self.addresses
+        yield from ((sub.name, sub.addresses) for sub in self.trunk)
 
 
 @dataclass(frozen=True, slots=True)

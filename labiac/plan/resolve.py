@@ -142,19 +142,13 @@ def _hosts_text(nics: dict[str, list[Nic]]) -> str:
     lines = ["127.0.0.1\tlocalhost", "::1\tlocalhost"]
     for node, ends in nics.items():
         seen: set[bool] = set()
-        for nic, address in _addresses(ends):
+        held = ((nic, each) for end in ends for nic, own in end.interfaces() for each in own)
+        for nic, address in held:
             version6 = ":" in address
             name = node if version6 not in seen else f"{node}-{nic.replace('.', '-')}"
             seen.add(version6)
             lines.append(f"{address.partition('/')[0]}\t{name}")
     return "\n".join(dict.fromkeys(lines)) + "\n"
-
-
-def _addresses(nics: list[Nic] | tuple[Nic, ...]) -> Iterator[tuple[str, str]]:
-    for nic in nics:
-        yield from ((nic.name, address) for address in nic.addresses)
-        for sub in nic.trunk:
-            yield from ((sub.name, address) for address in sub.addresses)
 
 
 def _checks(lab: Lab) -> Iterator[Check]:

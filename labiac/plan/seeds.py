@@ -87,7 +87,12 @@ def _routes_by(machine: Machine) -> RoutesBy:
 
     Where no subnet has it, the guest refuses the route, by whatever interface; it is the first's.
     """
-    near = [(name, Prefix.parse(text)) for name, text in _addresses(machine)]
+    near = [
+        (name, Prefix.parse(address))
+        for nic in machine.nics
+        for name, addresses in nic.interfaces()
+        for address in addresses
+    ]
     leaves: dict[str, str] = {}
     found: dict[str, list[RouteFacts]] = defaultdict(list)
     for route in machine.routes:
@@ -97,10 +102,3 @@ def _routes_by(machine: Machine) -> RoutesBy:
             leaves[route.via] = next(ways, machine.nics[0].name)
         found[leaves[route.via]].append(RouteFacts(route.to, route.via))
     return {name: tuple(routes) for name, routes in found.items()}
-
-
-def _addresses(machine: Machine) -> Iterable[tuple[str, str]]:
-    for nic in machine.nics:
-        yield from ((nic.name, address) for address in nic.addresses)
-        for sub in nic.trunk:
-            yield from ((sub.name, address) for address in sub.addresses)

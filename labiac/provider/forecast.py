@@ -106,6 +106,5 @@ def _arrow(source: str, target: str) -> str:
 
 def _addresses(machine: Machine) -> Iterator[str]:
     for nic in machine.nics:
-        yield from nic.addresses
-        for sub in nic.trunk:
-            yield from sub.addresses
+        for _, addresses in nic.interfaces():
+            yield from addresses
