@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labiac.plan.effects import effect, worst
+from labiac.provider.forecast import OK, ends
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _KINDS = {"labiac:index:Network": "network", "labiac:index:Machine": "machine"}
 _REACHABILITY = "labiac:index:Reachability"
-_OK = "ok"
 _SHORT = 60
 _SIGNS = {"create": ("+", "green"), "delete": ("-", "red"), "replace": ("±", "magenta")}
 _NOT_ON_HOST = {"copy", "networkIds"}
@@ -148,14 +148,14 @@ def reachability_data(steps: Iterable[Step]) -> list[dict[str, Any]]:
             for name in [*now, *(name for name in was if name not in now)]:
                 before, after = was.get(name), now.get(name)
                 if before != after:
-                    source, _, target = name.partition(" -> ")
+                    source, target = ends(name)
                     found.append(
                         {
                             "from": source,
                             "to": target,
-                            "was": before == _OK,
-                            "now": after == _OK,
-                            "reason": "" if after in (_OK, None) else after,
+                            "was": before == OK,
+                            "now": after == OK,
+                            "reason": "" if after in (OK, None) else after,
                         }
                     )
     return found
@@ -186,7 +186,7 @@ def reachability_view(pairs: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
         yield Text(f"{gained} pairs will reach each other that do not now", "green")
     for pair in pairs:
         if not pair["now"]:
-            was = _OK if pair["was"] else "no answer"
+            was = OK if pair["was"] else "no answer"
             now = pair["reason"] or "gone"
             yield Text(f"{pair['from']} -> {pair['to']}: {was} => {now}", "red")
 

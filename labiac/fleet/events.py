@@ -24,7 +24,6 @@ class Step:
     """One step of the engine: a resource, and what happens to it.
 
     Args:
-        urn: Pulumi's name of it, unique in the stack.
         type: Its token: ``labiac:index:Machine``.
         name: Its name in the stack.
         op: Pulumi's word: ``create``, ``update``, ``delete``, ``same``, ``replace``, ``refresh``...
@@ -33,10 +32,8 @@ class Step:
         inputs: What the program wants it to be.
         outputs: What it is, once done.
         before: What it was: the outputs in the state, empty for what is new.
-        diff: Property paths that differ, with how: ``{"nics[0].mac": "update"}``.
     """
 
-    urn: str
     type: str
     name: str
     op: str
@@ -45,7 +42,6 @@ class Step:
     inputs: dict[str, Any]
     outputs: dict[str, Any]
     before: dict[str, Any]
-    diff: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +116,6 @@ class Recorder:
         began = self.started.get(urn)
         seconds = time.monotonic() - began if began and state != "running" else 0.0
         step = Step(
-            urn=urn,
             type=told["type"],
             name=urn.rpartition("::")[2],
             op=told["op"],
@@ -129,7 +124,6 @@ class Recorder:
             inputs=new.get("inputs") or {},
             outputs=new.get("outputs") or {},
             before=old.get("outputs") or {},
-            diff={path: how["diffKind"] for path, how in (told.get("detailedDiff") or {}).items()},
         )
         self.steps[urn] = step
         self.tell(step)

@@ -21,7 +21,6 @@ FEATURES = Features(boots=False, oui="", live=frozenset({"routes"}))
 NIC = {"name": "eth0", "network": "lan1", "addresses": ["10.0.1.11/24"]}
 PC1 = {"name": "pc1", "nics": [NIC], "routes": [{"to": "0.0.0.0/0", "via": "10.0.1.1"}]}
 STEP = Step(
-    urn="urn",
     type="labiac:index:Machine",
     name="three-lans-pc1",
     op="update",
@@ -30,7 +29,6 @@ STEP = Step(
     inputs=PC1,
     outputs={**PC1, "running": True},
     before={**PC1, "running": True},
-    diff={},
 )
 FORECAST = {
     "pairs": {"pc1 -> pc2": "ok"},

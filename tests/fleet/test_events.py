@@ -30,12 +30,6 @@ def test_a_step_tells_the_resource_what_happens_and_how_far_it_is():
     assert (done.state, done.before, done.outputs) == ("done", {"cpus": 1}, {"cpus": 2})
 
 
-def test_a_step_lists_what_differs_by_property_path():
-    diff = {"nics[0].mac": {"diffKind": "update", "inputDiff": False}}
-    _, (running,) = heard(step("resourcePreEvent", detailedDiff=diff))
-    assert running.diff == {"nics[0].mac": "update"}
-
-
 def test_the_last_step_of_a_resource_is_the_one_that_is_kept():
     recorder, _ = heard(step("resourcePreEvent"), step("resOpFailedEvent"))
     assert [kept.state for kept in recorder.steps.values()] == ["failed"]
