@@ -14,6 +14,7 @@ from labiac.backends.netns.marks import Folder
 from labiac.backends.netns.spaces import Spaces
 from labiac.errors import BackendError
 from labiac.plan.model import Machine, Network
+from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +67,7 @@ class NetnsBackend:
                     return machines.create(ground, item, copy.owner)
                 return networks.create(ground, item, copy.owner)
             except BaseException:
-                ground.drop_switch()
+                ground.tidy()
                 raise
 
     def read(self, ref: str) -> Observed | None:
@@ -78,6 +79,7 @@ class NetnsBackend:
         with self._locked(found.copy, found.name) as ground:
             mark = ground.folder.read(found.kind, found.name)
             if mark is None:
+                ground.tidy()
                 return None
             if found.kind == "machine":
                 return machines.read(ground, mark)
@@ -93,6 +95,7 @@ class NetnsBackend:
         with self._locked(found.copy, found.name) as ground:
             mark = ground.folder.read(found.kind, found.name)
             if mark is None:
+                ground.tidy()
                 raise BackendError(f"netns {ref}", "it is gone", fix="refresh, then bring it up")
             if isinstance(was, Machine) and isinstance(now, Machine):
                 return machines.update(ground, mark, was, now)
@@ -117,7 +120,7 @@ class NetnsBackend:
                 for orphan in machines.plugged_into(ground, found.name):
                     machines.delete(ground, orphan)
                 networks.delete(ground, mark)
-            ground.drop_switch()
+            ground.tidy()
 
     def settled(self, *, timeout_s: float) -> bool:
         """Wait until the kernel has taken down all that was deleted; return whether it has."""
@@ -174,17 +177,17 @@ class NetnsBackend:
         from labiac.backends.netns.carrier import wait_for_carriers
         from labiac.backends.netns.ping import measure
 
-        folder = Folder(self._places.marks, copy)
+        switch = places.switch_space(copy)
+        if self._spaces.inode(switch):
+            with self._spaces.opened(switch) as descriptor:
+                wait_for_carriers([descriptor])
+        made = Folder(self._places.marks, copy).names("machine")
         with ExitStack() as stack:
             opened = {
-                machine.name: stack.enter_context(self._spaces.opened(machine.host_name))
-                for machine in folder.machines()
-                if self._spaces.inode(machine.host_name)
+                name: stack.enter_context(self._spaces.opened(space))
+                for name in {ping.source for ping in pings}.intersection(made)
+                if self._spaces.inode(space := host_name(copy.lab, copy.student, name))
             }
-            switch = places.switch_space(copy)
-            if self._spaces.inode(switch):
-                switches = [stack.enter_context(self._spaces.opened(switch))]
-                wait_for_carriers([*switches, *opened.values()])
             return measure(opened, pings, timeout_s=timeout_s, settle=settle)
 
     def find(self) -> list[Found]:

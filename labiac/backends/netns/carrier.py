@@ -11,7 +11,7 @@ import struct
 import time
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.netns import netlink
+from labiac.backends.netns import dump, netlink
 from labiac.backends.netns.enter import traveller
 
 if TYPE_CHECKING:
@@ -50,12 +50,7 @@ def _pending(sock: netlink.Socket) -> bool:
 def _waits(link: bytes) -> bool:
     if not _FLAGS.unpack_from(link)[0] & _RUNNING_LOWER:
         return False
-    if _attribute(link, _OPERSTATE, _HEADER) == _OPERATIONAL:
+    if dump.find(link, _OPERSTATE, _HEADER) == _OPERATIONAL:
         return False
     # Loopback and bridges never say that they are operational, or need not be.
-    return _attribute(_attribute(link, _LINK_INFO, _HEADER), _KIND).startswith(b"veth")
-
-
-def _attribute(data: bytes, wanted: int, start: int = 0) -> bytes:
-    found = (value for kind, value in netlink.attributes(data, start) if kind == wanted)
-    return next(found, b"")
+    return dump.find(dump.find(link, _LINK_INFO, _HEADER), _KIND).startswith(b"veth")

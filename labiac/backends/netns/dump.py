@@ -58,6 +58,12 @@ def links(sock: netlink.Socket) -> dict[str, Link]:
     return {link.name: link for link in map(_link, bodies)}
 
 
+def numbers(sock: netlink.Socket) -> dict[str, int]:
+    """Return the number of every interface of the namespace, by name."""
+    bodies = sock.dump(netlink.GETLINK, netlink.link_header() + _SKIP_STATS)
+    return {_string(find(body, 3, _LINK.size)): _LINK.unpack_from(body)[2] for body in bodies}
+
+
 def addresses(sock: netlink.Socket) -> list[Address]:
     """Return every address of the namespace, both families."""
     return [_address(body) for body in sock.dump(netlink.GETADDR, _ADDRESS.pack(0, 0, 0, 0, 0))]
@@ -67,6 +73,11 @@ def routes(sock: netlink.Socket, family: int) -> list[LiveRoute]:
     """Return the unicast routes that somebody added to *family*'s main table, one a next hop."""
     bodies = sock.dump(netlink.GETROUTE, _ROUTE.pack(family, *[0] * 8))
     return [route for body in bodies for route in _routes(body)]
+
+
+def find(data: bytes, wanted: int, start: int = 0) -> bytes:
+    """Return the attribute *wanted* of *data*, from offset *start*; empty when it has none."""
+    return next((value for kind, value in netlink.attributes(data, start) if kind == wanted), b"")
 
 
 def _string(value: bytes) -> str:

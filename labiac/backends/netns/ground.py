@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from labiac.backends.netns import kernel
+from labiac.backends.netns.marks import put
 from labiac.backends.netns.places import switch_space
 from labiac.errors import BackendError, ForeignError
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from labiac.backends.netns.places import Places
     from labiac.backends.netns.spaces import Spaces
 
-_SWITCH_MARK = "switch"
+_SILENT: Final = {"net/ipv6/conf/default/disable_ipv6": "1"}
+"""A switch has no addresses, and says nothing of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +49,32 @@ class Ground:
             ForeignError: somebody else has a namespace of that name.
         """
         name = switch_space(self.copy)
-        ours = self.folder.path / _SWITCH_MARK
-        if not ours.exists():
+        if not os.path.exists(self._switch_mark):  # noqa: PTH110  # on the hot path
             if self.spaces.taken(name):
                 raise self.foreign("switch", name)
-            ours.touch()
-        if self.spaces.inode(name):
-            with self.spaces.inside(name) as sock:
-                yield sock
-        else:
-            with self.spaces.created(name) as sock:
-                # A switch has no addresses, and says nothing of its own.
-                kernel.sysctl("net/ipv6/conf/default/disable_ipv6", "1")
-                yield sock
+            put(self._switch_mark, b"")
+        if not self.spaces.inode(name):
+            self.spaces.create(name, _SILENT).close()
+        with self.spaces.inside(name) as sock:
+            yield sock
 
     def has_switch(self) -> bool:
         """Return whether the namespace with the copy's LANs is there, and ours."""
-        ours = self.folder.path / _SWITCH_MARK
-        return ours.exists() and bool(self.spaces.inode(switch_space(self.copy)))
+        ours = os.path.exists(self._switch_mark)  # noqa: PTH110
+        return ours and bool(self.spaces.inode(switch_space(self.copy)))
 
-    def drop_switch(self) -> None:
-        """Let the switch die with all that is in it, when no item of the copy is left."""
-        if not self.folder.names("machine") and not self.folder.names("network"):
-            ours = self.folder.path / _SWITCH_MARK
-            if ours.exists():
-                self.spaces.delete(switch_space(self.copy))
-                ours.unlink()
+    def tidy(self) -> None:
+        """Let the switch die with all that is in it, and the folder, when no item is left."""
+        if self.folder.names("machine") or self.folder.names("network"):
+            return
+        if os.path.exists(self._switch_mark):  # noqa: PTH110
+            self.spaces.delete(switch_space(self.copy))
+            os.unlink(self._switch_mark)  # noqa: PTH108
+        self.folder.tidy()
+
+    @property
+    def _switch_mark(self) -> str:
+        return f"{self.folder.path}/switch"
 
     def foreign(self, item: str, space: str) -> ForeignError:
         """Return the error about a namespace *space* that stands where *item* should."""

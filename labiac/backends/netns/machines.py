@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
-from socket import if_nameindex
 from typing import TYPE_CHECKING
 
 from labiac.backends.base import Observed
-from labiac.backends.netns import cables, files, marks, netlink, observe, services, wiring
+from labiac.backends.netns import (
+    cables,
+    dump,
+    files,
+    marks,
+    netlink,
+    observe,
+    services,
+    settings,
+    wiring,
+)
 from labiac.backends.netns.places import Ref
-from labiac.backends.netns.settings import settle
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
@@ -108,10 +116,8 @@ def _refuse_foreign(ground: Ground, mark: Mark | None, machine: Machine) -> None
 def _make(ground: Ground, mark: Mark, machine: Machine) -> Observed:
     ground.folder.begin(mark)
     files.write(ground, machine)
-    with ground.spaces.created(machine.host_name):
-        settle(None, machine)
-    cables.plug(ground, machine, machine.nics)
-    with ground.spaces.inside(machine.host_name) as sock:
+    with ground.spaces.create(machine.host_name, settings.wanted(machine)) as sock:
+        cables.plug(ground, machine, machine.nics)
         refused = _configure(ground, sock, None, machine)
     inode = ground.spaces.inode(machine.host_name)
     mark = replace(mark, state="made", space=inode, refused=refused)
@@ -127,7 +133,7 @@ def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
         stay = [nic for nic in now.nics if _same_card(ground, before.get(nic.name), nic)]
         kept = tuple(before[nic.name] for nic in stay)
         with ground.spaces.inside(now.host_name) as sock:
-            settle(was, now)
+            settings.settle(was, now)
             old = {nic.name for nic in (*was.nics, *now.nics)} - {nic.name for nic in stay}
             gone = [netlink.delete_link(name, errno.ENODEV) for name in sorted(old)]
             ground.insist(now.name, sock.send(gone))
@@ -146,8 +152,7 @@ def _configure(ground: Ground, sock: Socket, was: Machine | None, now: Machine) 
     A next hop on no connected subnet is a mistake that an exercise may contain: as with ``ip
     route add``, that route does not exist, and the machine works without it.
     """
-    index = {name: number for number, name in if_nameindex()}
-    refused = sock.send(wiring.configure(was, now, index))
+    refused = sock.send(wiring.configure(was, now, dump.numbers(sock)))
     routes = [refusal for refusal in refused if refusal.message.type == netlink.NEWROUTE]
     ground.insist(now.name, [refusal for refusal in refused if refusal not in routes])
     return tuple(refusal.message.what.removeprefix("route ") for refusal in routes)

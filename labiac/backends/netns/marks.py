@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from labiac.backends.base import Copy
 from labiac.backends.netns import kernel
 from labiac.backends.netns.places import Kind, Ref, digest, safe
-from labiac.plan.document import from_data, to_data
+from labiac.plan.document import from_data, to_json
 from labiac.plan.model import Machine, Network
 
 if TYPE_CHECKING:
@@ -65,17 +65,13 @@ class Mark:
 
     def about(self, item: Item) -> Mark:
         """Return this mark with *item* as what was asked for."""
-        return self if item == self.item else replace(self, item=item, text=_text(item))
+        return self if item == self.item else replace(self, item=item, text=to_json(item))
 
 
 def begin(item: Item, owner: str) -> Mark:
     """Return the mark of an *item* that is about to be made."""
     created = round(time.time(), 3)
-    return Mark(item, _text(item), owner, boot=kernel.boot_id(), created=created)
-
-
-def _text(item: Item) -> str:
-    return json.dumps(to_data(item))
+    return Mark(item, to_json(item), owner, boot=kernel.boot_id(), created=created)
 
 
 class Folder:
@@ -89,7 +85,8 @@ class Folder:
     def locked(self) -> Iterator[None]:
         """Keep other threads and processes away from this copy meanwhile.
 
-        The folder goes with the last mark, so the lock is good only on the file that is there.
+        The folder goes with the last mark (`tidy`), so the lock is good only on the file that is
+        there.
         """
         path = f"{self.path}/.lock"
         while True:
@@ -106,17 +103,17 @@ class Folder:
         try:
             yield
         finally:
-            self._tidy()
             os.close(descriptor)
 
-    def file(self, kind: str, name: str, suffix: str = "json") -> Path:
-        """Return the file about an item: its mark, or one with another *suffix* beside it."""
+    def file(self, kind: Kind, name: str, suffix: str) -> Path:
+        """Return the file with *suffix* that lies beside the mark of an item."""
         return self.path / f"{kind}.{name}.{suffix}"
 
     def read(self, kind: Kind, name: str) -> Mark | None:
         """Return the mark of an item, or None when labiac made no such thing."""
         try:
-            text = self.file(kind, name).read_text(encoding="utf-8")
+            with open(self._mark(kind, name), encoding="utf-8") as file:  # noqa: PTH123  # hot
+                text = file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
         return _decode(kind, text)
@@ -126,25 +123,27 @@ class Folder:
 
         Half of it, if that is as far as it comes, says that nothing was made yet.
         """
-        put(self._path(mark), _encode(mark, self.copy, whole=True), mode=0o600)
+        path = self._mark(mark.kind, mark.item.name)
+        put(path, _encode(mark, self.copy, whole=True), mode=0o600)
 
     def complete(self, mark: Mark) -> None:
         """Note how things are now with what *mark* is about: a line more, which is the fast way."""
-        put(self._path(mark), _encode(mark, self.copy, whole=False), os.O_APPEND)
+        path = self._mark(mark.kind, mark.item.name)
+        put(path, _encode(mark, self.copy, whole=False), os.O_APPEND)
 
     def replace(self, mark: Mark) -> None:
         """Write *mark* in the place of the one that is there, all or nothing."""
-        path = self._path(mark)
+        path = self._mark(mark.kind, mark.item.name)
         put(f"{path}~", _encode(mark, self.copy, whole=True), mode=0o600)
         os.rename(f"{path}~", path)  # noqa: PTH104  # on the hot path
 
-    def _path(self, mark: Mark) -> str:
-        return f"{self.path}/{mark.kind}.{mark.item.name}.json"
+    def _mark(self, kind: Kind, name: str) -> str:
+        return f"{self.path}/{kind}.{name}.json"
 
     def remove(self, kind: Kind, name: str) -> None:
         """Forget an item. Already forgotten is fine."""
         with suppress(FileNotFoundError):
-            os.unlink(self.file(kind, name))  # noqa: PTH108  # likewise
+            os.unlink(self._mark(kind, name))  # noqa: PTH108  # likewise
 
     def names(self, kind: Kind) -> list[str]:
         """Return the items of *kind* that have a mark, sorted."""
@@ -164,8 +163,8 @@ class Folder:
         found = (self.read("machine", name) for name in self.names("machine"))
         return [mark.item for mark in found if mark and isinstance(mark.item, Machine)]
 
-    def _tidy(self) -> None:
-        """Remove the folder when nothing but the lock is left in it."""
+    def tidy(self) -> None:
+        """Remove the folder, which is locked, when nothing but the lock is left in it."""
         left = os.listdir(self.path)  # noqa: PTH208
         if any(not name.endswith("~") and name != ".lock" for name in left):
             return

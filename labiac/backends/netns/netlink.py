@@ -29,6 +29,7 @@ _UP: Final = 1
 _NODAD: Final = 0x02
 _MAIN_TABLE: Final = 254
 _MOST: Final = 60_000  # bytes a send: well inside the default socket buffer
+_LONGEST: Final = 1 << 15  # bytes that the kernel puts into one answer at most
 
 _HEADER: Final = struct.Struct("=IHHII")
 _LINK: Final = struct.Struct("=BxHiII")
@@ -212,7 +213,7 @@ class Socket:
 
     def _replies(self) -> Iterator[tuple[int, int, int, bytes]]:
         while True:
-            data = self._socket.recv(1 << 18)
+            data = self._socket.recv(_LONGEST)
             at = 0
             while at < len(data):
                 length, kind, flags, sequence, _ = _HEADER.unpack_from(data, at)

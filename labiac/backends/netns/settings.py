@@ -29,10 +29,10 @@ _WITH_IPV6: Final = {
 }
 
 
-def settle(was: Machine | None, now: Machine) -> None:
+def settle(was: Machine, now: Machine) -> None:
     """Set what differs between *was* and *now*, in the namespace that the thread is in."""
-    before = _values(was) if was else {}
-    for key, value in _values(now).items():
+    before = wanted(was)
+    for key, value in wanted(now).items():
         if before.get(key) != value:
             kernel.sysctl(key, value)
 
@@ -43,7 +43,8 @@ def forwards(planned: Machine) -> bool:
     return kernel.read_sysctl(_FORWARD_IPV6 if only_ipv6 else _FORWARD) == "1"
 
 
-def _values(machine: Machine) -> dict[str, str]:
+def wanted(machine: Machine) -> dict[str, str]:
+    """Return the sysctls of the namespace of *machine*."""
     forward = str(int(machine.forwards))
     values = {_FORWARD: forward, **_ALWAYS}
     if wiring.uses_ipv6(machine):

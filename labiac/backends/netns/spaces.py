@@ -13,7 +13,7 @@ from labiac.backends.netns.netlink import Socket
 from labiac.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -47,9 +47,7 @@ class Spaces:
         Raises:
             BackendError: there is none.
         """
-        if not self.inode(name):
-            raise BackendError(f"netns {name}", "its network namespace is gone")
-        descriptor = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = self._open(name)
         try:
             yield descriptor
         finally:
@@ -67,9 +65,8 @@ class Spaces:
             with Socket() as sock:
                 yield sock
 
-    @contextmanager
-    def created(self, name: str) -> Iterator[Socket]:
-        """Create namespace *name*, and be inside for a while, as `inside` does.
+    def create(self, name: str, settings: Mapping[str, str]) -> Socket:
+        """Create namespace *name* with these sysctl *settings*; return a netlink socket there.
 
         A file of that name that holds no namespace (a reboot left it) is used again.
         """
@@ -79,8 +76,9 @@ class Spaces:
         with traveller():
             kernel.unshare(kernel.NEW_NET)
             kernel.mount(kernel.HERE, path, flags=kernel.BIND)
-            with Socket() as sock:
-                yield sock
+            for key, value in settings.items():
+                kernel.sysctl(key, value)
+            return Socket()
 
     def delete(self, name: str) -> None:
         """Let namespace *name* die. The kernel takes its time, and what is in it with it."""
@@ -89,6 +87,14 @@ class Spaces:
             kernel.unmount(path)
         with suppress(FileNotFoundError):
             os.unlink(path)  # noqa: PTH108  # on the hot path
+
+    def _open(self, name: str) -> int:
+        with suppress(FileNotFoundError):
+            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
+            if os.fstat(descriptor).st_dev == kernel.nsfs_device():
+                return descriptor
+            os.close(descriptor)
+        raise BackendError(f"netns {name}", "its network namespace is gone")
 
     def _prepare(self) -> None:
         """Make the folder a shared mount, so that a namespace is deleted for everybody at once.
