@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from labiac.backends.base import Copy, Executes, Measures, Ping, ref_of
+from labiac.backends.live import answered, as_it_is
 from labiac.cli.options import up_command
 from labiac.errors import LabError
-from labiac.plan.model import Item, Machine, Network, Plan
 
 if TYPE_CHECKING:
     from labiac.backends.base import Backend
+    from labiac.plan.model import Plan
     from labiac.reach.matrix import Ends, Pair
 
 TIMEOUT_S = 5.0
@@ -22,7 +22,6 @@ HOP_S = 1
 """How long a node on the way may take to report itself."""
 _REPORTER = re.compile(r"^From ([0-9a-f.:]*[0-9a-f])", re.MULTILINE)
 """Who says that a packet's hops are used up, in the words of ``ping -n``."""
-UNEXPLAINED = "no answer, though every node is as planned"
 
 
 def measured(plan: Plan, backend: Backend, predicted: Mapping[Ends, Pair]) -> dict[Ends, Pair]:
@@ -72,49 +71,28 @@ def _wanted(plan: Plan, predicted: Iterable[Ends]) -> list[Ends]:
 def _answers(plan: Plan, backend: Measures, wanted: Sequence[Ends]) -> dict[Ends, bool]:
     from labiac.reach.matrix import pings
 
-    asked = pings(plan, all_nodes=True)
-    flat = [(ends, Ping(*ping)) for ends in wanted for ping in asked[ends]]
-    copy = Copy(plan.lab, plan.student)
-    heard = backend.measure(copy, [ping for _, ping in flat], timeout_s=TIMEOUT_S, settle=False)
-    answers = {ends: bool(asked[ends]) for ends in wanted}
-    for (ends, _), ok in zip(flat, heard, strict=True):
-        answers[ends] = answers[ends] and ok
-    return answers
+    known = pings(plan, all_nodes=True)
+    asked = {ends: [Ping(*ping) for ping in known[ends]] for ends in wanted}
+    heard = answered(backend, Copy(plan.lab, plan.student), asked, timeout_s=TIMEOUT_S)
+    return {ends: ends in heard for ends in wanted}
 
 
 def _explained(plan: Plan, backend: Backend, answers: Mapping[Ends, bool]) -> dict[Ends, Pair]:
     """Return the pairs with the ways and reasons that the nodes, as they are now, give."""
     from labiac.reach.matrix import Pair, matrix
 
-    found, broken = _as_it_is(plan, backend)
-    now = {pair.ends: pair for pair in matrix(found, all_nodes=True)}
+    networks = [network.name for network in plan.networks]
+    machines = [machine.name for machine in plan.machines]
+    now = as_it_is(backend, Copy(plan.lab, plan.student), networks, machines)
+    found = {pair.ends: pair for pair in matrix(now.plan, all_nodes=True)}
     pairs = {}
-    for (source, target), ok in answers.items():
-        pair = now.get((source, target), Pair(source, target, ok=False, path=(), reason=""))
-        reason = broken.get(source) or broken.get(target) or pair.reason or UNEXPLAINED
+    for ends, ok in answers.items():
+        pair = found.get(ends, Pair(*ends, ok=False, path=(), reason=""))
         # Of a pair that answers although its nodes' configuration says no, the way is not known.
         path = pair.path if pair.ok == ok else ()
-        pairs[source, target] = pair._replace(ok=ok, path=path, reason="" if ok else reason)
+        reason = "" if ok else now.reason(*ends, pair.reason)
+        pairs[ends] = pair._replace(ok=ok, path=path, reason=reason)
     return pairs
-
-
-def _as_it_is(plan: Plan, backend: Backend) -> tuple[Plan, dict[str, str]]:
-    """Return the lab as the host has it, and what is the matter with those it has not."""
-    copy = Copy(plan.lab, plan.student)
-    networks: list[Network] = []
-    machines: list[Machine] = []
-    broken = {}
-    items: tuple[Item, ...] = (*plan.networks, *plan.machines)
-    for item in items:
-        kind = "machine" if isinstance(item, Machine) else "network"
-        observed = backend.read(ref_of(copy, kind, item.name))
-        if observed is None or not observed.running:
-            broken[item.name] = f"{item.name} {'is gone' if observed is None else 'does not run'}"
-        elif isinstance(observed.item, Machine):
-            machines.append(observed.item)
-        else:
-            networks.append(observed.item)
-    return replace(plan, networks=tuple(networks), machines=tuple(machines)), broken
 
 
 def _way(plan: Plan, backend: Executes, source: str, target: str) -> tuple[str, ...]:

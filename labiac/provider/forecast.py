@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labiac.plan.model import Machine, Plan
-    from labiac.reach.matrix import Pair
 
 ARROW = " -> "
 OK = "ok"
@@ -56,7 +55,7 @@ def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
     }
     theirs = students_pairs(plan, pairs)
     return Forecast(
-        pairs={named(pair): answer(pair) for pair in pairs.values()},
+        pairs={_arrow(*ends): OK if pair.ok else pair.reason for ends, pair in pairs.items()},
         pings=asked,
         addresses={machine.name: tuple(_addresses(machine)) for machine in plan.machines},
         routes={
@@ -84,20 +83,10 @@ def _listed(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def named(pair: Pair) -> str:
-    """Return the name of *pair*: ``pc1 -> pc4``."""
-    return _arrow(pair.source, pair.target)
-
-
 def ends(name: str) -> tuple[str, str]:
     """Return source and target of the pair called *name*."""
     source, _, target = name.partition(ARROW)
     return source, target
-
-
-def answer(pair: Pair) -> str:
-    """Return what a forecast says of *pair*: ``ok``, or the reason why not."""
-    return OK if pair.ok else pair.reason
 
 
 def _arrow(source: str, target: str) -> str:
