@@ -10,16 +10,18 @@ from labiac.errors import DescriptionError
 from labiac.plan.graph import Graph, host_routes, routing_of
 from labiac.plan.model import Check, Forward, Machine, Network, Nic, Plan, Service, Vlan
 from labiac.plan.names import BOOTS, host_name, student_name
-from labiac.plan.nics import drafts, finished
+from labiac.plan.nics import Draft, drafts, finished
 from labiac.plan.segments import Findings, Key, Segment, host_side, segments
 from labiac.schema.load import read
 from labiac.schema.node import Router
+from labiac.schema.rules import insist
 from labiac.schema.source import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labiac.schema.lab import Lab
+    from labiac.schema.load import Read
 
 
 def plan_file(file: str, student: str = "local", backend: str = "netns") -> Plan:
@@ -28,13 +30,21 @@ def plan_file(file: str, student: str = "local", backend: str = "netns") -> Plan
     Raises:
         DescriptionError: with every problem of the file, those of its numbers included.
     """
-    found = read(file)
+    return plan_of(read(file), student, backend)
+
+
+def plan_of(found: Read, student: str = "local", backend: str = "netns") -> Plan:
+    """Return the plan of a lab file that was read.
+
+    Raises:
+        DescriptionError: with every problem of the file, those of its numbers included.
+    """
     if not found.problems and found.lab is not None:
         return resolve(found.lab, student, backend)
     problems = list(found.problems)
     if found.lab is not None:
         try:
-            resolve(found.lab, student, backend)
+            _numbers(found.lab, student_name(student))
         except DescriptionError as error:
             problems += error.problems
     raise DescriptionError(in_order(problems))
@@ -44,16 +54,13 @@ def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:
     """Return the plan of *lab* for one student on one backend; the same on every run.
 
     Raises:
-        DescriptionError: the numbers do not go together (an address outside its LAN, a full
-            subnet), or the student's name cannot be used.
+        DescriptionError: its parts or its numbers do not go together (an address outside its
+            LAN, a full subnet), or the student's name cannot be used.
     """
+    if not lab.source.lines:  # written in Python: nobody has held its parts together yet
+        insist(lab)
     whose = student_name(student)
-    findings = Findings()
-    made = segments(lab, whose, findings)
-    host = host_side(lab, made, findings)
-    drafted = drafts(lab, made, findings)
-    if findings.found:
-        raise DescriptionError([lab.source.problem(*finding) for finding in findings.found])
+    made, host, drafted = _numbers(lab, whose)
     nics = finished(lab, whose, backend, drafted)
     graph = Graph(lab, nics, host)
     hosts = _hosts_text(nics)
@@ -68,6 +75,22 @@ def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:
         machines=tuple(machines),
         checks=tuple(_checks(lab)),
     )
+
+
+def _numbers(
+    lab: Lab, student: str
+) -> tuple[dict[Key, Segment], dict[str, tuple[str, ...]], list[Draft]]:
+    """Return the segments of *lab*, the host's addresses in them by LAN, and the NICs.
+
+    Also for a lab that breaks rules: each problem of its numbers is one more to tell.
+    """
+    findings = Findings()
+    made = segments(lab, student, findings)
+    host = host_side(lab, made, findings)
+    drafted = drafts(lab, made, findings)
+    if findings.found:
+        raise DescriptionError([lab.source.problem(*finding) for finding in findings.found])
+    return made, host, drafted
 
 
 def _seeded(lab: Lab, student: str, machines: list[Machine]) -> list[Machine]:

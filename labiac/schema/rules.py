@@ -11,12 +11,13 @@ import ipaddress
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from labiac.errors import DescriptionError
 from labiac.schema.check import Pair
 from labiac.schema.lab import Lab, kind_of
 from labiac.schema.lan import Lan
 from labiac.schema.node import Nic, Node, is_name
 from labiac.schema.scalars import NONE
-from labiac.schema.source import Path
+from labiac.schema.source import Path, in_order
 
 Finding = tuple[Path, str, str]
 """Where, what is wrong, and the remedy."""
@@ -28,6 +29,18 @@ class Names:
 
     lans: Collection[str]
     nodes: Collection[str]
+
+
+def insist(lab: Lab) -> None:
+    """Refuse a lab whose parts do not go together.
+
+    Raises:
+        DescriptionError: with every problem found.
+    """
+    names = Names(lab.lans, lab.nodes)
+    problems = [lab.source.problem(*finding) for finding in findings(lab, names)]
+    if problems:
+        raise DescriptionError(in_order(problems))
 
 
 def findings(lab: Lab, names: Names) -> Iterator[Finding]:

@@ -23,13 +23,15 @@ MAX_DEPTH = 32
 """A lab file nests eight deep."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Longer whole numbers count as floating-point ones: Python refuses to read the longest, and they
+# are beyond every limit anyway.
 _CORE = (
     (re.compile(r"^(?:|~|null|Null|NULL)$"), lambda _text: None),
     (re.compile(r"^(?:true|True|TRUE)$"), lambda _text: True),
     (re.compile(r"^(?:false|False|FALSE)$"), lambda _text: False),
-    (re.compile(r"^[-+]?[0-9]+$"), int),
-    (re.compile(r"^0x[0-9a-fA-F]+$"), lambda text: int(text, 16)),
-    (re.compile(r"^0o[0-7]+$"), lambda text: int(text, 8)),
+    (re.compile(r"^[-+]?[0-9]{1,40}$"), int),
+    (re.compile(r"^0x[0-9a-fA-F]{1,32}$"), lambda text: int(text, 16)),
+    (re.compile(r"^0o[0-7]{1,40}$"), lambda text: int(text, 8)),
     (re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"), float),
 )
 

@@ -13,6 +13,7 @@ from labiac.plan.document import from_data, summary, to_data
 from labiac.plan.model import Machine, Network, Plan, Route
 from labiac.plan.names import student_name
 from labiac.plan.resolve import plan_file, resolve
+from labiac.schema import Lab, Lan, Pc
 from labiac.schema import load as schema_load
 
 
@@ -411,6 +412,37 @@ def test_a_file_with_mistakes_says_those_of_its_numbers_too(tmp_path):
         "lans.lan1.tpye",
         "pcs.pc1.ipv4",
     ]
+
+
+@pytest.mark.parametrize(
+    ("node", "problem"),
+    [
+        ("lan: lan9", "there is no LAN 'lan9'"),
+        ("lan: lan1, gateway: r9", "there is no node 'r9'"),
+        ("lan: lan1, gateway: ''", "'' is neither an address nor a node"),
+        ("lan: lan1, routes: [{to: default, via: none}]", "'none' is neither an address nor a"),
+        ("lan: lan1, trunk: [red]", "there is no VLAN in lan1 'red'"),
+        ("lan: lan1, access: red", "there is no VLAN in lan1 'red'"),
+        (f"lan: lan1, cpus: {'9' * 5000}", "inf is no whole number"),
+    ],
+)
+def test_a_lab_that_breaks_a_rule_is_not_planned_and_that_is_all_that_is_said(
+    node, problem, tmp_path
+):
+    file = tmp_path / "lab.yaml"
+    file.write_text(f"name: x\nlans: {{lan1: {{}}}}\npcs: {{pc1: {{{node}}}}}\n")
+    with pytest.raises(DescriptionError) as caught:
+        plan_file(str(file))
+    (only,) = caught.value.problems
+    assert only.problem.startswith(problem)
+
+
+def test_a_lab_in_python_is_held_to_the_same_rules():
+    lab = Lab(name="x", lans={"lan1": Lan()}, pcs={"pc1": Pc(lan="lan9", gateway="r9")})
+    with pytest.raises(DescriptionError) as caught:
+        resolve(lab)
+    fields = [problem.field for problem in caught.value.problems]
+    assert fields == ["pcs.pc1.gateway", "pcs.pc1.lan"]
 
 
 def test_what_is_not_in_the_plan_is_a_key_error():
