@@ -73,15 +73,21 @@ def settle(stack: Stack) -> int:
     """
     if stack.file and not (stack.exists and b'"pending_operations"' in stack.file.read_bytes()):
         return 0
-    while (state := stack.read()) and (interrupted := _interrupted(state["deployment"])):
-        try:
-            stack.write(state)
-        except CommandError as error:
-            if not free(stack, error.stderr):
-                raise
-        else:
-            return interrupted
-    return 0
+    try:
+        return _settled(stack)
+    except CommandError as error:
+        if not free(stack, error.stderr):
+            raise
+    return _settled(stack)
+
+
+def _settled(stack: Stack) -> int:
+    """Settle the state as it is now; return how many operations were interrupted."""
+    state = stack.read()
+    interrupted = _interrupted(state["deployment"]) if state else 0
+    if interrupted:
+        stack.write(state)
+    return interrupted
 
 
 def _interrupted(deployment: dict[str, Any]) -> int:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from itertools import count
 
 from labiac.errors import DescriptionError, Problem
 
 MAX_STUDENT = 200
 """Characters; the longest personal names in passports have 39."""
+
+OCTETS = 6
+"""Octets of a MAC."""
 
 BOOTS = frozenset({"libvirt", "virtualbox", "hyperv", "incus"})
 """Backends whose machines boot an operating system, and read a seed."""
@@ -70,15 +74,14 @@ def macs(backend: str, keys: list[tuple[str, ...]], reserved: set[str]) -> list[
     head = OUIS.get(backend, (0x02,))
     taken, given = set(reserved), []
     for key in keys:
-        attempt = 0
-        while True:
-            tail = (digest("mac", *key, attempt) % 256 ** (6 - len(head))).to_bytes(
-                6 - len(head), "big"
-            )
-            mac = ":".join(f"{octet:02x}" for octet in (*head, *tail))
-            if mac not in taken:
-                break
-            attempt += 1
+        tries = (_mac(head, *key, attempt) for attempt in count())
+        mac = next(mac for mac in tries if mac not in taken)
         taken.add(mac)
         given.append(mac)
     return given
+
+
+def _mac(head: tuple[int, ...], *key: object) -> str:
+    length = OCTETS - len(head)
+    tail = (digest("mac", *key) % 256**length).to_bytes(length, "big")
+    return ":".join(f"{octet:02x}" for octet in (*head, *tail))
