@@ -98,3 +98,9 @@ def test_without_graphviz_the_remedy_is_said(practical, monkeypatch):
     with pytest.raises(LabError, match="dot is not on PATH") as caught:
         rendered(practical, "svg")
     assert "apt install graphviz" in caught.value.fix
+
+
+def test_no_name_of_a_driver_becomes_markup_in_mermaid(lab_file):
+    nic = """{attach: generic, driver: '"]) & <b>'}"""
+    text = mermaid(topology(plan_file(lab_file(f"name: x\npcs: {{pc1: {nic}}}\n"))))
+    assert '(["<b>#34;]) #38; #60;b#62;</b><br/>pc1 eth0"]):::lan' in text

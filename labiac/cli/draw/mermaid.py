@@ -30,7 +30,8 @@ def mermaid(topology: Topology) -> str:
 
 
 def _bus(bus: Bus) -> str:
-    return f'(["<b>{bus.name}</b>{"".join(f"<br/>{note}" for note in bus.notes)}"]):::lan'
+    notes = "".join(f"<br/>{_text(note)}" for note in bus.notes)
+    return f'(["<b>{_text(bus.name)}</b>{notes}"]):::lan'
 
 
 def _box(box: Box) -> str:
@@ -42,3 +43,8 @@ def _edge(link: Link) -> str:
     line = "---" if link.connected else "-.-"
     text = "<br/>".join(label.full for label in link.labels)
     return f'{line}|"{text}"|' if text else line
+
+
+def _text(text: str) -> str:
+    """Return *text*, which may be any (a driver's name), so that nothing in it is markup."""
+    return "".join(f"#{ord(char)};" if char in '#&"<>' else char for char in text)
