@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+GONE_S = 2.0
+"""How long what is left of a program may take to end, seconds."""
+
 
 class Host:
     """Serves a program and labiac's provider to one run of the engine.
@@ -64,9 +67,9 @@ class Host:
         """Stop serving, and let go of what still waits for an answer."""
         self._call(self._server.stop(grace=None))
         self._threads.shutdown()
-        if self._program_loop:
-            # Closed already, unless the engine vanished under the SDK's language server.
-            self._program_loop.close()
+        # Closed already, unless the engine vanished under the SDK's language server.
+        if self._program_loop and not self._program_loop.is_closed():
+            _abandon(self._program_loop)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -95,6 +98,19 @@ class Host:
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _abandon(loop: asyncio.AbstractEventLoop) -> None:
+    """Close *loop* with nothing left in it: what waits for an engine that is gone is told so."""
+    waiting = asyncio.all_tasks(loop)
+    for task in waiting:
+        task.cancel()
+    if waiting:
+        ended, _ = loop.run_until_complete(asyncio.wait(waiting, timeout=GONE_S))
+        for task in ended:
+            if not task.cancelled():
+                task.exception()  # looked at, so that nobody is told later that nobody did
+    loop.close()
 
 
 class _Events(events_pb2_grpc.EventsServicer):

@@ -87,10 +87,12 @@ def test_up_makes_what_is_missing_and_then_leaves_it_alone():
 def test_up_makes_only_what_is_new_and_deletes_only_what_is_gone():
     Engine(ANA).up(program(pc3={"lan": "lan1"}))
     result = Engine(ANA).up(program(pc4={"lan": "lan1"}))
-    steps = {step.name: (step.op, set(step.diff)) for step in result.steps}
-    assert steps["small-lan1"] == ("same", set())
-    assert steps["small-pc1"] == ("update", {"hosts"})
-    assert (steps["small-pc3"][0], steps["small-pc4"][0]) == ("delete", "create")
+    steps = {step.name: step for step in result.steps}
+    ops = {name: step.op for name, step in steps.items()}
+    assert (ops["small-lan1"], ops["small-pc1"]) == ("same", "update")
+    assert (ops["small-pc3"], ops["small-pc4"]) == ("delete", "create")
+    was, now = steps["small-pc1"].before, steps["small-pc1"].outputs
+    assert {field for field in now if now[field] != was[field]} == {"hosts"}
     assert standing() == {"pc1", "pc2", "pc4"}
 
 
