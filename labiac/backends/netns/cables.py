@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-from socket import if_nametoindex
 from typing import TYPE_CHECKING
 
-from labiac.backends.netns import netlink, shape, wiring
+from labiac.backends.netns import dump, netlink, shape, wiring
 from labiac.backends.netns.places import bridge, port
 from labiac.errors import BackendError
 from labiac.plan.model import Network
@@ -26,7 +25,7 @@ def plug(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
         return
     with ground.spaces.opened(machine.host_name) as space:
         with ground.switch() as sock:
-            masters = {nic.name: _master(ground, machine, nic) for nic in nics}
+            masters = {nic.name: _master(ground, sock, machine, nic) for nic in nics}
             inward = [nic for nic in nics if masters[nic.name] is not None]
             messages = [
                 wiring.cable(machine.name, nic, masters[nic.name] or 0, space) for nic in inward
@@ -51,10 +50,10 @@ def move(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
     with ground.switch() as sock:
         messages = []
         for nic in nics:
-            name, master = port(machine.name, nic.name), _master(ground, machine, nic) or 0
+            name, master = port(machine.name, nic.name), _master(ground, sock, machine, nic) or 0
             up = bool(master) and nic.connected
-            own = if_nametoindex(name)
-            messages.append(netlink.change_link(name, own, netlink.number(10, master), up=up))
+            into = netlink.number(10, master)
+            messages.append(netlink.change_link(name, dump.index(sock, name), into, up=up))
         ground.insist(machine.name, sock.send(messages))
         _tag(ground, machine, nics, sock, known=True)
 
@@ -71,7 +70,7 @@ def cut(ground: Ground, machine: Machine) -> None:
     names = [port(machine.name, nic.name) for nic in machine.nics if nic.network]
     with ground.switch() as sock:
         # One by one: to list all waits for whatever dies at the moment.
-        here = [wiring.close_port(name, _index(name)) for name in names if _index(name)]
+        here = [wiring.close_port(name, own) for name in names if (own := dump.index(sock, name))]
         sock.send(here)
     if len(here) < len(names) and ground.spaces.inode(machine.host_name):  # on a physical link
         with ground.spaces.inside(machine.host_name) as sock:
@@ -89,11 +88,11 @@ def outwards(ground: Ground, nic: Nic) -> bool:
     return nic.attach == "nat" or (nic.attach == "lan" and _bridged(ground, nic.network))
 
 
-def _master(ground: Ground, machine: Machine, nic: Nic) -> int | None:
+def _master(ground: Ground, sock: Socket, machine: Machine, nic: Nic) -> int | None:
     """Return the number of the bridge that *nic* is plugged into: 0 is none, None the host."""
     if nic.attach in {"none", "nat"}:
         return 0 if nic.attach == "none" else None
-    found = _index(bridge(nic.network))
+    found = dump.index(sock, bridge(nic.network))
     if found:
         return found
     if _bridged(ground, nic.network):
@@ -116,14 +115,6 @@ def _outside() -> ModuleType:
     return outside
 
 
-def _index(name: str) -> int:
-    """Return the number of interface *name*, 0 when there is none."""
-    try:
-        return if_nametoindex(name)
-    except OSError:
-        return 0
-
-
 def _tag(
     ground: Ground, machine: Machine, nics: Sequence[Nic], sock: Socket, *, known: bool
 ) -> None:
@@ -133,7 +124,7 @@ def _tag(
         if nic.vlan or nic.native or nic.trunk or known:
             vlans = _vlans(ground, nic.network)
             if vlans:
-                own = if_nametoindex(port(machine.name, nic.name))
+                own = dump.index(sock, port(machine.name, nic.name))
                 messages += shape.port_vlans(own, nic, vlans, known=known)
     ground.insist(machine.name, sock.send(messages))
 

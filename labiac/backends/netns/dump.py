@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from fcntl import ioctl
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from labiac.backends.netns import netlink
@@ -16,6 +17,8 @@ _ADDRESS: Final = struct.Struct("=BBBBI")
 _ROUTE: Final = struct.Struct("=BBBBBBBBI")
 _NEXT_HOP: Final = struct.Struct("=HBBi")
 _INT: Final = struct.Struct("=i")
+_BY_NAME: Final = struct.Struct("=16si20x")  # struct ifreq
+_SIOCGIFINDEX: Final = 0x8933
 _UP: Final = 1
 _MAIN_TABLE: Final = 254
 _UNICAST: Final = 1
@@ -58,10 +61,14 @@ def links(sock: netlink.Socket) -> dict[str, Link]:
     return {link.name: link for link in map(_link, bodies)}
 
 
-def numbers(sock: netlink.Socket) -> dict[str, int]:
-    """Return the number of every interface of the namespace, by name."""
-    bodies = sock.dump(netlink.GETLINK, netlink.link_header() + _SKIP_STATS)
-    return {_string(find(body, 3, _LINK.size)): _LINK.unpack_from(body)[2] for body in bodies}
+def index(sock: netlink.Socket, name: str) -> int:
+    """Return the number of link *name* of the namespace, 0 when there is none."""
+    request = _BY_NAME.pack(name.encode(), 0)
+    try:
+        found: int = _BY_NAME.unpack(ioctl(sock, _SIOCGIFINDEX, request))[1]
+    except OSError:
+        return 0
+    return found
 
 
 def addresses(sock: netlink.Socket) -> list[Address]:

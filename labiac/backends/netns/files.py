@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 from labiac.backends.netns.marks import put
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from labiac.backends.netns.ground import Ground
     from labiac.plan.model import Machine
 
@@ -27,12 +25,12 @@ def write(ground: Ground, machine: Machine) -> None:
         os.mkdir(own)  # noqa: PTH102  # on the hot path
     put(f"{own}/hosts", machine.hosts.encode())
     put(f"{own}/resolv.conf", _NO_RESOLVER)
-    link = f"{ground.places.etc}/{machine.host_name}"
+    there = link(ground, machine)
     try:
-        os.symlink(own, link)  # noqa: PTH211  # likewise
+        os.symlink(own, there)  # noqa: PTH211  # likewise
     except FileNotFoundError:
         ground.places.etc.mkdir(parents=True, exist_ok=True)
-        os.symlink(own, link)  # noqa: PTH211
+        os.symlink(own, there)  # noqa: PTH211
     except FileExistsError:
         if not ours(ground, machine):
             raise
@@ -47,16 +45,15 @@ def read(ground: Ground, machine: Machine) -> str:
         return ""
 
 
-def link(ground: Ground, machine: Machine) -> Path:
+def link(ground: Ground, machine: Machine) -> str:
     """Return where ``ip netns exec`` looks for the machine's files."""
-    return ground.places.etc / machine.host_name
+    return f"{ground.places.etc}/{machine.host_name}"
 
 
 def ours(ground: Ground, machine: Machine) -> bool:
     """Return whether what stands at `link`, if anything, is labiac's for this machine."""
-    there = link(ground, machine)
     try:
-        return os.readlink(there) == _folder(ground, machine.name)  # noqa: PTH115
+        return os.readlink(link(ground, machine)) == _folder(ground, machine.name)  # noqa: PTH115
     except FileNotFoundError:
         return True
     except OSError:  # a folder, or a file
@@ -66,7 +63,8 @@ def ours(ground: Ground, machine: Machine) -> bool:
 def remove(ground: Ground, machine: Machine) -> None:
     """Remove the files of *machine*, and what leads to them."""
     if ours(ground, machine):
-        link(ground, machine).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(link(ground, machine))  # noqa: PTH108  # likewise
     own = _folder(ground, machine.name)
     try:
         os.unlink(f"{own}/hosts")  # noqa: PTH108  # likewise

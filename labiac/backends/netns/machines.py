@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from socket import if_nameindex
 from typing import TYPE_CHECKING
 
 from labiac.backends.base import Observed
@@ -23,6 +24,8 @@ from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from labiac.backends.netns.ground import Ground
     from labiac.backends.netns.marks import Mark
     from labiac.backends.netns.netlink import Socket
@@ -118,7 +121,8 @@ def _make(ground: Ground, mark: Mark, machine: Machine) -> Observed:
     files.write(ground, machine)
     with ground.spaces.create(machine.host_name, settings.wanted(machine)) as sock:
         cables.plug(ground, machine, machine.nics)
-        refused = _configure(ground, sock, None, machine)
+        index = {nic.name: dump.index(sock, nic.name) for nic in machine.nics}
+        refused = _configure(ground, sock, index, None, machine)
     inode = ground.spaces.inode(machine.host_name)
     mark = replace(mark, state="made", space=inode, refused=refused)
     return _finish(ground, mark, machine)
@@ -141,18 +145,21 @@ def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
         cables.plug(ground, now, [nic for nic in now.nics if nic not in stay])
         cables.move(ground, now, [nic for nic in stay if _plug(before[nic.name]) != _plug(nic)])
         with ground.spaces.inside(now.host_name) as sock:
-            refused = _configure(ground, sock, replace(was, nics=kept), now)
+            index = {name: number for number, name in if_nameindex()}
+            refused = _configure(ground, sock, index, replace(was, nics=kept), now)
         mark = replace(mark, refused=refused)
     return _finish(ground, mark, now)
 
 
-def _configure(ground: Ground, sock: Socket, was: Machine | None, now: Machine) -> tuple[str, ...]:
+def _configure(
+    ground: Ground, sock: Socket, index: Mapping[str, int], was: Machine | None, now: Machine
+) -> tuple[str, ...]:
     """Send what leads from *was* to *now*; return the routes that the kernel refused.
 
     A next hop on no connected subnet is a mistake that an exercise may contain: as with ``ip
     route add``, that route does not exist, and the machine works without it.
     """
-    refused = sock.send(wiring.configure(was, now, dump.numbers(sock)))
+    refused = sock.send(wiring.configure(was, now, index))
     routes = [refusal for refusal in refused if refusal.message.type == netlink.NEWROUTE]
     ground.insist(now.name, [refusal for refusal in refused if refusal not in routes])
     return tuple(refusal.message.what.removeprefix("route ") for refusal in routes)

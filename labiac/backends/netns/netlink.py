@@ -139,10 +139,8 @@ def address(index: int, cidr: str, *forgiven: int, delete: bool = False) -> Mess
     host, _, prefix = cidr.partition("/")
     family, packed = _packed(host)
     length = int(prefix)
-    flags = _NODAD if family == socket.AF_INET6 else 0
-    body = (
-        _ADDRESS.pack(family, length, flags, 0, index) + attribute(2, packed) + attribute(1, packed)
-    )
+    body = _ADDRESS.pack(family, length, _NODAD if family == socket.AF_INET6 else 0, 0, index)
+    body += attribute(2, packed) + attribute(1, packed)
     if family == socket.AF_INET and length < 31:  # noqa: PLR2004  # RFC 3021: none on a /31
         hosts = (1 << 32 - length) - 1
         body += attribute(4, (int.from_bytes(packed) | hosts).to_bytes(4))
@@ -177,6 +175,10 @@ class Socket:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+        return self._socket.fileno()
 
     def close(self) -> None:
         """Close it; the namespace may die now."""
