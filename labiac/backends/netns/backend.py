@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from labiac.backends.base import Copy, Features, Found, Observed, Ran
-from labiac.backends.netns import files, machines, marks, networks, places
+from labiac.backends.netns import files, kernel, machines, marks, networks, places
 from labiac.backends.netns.ground import Ground
 from labiac.backends.netns.marks import Folder
 from labiac.backends.netns.spaces import Spaces
@@ -182,10 +182,12 @@ class NetnsBackend:
             with self._spaces.opened(switch) as descriptor:
                 wait_for_carriers([descriptor])
         made = Folder(self._places.marks, copy).names("machine")
+        sources = {ping.source for ping in pings}.intersection(made)
+        kernel.allow_files(3 * len(sources))  # a namespace each, and a socket for either family
         with ExitStack() as stack:
             opened = {
                 name: stack.enter_context(self._spaces.opened(space))
-                for name in {ping.source for ping in pings}.intersection(made)
+                for name in sources
                 if self._spaces.inode(space := host_name(copy.lab, copy.student, name))
             }
             return measure(opened, pings, timeout_s=timeout_s, settle=settle)

@@ -23,6 +23,8 @@ def wait(deadline: float) -> bool:
     with traveller():
         kernel.unshare(kernel.NEW_NET)
         last = os.open(kernel.HERE, os.O_RDONLY | os.O_CLOEXEC)
+        # A closed socket holds its namespace for a grace period more; let that be so here too.
+        netlink.Socket().close()
         try:
             kernel.unshare(kernel.NEW_NET)
             with netlink.Socket() as sock:

@@ -20,6 +20,9 @@ SLAVE: Final = 0x80000
 SHARED: Final = 0x100000
 _DETACH: Final = 2
 
+_OTHER_FILES: Final = 256
+"""What this process may have open already: the usual limit is 1024."""
+
 HERE: Final = "/proc/thread-self/ns/net"
 """The network namespace that the thread is in."""
 
@@ -70,6 +73,15 @@ def read_sysctl(key: str) -> str:
         return Path(f"/proc/sys/{key}").read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return ""
+
+
+def allow_files(count: int) -> None:
+    """Let this process open *count* files beside those it has, as far as the system lets it."""
+    if os.sysconf("SC_OPEN_MAX") < count + _OTHER_FILES:
+        import resource  # few labs are so large
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import struct
 import subprocess
@@ -15,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from labiac.backends.base import Copy
+from labiac.backends.base import Copy, Ping
 from labiac.backends.netns import features
 from labiac.backends.netns.backend import NetnsBackend
 from labiac.backends.netns.enter import traveller
 from labiac.errors import BackendError, ForeignError
 from labiac.plan.model import Impairments, Network, Route, Service
+from labiac.reach.matrix import pings
 from tests.backends.conftest import Labs
 
 LAB = {
@@ -394,6 +396,18 @@ def test_the_kernel_is_done_when_it_settles(lab, bench):
     lab.down(plan)
     assert lab.backend.settled(timeout_s=20)
     assert "cable" not in bench.run_in("witness", "ip", "link")
+
+
+def test_a_lab_with_more_nodes_than_files_may_be_open_is_measured(lab, plan):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_now = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 4, limits[1]))
+    try:
+        asked = [Ping(*ping) for pair in pings(plan).values() for ping in pair]
+        copy = Copy(plan.lab, plan.student)
+        assert all(lab.backend.measure(copy, asked, timeout_s=5, settle=True))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_rate_limits_what_a_node_sends(lab, plan):
