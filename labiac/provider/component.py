@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
 
@@ -25,8 +25,11 @@ Description = str | Mapping[str, Any]
 """A name in ``stacks/``, the path of a lab file, or what such a file says."""
 
 
-class Network(pulumi.CustomResource):
-    """One LAN's switch; *properties* are those of the package schema."""
+class _Resource(pulumi.CustomResource):
+    """A resource of the plugin; *properties* are those of the package schema."""
+
+    _outputs: ClassVar[tuple[str, ...]] = ()
+    """What the SDK resolves because it is told of it."""
 
     def __init__(
         self,
@@ -34,36 +37,23 @@ class Network(pulumi.CustomResource):
         properties: Mapping[str, Any],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("labiac:index:Network", resource_name, dict(properties), opts)
+        known = {**dict.fromkeys(self._outputs), **properties}
+        super().__init__(f"labiac:index:{type(self).__name__}", resource_name, known, opts)
 
 
-class Machine(pulumi.CustomResource):
-    """One node with its NICs and its seed; *properties* are those of the package schema."""
-
-    def __init__(
-        self,
-        resource_name: str,
-        properties: Mapping[str, Any],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("labiac:index:Machine", resource_name, dict(properties), opts)
+class Network(_Resource):
+    """One LAN's switch."""
 
 
-class Reachability(pulumi.CustomResource):
+class Machine(_Resource):
+    """One node with its NICs and its seed."""
+
+
+class Reachability(_Resource):
     """Who reaches whom: forecast in a preview, measured in an update and a refresh."""
 
+    _outputs = ("pairs",)
     pairs: pulumi.Output[dict[str, str]]
-
-    def __init__(
-        self,
-        resource_name: str,
-        properties: Mapping[str, Any],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        outputs = {"pairs": None}  # the SDK resolves the outputs it is told of
-        super().__init__(
-            "labiac:index:Reachability", resource_name, {**outputs, **properties}, opts
-        )
 
 
 class Lab(pulumi.ComponentResource):
