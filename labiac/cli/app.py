@@ -30,6 +30,7 @@ COMMANDS = {
     "preview": "deploy",
     "up": "deploy",
     "verify": "verify",
+    "why": "why",
     "exec": "nodes",
     "shell": "nodes",
     "capture": "nodes",

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labiac.backends.base import Copy
-from labiac.cli.options import BackendName, File, Json, Student, lab_name, planned, up_command
+from labiac.cli.options import (
+    BackendName,
+    File,
+    Json,
+    Student,
+    lab_name,
+    planned,
+    up_command,
+    whose,
+)
 from labiac.cli.output import INTERRUPTED, console, note, write_failure, write_json
 from labiac.errors import LabError, Problem, UnsupportedError, UsageError
 
@@ -238,13 +247,12 @@ def _show_up(plan: Plan, file: str, result: Result, pairs: Sequence[Pair]) -> No
 
 def _to_try(plan: Plan, file: str) -> list[str]:
     """Return three commands that show the lab at work."""
-    whose = "" if plan.student == "local" else f" --student {plan.student}"
     nodes = plan.end_nodes or tuple(machine.name for machine in plan.machines)
     if not nodes:
         return [f"labiac status {file}"]
     first, last = nodes[0], nodes[-1]
     return [
-        f"labiac exec {file} {first}{whose} -- ping -c3 {last}",
-        f"labiac shell {file} {first}{whose}",
-        f"labiac capture {file} {last}{whose} | wireshark -k -i -",
+        f"labiac exec {file} {first}{whose(plan)} -- ping -c3 {last}",
+        f"labiac shell {file} {first}{whose(plan)}",
+        f"labiac capture {file} {last}{whose(plan)} | wireshark -k -i -",
     ]

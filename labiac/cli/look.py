@@ -109,6 +109,7 @@ def reach(
 ) -> None:
     """Predict who reaches whom, and why not; of one pair, hop by hop."""
     from labiac.reach.matrix import matrix
+    from labiac.reach.trace import hops_data, trace
 
     the_plan = planned(file, student, backend)
     for name in filter(None, (source, target)):
@@ -120,14 +121,17 @@ def reach(
         for pair in matrix(the_plan, all_nodes=all_nodes or bool(source or target))
         if source in ("", pair.source) and target in ("", pair.target)
     ]
+    traces = trace(the_plan, source, target) if source and target else ()
     if json:
         from labiac.cli.verdict import pair_data
 
-        write_json({"pairs": [pair_data(pair) for pair in pairs]})
+        hops = {"hops": hops_data(traces)} if source and target else {}
+        write_json({"pairs": [{**pair_data(pair), **hops} for pair in pairs]})
     else:
-        from labiac.cli.tables import hops_view, matrix_view
+        from labiac.cli.hops import hops_view
+        from labiac.cli.tables import matrix_view
 
-        for part in hops_view(the_plan, pairs[0]) if source and target else matrix_view(pairs):
+        for part in hops_view(traces, pairs[0]) if source and target else matrix_view(pairs):
             console().print(part)
     if source and target and not pairs[0].ok:
         raise typer.Exit(1)

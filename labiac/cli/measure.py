@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.backends.base import Copy, Executes, Measures, Ping, ref_of
 from labiac.backends.live import answered, as_it_is
@@ -13,8 +13,11 @@ from labiac.errors import LabError
 
 if TYPE_CHECKING:
     from labiac.backends.base import Backend
+    from labiac.backends.live import AsItIs
     from labiac.plan.model import Plan
+    from labiac.reach.compare import Comparison, Difference
     from labiac.reach.matrix import Ends, Pair
+    from labiac.reach.trace import Trace
 
 TIMEOUT_S = 5.0
 """How long a pair may stay silent."""
@@ -22,6 +25,20 @@ HOP_S = 1
 """How long a node on the way may take to report itself."""
 _REPORTER = re.compile(r"^From ([0-9a-f.:]*[0-9a-f])", re.MULTILINE)
 """Who says that a packet's hops are used up, in the words of ``ping -n``."""
+
+
+class Examined(NamedTuple):
+    """One pair of the live lab.
+
+    Args:
+        pair: Whether it answers, by which way, and why not.
+        differences: What is not as planned on the way of a pair that is silent.
+        traces: The way hop by hop, as the nodes are now; none where one of the two does not run.
+    """
+
+    pair: Pair
+    differences: tuple[Difference, ...]
+    traces: tuple[Trace, ...]
 
 
 def measured(plan: Plan, backend: Backend, predicted: Mapping[Ends, Pair]) -> dict[Ends, Pair]:
@@ -35,13 +52,11 @@ def measured(plan: Plan, backend: Backend, predicted: Mapping[Ends, Pair]) -> di
     Raises:
         LabError: the backend cannot measure, or the copy is not up.
     """
-    if not isinstance(backend, Measures):
-        raise LabError(f"backend {backend.name}", "cannot measure", fix="use netns")
-    answers = _answers(plan, backend, _wanted(plan, predicted))
+    answers = _answers(plan, _measuring(backend), _wanted(plan, predicted))
     if all(predicted[ends].ok == ok for ends, ok in answers.items()):
         pairs = {ends: predicted[ends] for ends in answers}
     else:
-        pairs = _explained(plan, backend, answers)
+        pairs = _explained(*_compared(plan, backend), answers)
     for check in plan.checks:
         ends = check.source, check.target
         if check.kind == "path" and pairs[ends].ok and isinstance(backend, Executes):
@@ -62,6 +77,12 @@ def insist_up(plan: Plan, backend: Backend, file: str) -> None:
         raise LabError(f"{plan.lab} of {plan.student}", "is not up", fix=up_command(plan, file))
 
 
+def _measuring(backend: Backend) -> Measures:
+    if not isinstance(backend, Measures):
+        raise LabError(f"backend {backend.name}", "cannot measure", fix="use netns")
+    return backend
+
+
 def _wanted(plan: Plan, predicted: Iterable[Ends]) -> list[Ends]:
     ends = set(plan.end_nodes)
     named = {(check.source, check.target) for check in plan.checks}
@@ -77,21 +98,51 @@ def _answers(plan: Plan, backend: Measures, wanted: Sequence[Ends]) -> dict[Ends
     return {ends: ends in heard for ends in wanted}
 
 
-def _explained(plan: Plan, backend: Backend, answers: Mapping[Ends, bool]) -> dict[Ends, Pair]:
-    """Return the pairs with the ways and reasons that the nodes, as they are now, give."""
-    from labiac.reach.matrix import Pair, matrix
+def examined(plan: Plan, backend: Backend, source: str, target: str) -> Examined:
+    """Return whether *source* reaches *target* on the live lab, and what is found on the way.
+
+    Raises:
+        LabError: the backend cannot measure, or the host refused.
+    """
+    from labiac.reach.matrix import pings
+    from labiac.reach.trace import trace
+
+    ends = source, target
+    answers = _answers(plan, _measuring(backend), [ends])
+    now, compared = _compared(plan, backend)
+    pair = _explained(now, compared, answers)[ends]
+    differ = () if pair.ok else tuple(compared.differences(*ends))
+    asked = [ping.address for ping in pings(plan, all_nodes=True)[ends]]
+    run = {machine.name for machine in now.plan.machines}.issuperset(ends)
+    return Examined(pair, differ, trace(now.plan, *ends, asked) if run else ())
+
+
+def _compared(plan: Plan, backend: Backend) -> tuple[AsItIs, Comparison]:
+    """Return what has become of *plan*, and that beside it."""
+    from labiac.reach.compare import Comparison
 
     networks = [network.name for network in plan.networks]
     machines = [machine.name for machine in plan.machines]
     now = as_it_is(backend, Copy(plan.lab, plan.student), networks, machines)
+    return now, Comparison(plan, now.plan, now.broken)
+
+
+def _explained(now: AsItIs, compared: Comparison, answers: Mapping[Ends, bool]) -> dict[Ends, Pair]:
+    """Return the pairs that answered, or not, with their way, and the reason if they did not.
+
+    That is what first differs from the plan on the way, else what the nodes, as they are, give.
+    """
+    from labiac.reach.matrix import Pair, matrix
+
     found = {pair.ends: pair for pair in matrix(now.plan, all_nodes=True)}
     pairs = {}
     for ends, ok in answers.items():
         pair = found.get(ends, Pair(*ends, ok=False, path=(), reason=""))
         # Of a pair that answers although its nodes' configuration says no, the way is not known.
         path = pair.path if pair.ok == ok else ()
-        reason = "" if ok else now.reason(*ends, pair.reason)
-        pairs[ends] = pair._replace(ok=ok, path=path, reason=reason)
+        first = None if ok else next(compared.differences(*ends), None)
+        reason = first.text if first else now.reason(*ends, pair.reason)
+        pairs[ends] = pair._replace(ok=ok, path=path, reason="" if ok else reason)
     return pairs
 
 

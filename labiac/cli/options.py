@@ -147,4 +147,9 @@ def node_of(plan: Plan, name: str) -> Machine:
 
 def up_command(plan: Plan, file: str) -> str:
     """Return the command that brings the copy of *plan* up."""
-    return f"labiac up {file}" + (f" --student {plan.student}" if plan.student != "local" else "")
+    return f"labiac up {file}{whose(plan)}"
+
+
+def whose(plan: Plan) -> str:
+    """Return the option that names the copy of *plan* in a command, where it takes one."""
+    return f" --student {plan.student}" if plan.student != "local" else ""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from labiac.reach.matrix import Pair
-    from labiac.reach.trace import Hop
 
 MATRIX_MAX = 16
 """Nodes a side of a matrix that a person still reads as one."""
@@ -80,33 +79,6 @@ def shortened(names: Sequence[str], limit: int = 6) -> str:
     """Return *names* in a line; of more than *limit*, the first and how many more."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
-
-
-def hops_view(plan: Plan, pair: Pair) -> Iterator[RenderableType]:
-    """Yield what shows *pair* hop by hop in each IP version: the route that every node takes."""
-    from labiac.reach.trace import trace
-
-    for found in trace(plan, *pair.ends):
-        yield Text(f"ping {found.asked} from {found.asker or pair.source}", "bold")
-        yield _hops(found.there)
-        if found.back and not found.ok:
-            yield Text("the reply", "bold")
-            yield _hops(found.back)
-    if pair.ok:
-        yield Text(f"{pair.target} answers {pair.source}", "green")
-    else:
-        yield Text(f"{pair.target} does not answer {pair.source}: {pair.reason}", "red")
-
-
-def _hops(hops: Sequence[Hop]) -> Table:
-    view = table("hop", "node", "route", "NIC", "next hop", "LAN")
-    for number, hop in enumerate(hops):
-        on_link = "on the link" if hop.route else ""
-        row = (hop.route or "none", hop.nic, hop.via or on_link, hop.segment)
-        view.add_row(str(number), hop.node, *row)
-    if hops[-1].to:
-        view.add_row(str(len(hops)), hops[-1].to)
-    return view
 
 
 def plan_view(plan: Plan) -> Iterator[RenderableType]:

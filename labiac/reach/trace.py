@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from labiac.plan.document import to_data
 from labiac.reach.fabric import segment_name
-from labiac.reach.verdict import Judge, exchange
+from labiac.reach.verdict import REPLY, Judge, exchange, spoken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from labiac.plan.model import Plan
-    from labiac.reach.fabric import Node, Port
+    from labiac.reach.fabric import Node
     from labiac.reach.tables import Entry
-    from labiac.reach.walk import Plane, Way
+    from labiac.reach.walk import Plane, Step
+
+Macs = dict[tuple[str, str], str]
+"""MACs of interfaces, by names of node and interface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +32,21 @@ class Hop:
         nic: The interface that the packet leaves by.
         via: The next hop, or empty where the destination is on the link.
         segment: Where it is sent: ``lan2``, or ``lan2 red`` for a VLAN.
-        to: Name of the node that takes it there.
+        asks: The address whose MAC it asks for there: the next hop, or the destination.
+        to: Name of the node that answers, and takes the packet.
+        mac: The MAC that it answers with; empty where the plan does not know it: the host's.
+        others: The other routes that match: ``0.0.0.0/0 via 10.0.1.1``, the longest prefix first.
     """
 
     node: str
-    route: str
-    nic: str
-    via: str
-    segment: str
-    to: str
+    route: str = ""
+    nic: str = ""
+    via: str = ""
+    segment: str = ""
+    asks: str = ""
+    to: str = ""
+    mac: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,7 @@ class Trace:
         asked: The target's address.
         ok: Whether the answer arrives.
         reason: Why not, in one sentence; empty when `ok`.
+        problem: The same about the hop where it ends, which is the last there is.
         there: The hops of the question.
         back: The hops of the answer; empty when the question does not arrive.
     """
@@ -55,59 +69,100 @@ class Trace:
     asked: str
     ok: bool
     reason: str
+    problem: str
     there: tuple[Hop, ...]
     back: tuple[Hop, ...]
 
 
-def trace(plan: Plan, source: str, target: str) -> tuple[Trace, ...]:
+def trace(plan: Plan, source: str, target: str, asked: Sequence[str] = ()) -> tuple[Trace, ...]:
     """Return what comes of it when *source* pings another node, *target*, a trace an IP version.
 
     Empty when the two have no IP version in common.
+
+    Args:
+        plan: The lab.
+        source: Name of the node that asks.
+        target: Name of the node that shall answer.
+        asked: The addresses to ask for, where they are not those that *target* has in the plan.
 
     Raises:
         KeyError: there is no node of that name.
     """
     judge = Judge(plan)
     ends = judge.node(source), judge.node(target)
-    return tuple(_trace(judge, plane, asked, ends) for plane, asked in judge.questions(*ends))
+    macs = _macs(plan)
+    questions = [
+        (judge.planes[address.version], int(address))
+        for address in map(ipaddress.ip_address, asked)
+    ]
+    return tuple(_trace(*each, ends, macs) for each in questions or judge.questions(*ends))
 
 
-def _trace(judge: Judge, plane: Plane, asked: int, ends: tuple[Node, Node]) -> Trace:
+def hops_data(traces: Iterable[Trace]) -> list[dict[str, Any]]:
+    """Return *traces* as programs read them: an element a hop, with IP version and direction."""
+    return [
+        {"ip": found.version, "reply": reply, **to_data(hop)}
+        for found in traces
+        for reply, hops in ((False, found.there), (True, found.back))
+        for hop in hops
+    ]
+
+
+def route_text(plane: Plane, entry: Entry) -> str:
+    """Return a route in words: ``10.0.3.0/24 via 10.0.2.2``, ``10.0.1.0/24 out of eth0``."""
+    return f"{entry.to} {by_text(plane, entry)}"
+
+
+def by_text(plane: Plane, entry: Entry) -> str:
+    """Return by what a route leads: ``via 10.0.2.2``, or ``out of eth0``."""
+    return f"out of {entry.port.name}" if entry.via is None else f"via {plane.text(entry.via)}"
+
+
+def _macs(plan: Plan) -> Macs:
+    return {
+        (machine.name, name): nic.mac
+        for machine in plan.machines
+        for nic in machine.nics
+        for name, _ in nic.interfaces()
+    }
+
+
+def _trace(plane: Plane, asked: int, ends: tuple[Node, Node], macs: Macs) -> Trace:
     source, target = ends
     found = exchange(plane, source, target, asked)
     verdict = found.verdict(plane)
-    there = _hops(plane, source, asked, found.there, None)
+    reason = spoken(verdict.reason, plane, ends, (found.asker, asked))
+    there = plane.steps(source, asked, found.there, None)
     back: tuple[Hop, ...] = ()
     if found.back is not None and found.asker is not None:
-        back = _hops(plane, target, found.asker, found.back, found.there.visits[-1])
+        steps = plane.steps(target, found.asker, found.back, found.there.visits[-1])
+        back = tuple(_hop(plane, step, macs) for step in steps)
     return Trace(
         plane.version,
         "" if found.asker is None else plane.text(found.asker),
         plane.text(asked),
         verdict.ok,
-        judge.reason(verdict, source, target),
-        there,
+        reason,
+        reason.removeprefix(REPLY.format(target=target.name)),
+        tuple(_hop(plane, step, macs) for step in there),
         back,
     )
 
 
-def _hops(plane: Plane, start: Node, address: int, way: Way, came: Port | None) -> tuple[Hop, ...]:
-    nodes = [start, *(plane.nodes[port.node] for port in way.visits)]
-    entries = plane.entries(start, address, way, came)
-    steps = zip(nodes, entries, [*nodes[1:], None], strict=True)
-    hops = [_hop(plane, *step) for step in steps]
-    return tuple(hops if way.problem else hops[:-1])
-
-
-def _hop(plane: Plane, node: Node, entry: Entry | None, to: Node | None) -> Hop:
-    if entry is None:
-        return Hop(node.name, "", "", "", "", "")
+def _hop(plane: Plane, step: Step, macs: Mapping[tuple[str, str], str]) -> Hop:
+    if not step.ways:
+        return Hop(step.node.name)
+    (entry, *others), to = step.ways, step.to
     port = entry.port
+    taker = plane.nodes[to.node].name if to else ""
     return Hop(
-        node.name,
-        str(entry.to),
-        port.name,
-        "" if entry.via is None else plane.text(entry.via),
-        segment_name(port.segment) if port.segment else "",
-        to.name if to else "",
+        node=step.node.name,
+        route=str(entry.to),
+        nic=port.name,
+        via="" if entry.via is None else plane.text(entry.via),
+        segment=segment_name(port.segment) if port.segment else "",
+        asks=plane.text(step.asks) if port.segment else "",
+        to=taker,
+        mac=macs.get((taker, to.name), "") if to else "",
+        others=tuple(route_text(plane, other) for other in others if not other.broadcast),
     )

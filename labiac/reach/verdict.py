@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from labiac.reach.walk import Plane, Way
 
 
+REPLY = "the reply from {target}: "
+"""How the reason begins where the question arrives, and the answer does not."""
+
+
 class Verdict(NamedTuple):
     """What holds of every pair of two kinds.
 
@@ -69,7 +73,7 @@ class Exchange(NamedTuple):
         reason = ""
         if not self.back.ends_at(self.source):
             why = _reason(plane, self.back, self.asker, ("target", "source", "asker"))
-            reason = f"the reply from {{target}}: {why}"
+            reason = REPLY + why
         return Verdict(not reason, plane.version, names[:-1], arrives=True, reason=reason)
 
 
@@ -114,13 +118,11 @@ class Judge:
 
     def reason(self, verdict: Verdict, source: Node, target: Node) -> str:
         """Return the reason of *verdict* for these two nodes."""
-        words = {"source": source.name, "target": target.name}
         for plane, asked in self.questions(source, target):
             if plane.version == verdict.version:
-                words["asked"] = plane.text(asked)
                 asker = plane.source(source, asked)
-                words["asker"] = "" if asker is None else plane.text(asker)
-        return verdict.reason.format(**words)
+                return spoken(verdict.reason, plane, (source, target), (asker, asked))
+        return verdict.reason.format(source=source.name, target=target.name)
 
     def answers(self, name: str, address: str) -> bool:
         """Return whether *address* answers node *name*, whichever node has it.
@@ -159,6 +161,20 @@ def exchange(plane: Plane, source: Node, target: Node, asked: int) -> Exchange:
     if asker is not None and there.ends_at(target):
         back = plane.way(target, asker, there.visits[-1])
     return Exchange(source, target, asked, there, asker, back)
+
+
+def spoken(
+    reason: str, plane: Plane, ends: tuple[Node, Node], addresses: tuple[int | None, int]
+) -> str:
+    """Return *reason* for these nodes, source and target, and their addresses."""
+    source, target = ends
+    asker, asked = addresses
+    return reason.format(
+        source=source.name,
+        target=target.name,
+        asker="" if asker is None else plane.text(asker),
+        asked=plane.text(asked),
+    )
 
 
 def _reason(plane: Plane, way: Way, address: int, names: tuple[str, str, str]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labiac.plan.addressing import IPV4, address_text
+from labiac.plan.addressing import BITS, IPV4, Prefix, address_text
 from labiac.reach.fabric import fabric, segment_name
 from labiac.reach.tables import Classes, gateway_of, source_of, tables
 
 if TYPE_CHECKING:
-    from labiac.plan.addressing import Prefix
+    from collections.abc import Iterator
+
     from labiac.plan.model import Plan
     from labiac.reach.fabric import Fabric, Node, Port
     from labiac.reach.tables import Entry, Table
@@ -52,6 +53,26 @@ class Way:
         return not self.problem and self.visits[-1].node == node.number
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one node does to send a packet on, be it that it can or not.
+
+    Args:
+        node: The node.
+        came: The interface that the packet, or the question that it answers, came in by.
+        ways: What its table says of the destination, the way it takes first; empty where it lets
+            the packet through to none.
+        asks: The address that it looks for on the link.
+        to: The interface where that answers, or None: the packet comes no further.
+    """
+
+    node: Node
+    came: Port | None
+    ways: tuple[Entry, ...]
+    asks: int
+    to: Port | None
+
+
 class Plane:
     """The forwarding plane of a lab: everything that decides about packets of one IP version."""
 
@@ -81,9 +102,10 @@ class Plane:
         return source_of(node, entry, destination) if entry else None
 
     def subnet(self, address: int) -> Prefix:
-        """Return the subnet that the owner of *address* says it is in."""
-        port = self.owners[address][0]
-        return next(each.subnet for each in port.addresses if each.value == address)
+        """Return the subnet that the owner of *address* says it is in; of nobody's, itself."""
+        for port in self.owners.get(address, ()):
+            return next(each.subnet for each in port.addresses if each.value == address)
+        return Prefix(self.version, address, BITS[self.version])
 
     def way(self, start: Node, address: int, came: Port | None = None) -> Way:
         """Return the way of a packet from *start* to *address*, which is not its own.
@@ -105,11 +127,27 @@ class Plane:
             return Way(walk.visits, self._silence(walk.last.port, address, hop=False))
         return Way((*walk.visits, found), "")
 
-    def entries(self, start: Node, address: int, way: Way, came: Port | None) -> list[Entry | None]:
-        """Return what the table of each node on *way* says of *address*, from *start* on."""
-        chain, nodes = self.chain(address), [start, *(self.nodes[p.node] for p in way.visits)]
-        steps = zip(nodes, (came, *way.visits), strict=True)
-        return [self._entry(node, chain, port) for node, port in steps]
+    def steps(self, start: Node, address: int, way: Way, came: Port | None) -> Iterator[Step]:
+        """Yield what each node does that sends a packet on *way*, from *start* on; see `way`."""
+        nodes = [start, *(self.nodes[port.node] for port in way.visits)]
+        targets = way.visits if not way.problem else (*way.visits, None)
+        for hops, to in enumerate(targets):
+            node, by = nodes[hops], way.visits[hops - 1] if hops else came
+            ways = self.ways(node, address, by)
+            refused = self._refusal(node, by if hops else None, next(iter(ways), None), hops)
+            if to is None and (refused or node in nodes[:hops]):
+                ways = ()
+            asks = address if not ways or ways[0].via is None else ways[0].via
+            yield Step(node, by, ways, asks, to)
+
+    def ways(self, node: Node, address: int, came: Port | None) -> tuple[Entry, ...]:
+        """Return what the table of *node* says of *address*: the way it takes, then the others."""
+        chain = self.chain(address)
+        first = self._entry(node, chain, came)
+        if first is None:
+            return ()
+        others = self.tables[node.number].ways(chain, came)
+        return (first, *(entry for entry in others if entry is not first))
 
     def _entry(self, node: Node, chain: tuple[Prefix, ...], came: Port | None) -> Entry | None:
         """Return the way that *node* chooses, or None: it has no route.

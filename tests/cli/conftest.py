@@ -53,6 +53,20 @@ checks:
   - {ping: {from: pc1, to: pc2}}
 """
 
+EXPLAINED = """\
+name: explained
+pool: {ipv6: "fd00::/48"}
+lans:
+  lan1: {ipv4: 10.0.1.0/24, ipv6: "fd00:0:0:1::/64"}
+  lan2: {ipv4: 10.0.2.0/24, ipv6: "fd00:0:0:2::/64"}
+routers:
+  r1: {lans: [lan1, lan2]}
+pcs:
+  pc1: {lan: lan1, routes: [{to: 10.0.2.0/24, via: 10.0.1.1}]}
+  pc2: {lan: lan1, gateway: 10.0.1.9}
+  pc3: {lan: lan2}
+"""
+
 
 @dataclass(frozen=True)
 class Ran:

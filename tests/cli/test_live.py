@@ -147,7 +147,10 @@ def test_a_route_deleted_by_hand_is_found_explained_and_mended(live):
     verified = live("verify", "three-lans", "--json")
     assert verified.code == 1
     lost = {(pair["from"], pair["to"]): pair["reason"] for pair in verified.json["lost"]}
-    assert lost["pc4", "pc1"] == "r2 has no route to 10.0.1.0/24"
+    missing = "r2: route to 10.0.1.0/24 is missing; planned via 10.0.2.1"
+    assert lost["pc4", "pc1"] == missing
+    why = live("why", "three-lans", "pc4", "pc1")
+    assert (why.code, f"pc1 does not answer pc4: {missing}\n" in why.out) == (1, True)
     assert verified.json["checks"][0]["ok"] is False
 
     refreshed = live("refresh", "three-lans", "--json")

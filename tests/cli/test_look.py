@@ -1,6 +1,6 @@
 import json
 
-from .conftest import BROKEN, UNREACHABLE, VLANS
+from .conftest import BROKEN, EXPLAINED, UNREACHABLE, VLANS
 
 
 def test_a_sound_lab_passes_the_check(labiac):
@@ -90,29 +90,61 @@ def test_a_reply_that_is_lost_is_predicted_hop_by_hop_too(labiac, golden):
 def test_the_host_is_a_hop_where_it_is_the_router(labiac):
     ran = labiac("reach", "host-router", "--from", "pc1", "--to", "pc2")
     assert ran.code == 0
-    assert "host   10.0.2.0/24" in ran.out
+    assert "1 host 10.0.2.0/24 is on the link" in ran.out
+    assert "who has 10.0.1.1? host " in ran.out
 
 
 def test_a_pair_without_a_common_ip_version_has_no_hops(labiac, lab_file):
     six = "name: six\nlans: {lan1: {ipv4: 10.0.1.0/24, ipv6: fd00::/64}}\n"
     pcs = "pcs: {pc1: {lan: lan1, ipv6: none}, pc2: {lan: lan1, ipv4: none}}\n"
     ran = labiac("reach", lab_file(six + pcs), "--from", "pc1", "--to", "pc2")
-    assert (ran.code, "hop" in ran.out) == (1, False)
-    assert "pc2 has no IPv4 address, and pc1 no other" in ran.out
+    assert ran.code == 1
+    assert ran.out == ("pc2 does not answer pc1: pc2 has no IPv4 address, and pc1 no other\n")
 
 
-def test_a_pair_for_programs_has_its_path(labiac):
+def test_a_pair_is_explained_in_each_ip_version_with_the_routes_left_aside(
+    labiac, lab_file, golden
+):
+    ran = labiac("reach", lab_file(EXPLAINED), "--from", "pc1", "--to", "pc3")
+    golden("hops-dual.txt", ran.out)
+
+
+def test_a_neighbour_that_is_silent_ends_the_way(labiac, lab_file, golden):
+    ran = labiac("reach", lab_file(EXPLAINED), "--from", "pc2", "--to", "pc3")
+    golden("hops-silent.txt", ran.out)
+
+
+def test_a_pair_for_programs_has_its_path_and_its_hops(labiac):
     ran = labiac("reach", "three-lans", "--from", "pc1", "--to", "pc4", "--json")
-    assert ran.json == {
-        "pairs": [
-            {
-                "from": "pc1",
-                "to": "pc4",
-                "ok": True,
-                "path": ["pc1", "r1", "r2", "pc4"],
-                "reason": "",
-            }
-        ]
+    (pair,) = ran.json["pairs"]
+    hops = pair.pop("hops")
+    assert pair == {
+        "from": "pc1",
+        "to": "pc4",
+        "ok": True,
+        "path": ["pc1", "r1", "r2", "pc4"],
+        "reason": "",
+    }
+    assert [(hop["node"], hop["to"], hop["reply"]) for hop in hops] == [
+        ("pc1", "r1", False),
+        ("r1", "r2", False),
+        ("r2", "pc4", False),
+        ("pc4", "r2", True),
+        ("r2", "r1", True),
+        ("r1", "pc1", True),
+    ]
+    assert hops[1] == {
+        "ip": 4,
+        "reply": False,
+        "node": "r1",
+        "route": "10.0.3.0/24",
+        "nic": "eth1",
+        "via": "10.0.2.2",
+        "segment": "lan2",
+        "asks": "10.0.2.2",
+        "to": "r2",
+        "mac": "02:d6:22:0c:42:eb",
+        "others": [],
     }
 
 

@@ -1,0 +1,200 @@
+"""The lab as it is beside the lab as planned: where do they first differ on the way of a ping?
+
+Walked as planned, there and back, node by node: does it run, are its interfaces up, where they
+belong and with their addresses, does it forward, which route does it take, who answers on the LAN.
+A student's node is compared only in that it runs: the rest is their own work.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from labiac.reach.fabric import HOST, segment_name
+from labiac.reach.trace import by_text
+from labiac.reach.verdict import Judge, exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from labiac.plan.model import Plan
+    from labiac.reach.fabric import Address, Node, Port
+    from labiac.reach.tables import Entry
+    from labiac.reach.verdict import Exchange
+    from labiac.reach.walk import Plane, Step
+
+FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
+"""The setting of Linux that makes a router of a node, by IP version."""
+
+
+class Difference(NamedTuple):
+    """Something on a packet's way that is not as planned.
+
+    Args:
+        text: One sentence that names the place.
+        node: Name of the node, or of the LAN.
+        command: What puts it right when run on the node; empty where no single command does.
+    """
+
+    text: str
+    node: str
+    command: tuple[str, ...] = ()
+
+
+class Comparison:
+    """A lab as planned and as it is.
+
+    Args:
+        planned: The lab as planned.
+        live: The lab as it is: of its items, those that run.
+        broken: What is the matter with the others, by name: ``r2 is gone``.
+    """
+
+    def __init__(self, planned: Plan, live: Plan, broken: Mapping[str, str]) -> None:
+        self._planned, self._live = Judge(planned), Judge(live)
+        self._nodes = {
+            version: {node.name: node for node in plane.nodes}
+            for version, plane in self._live.planes.items()
+        }
+        self._broken = broken
+        self._students = {machine.name for machine in planned.machines if machine.student}
+
+    def differences(self, source: str, target: str) -> Iterator[Difference]:
+        """Yield all that differs on the way of a ping and its answer, in the order met, each once.
+
+        Raises:
+            KeyError: there is no node of that name in the plan.
+        """
+        ends = self._planned.node(source), self._planned.node(target)
+        ways = (
+            self._on_the_way(plane, exchange(plane, *ends, asked))
+            for plane, asked in self._planned.questions(*ends)
+        )
+        seen = set()
+        for difference in chain(chain.from_iterable(ways), self._gone(source), self._gone(target)):
+            if difference not in seen:
+                seen.add(difference)
+                yield difference
+
+    def _on_the_way(self, plane: Plane, found: Exchange) -> Iterator[Difference]:
+        ways = [(found.asked, plane.steps(found.source, found.asked, found.there, None))]
+        if found.back is not None and found.asker is not None:
+            came = found.there.visits[-1]
+            back = plane.steps(found.target, found.asker, found.back, came)
+            ways.append((found.asker, back))
+        yield from self._gone(found.source.name)
+        for address, way in ways:
+            for hops, step in enumerate(way):
+                yield from self._step(plane, step, address, forwarded=hops > 0)
+
+    def _gone(self, name: str) -> Iterator[Difference]:
+        if name in self._broken:
+            yield Difference(self._broken[name], name)
+
+    def _step(
+        self, plane: Plane, step: Step, address: int, *, forwarded: bool
+    ) -> Iterator[Difference]:
+        """Yield what differs from where *step* has the packet to where the next node has it."""
+        live = self._compared(plane, step.node)
+        entry = step.ways[0] if step.ways else None
+        if live is not None and entry is not None:
+            came = _named(live, step.came.name) if step.came else None
+            if forwarded and came is not None and not came.forwards:
+                setting = ("sysctl", "-w", f"{FORWARDING[plane.version]}=1")
+                yield _at(step.node, "does not forward", setting, colon="")
+            yield from self._gone(entry.port.segment[0] if entry.port.segment else "")
+            yield from _interface(plane, step.node, entry.port, live)
+            yield from self._route(plane, step, address, (live, came))
+        if entry is not None:
+            yield from self._strangers(plane, step.asks, entry.port)
+        if step.to is not None:
+            taker = plane.nodes[step.to.node]
+            yield from self._gone(taker.name)
+            there = self._compared(plane, taker)
+            if there is not None:
+                yield from _interface(plane, taker, step.to, there)
+
+    def _compared(self, plane: Plane, node: Node) -> Node | None:
+        """Return planned *node* as it is, or None: it does not run, or is the student's."""
+        if node.name in self._students:
+            return None
+        return self._nodes[plane.version].get(node.name)
+
+    def _route(
+        self, plane: Plane, step: Step, address: int, live: tuple[Node, Port | None]
+    ) -> Iterator[Difference]:
+        """Yield how *live*, the node and interface of *step* as they are, send it elsewhere."""
+        planned, now = step.ways[0], self._live.planes[plane.version]
+        node, came = live
+        chosen = next(iter(now.ways(node, address, came)), None)
+        if chosen is not None and chosen.to.length > planned.to.length:
+            yield _at(step.node, f"{_to(chosen)} {by_text(now, chosen)} is not planned")
+        elif chosen is not None and chosen.to == planned.to:
+            is_now, was = by_text(now, chosen), by_text(plane, planned)
+            if is_now != was:
+                problem = f"{_to(planned)} goes {is_now}; planned {was}"
+                yield _at(step.node, problem, _route_command(plane, planned))
+        elif planned.via is not None:
+            problem = f"{_to(planned)} is missing; planned {by_text(plane, planned)}"
+            yield _at(step.node, problem, _route_command(plane, planned))
+
+    def _strangers(self, plane: Plane, asked: int, out: Port) -> Iterator[Difference]:
+        """Yield who on the LAN has the address that is looked for, and should not have it."""
+        now = self._live.planes[plane.version]
+        rightful = {plane.nodes[port.node].name for port in plane.owners.get(asked, ())}
+        for port in now.owners.get(asked, ()):
+            node = now.nodes[port.node]
+            on_lan = any(each.segment == out.segment for each in node.ports)
+            if on_lan and node.name not in rightful:
+                yield _at(node, f"address {plane.text(asked)} is not planned")
+
+
+def _interface(plane: Plane, node: Node, planned: Port, live: Node) -> Iterator[Difference]:
+    now = _named(live, planned.name)
+    if now is None:
+        yield _at(node, f"{planned.name} is gone")
+    elif planned.segment is not None and now.segment != planned.segment:
+        where = segment_name(now.segment) if now.segment else "nothing"
+        belongs = segment_name(planned.segment)
+        yield _at(node, f"{planned.name} is plugged into {where}; planned {belongs}")
+    elif now.problem and not planned.problem:
+        yield _at(node, f"{planned.name} is down")
+    else:
+        yield from _addresses(plane, node, planned, now)
+
+
+def _addresses(plane: Plane, node: Node, planned: Port, now: Port) -> Iterator[Difference]:
+    wanted, held = ([_cidr(plane, a) for a in _of(plane, port)] for port in (planned, now))
+    more = [text for text in held if text not in wanted]
+    for text in wanted:
+        if text not in held:
+            problem = f"address {text} is missing" + (f"; has {', '.join(more)}" if more else "")
+            yield _at(node, problem, ("ip", "address", "add", text, "dev", planned.name))
+
+
+def _at(node: Node, problem: str, command: tuple[str, ...] = (), *, colon: str = ":") -> Difference:
+    return Difference(
+        f"{node.name}{colon} {problem}", node.name, () if node.name == HOST else command
+    )
+
+
+def _named(node: Node, name: str) -> Port | None:
+    return next((port for port in node.ports if port.name == name), None)
+
+
+def _of(plane: Plane, port: Port) -> Iterator[Address]:
+    return (each for each in port.addresses if each.subnet.version == plane.version)
+
+
+def _cidr(plane: Plane, address: Address) -> str:
+    return f"{plane.text(address.value)}/{address.subnet.length}"
+
+
+def _to(entry: Entry) -> str:
+    return f"route to {entry.to}" if entry.to.length else "default route"
+
+
+def _route_command(plane: Plane, entry: Entry) -> tuple[str, ...]:
+    if entry.via is None:
+        return ()
+    return ("ip", "route", "replace", str(entry.to), "via", plane.text(entry.via))
