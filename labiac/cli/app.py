@@ -27,6 +27,7 @@ COMMANDS = {
     "reach": "look",
     "render": "look",
     "graph": "look",
+    "diff": "diff",
     "preview": "deploy",
     "up": "deploy",
     "verify": "verify",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
+from labiac.plan.said import check_text
 from labiac.reach.checks import CheckResult, evaluate
 from labiac.reach.student import students_pairs
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from labiac.errors import Problem
-    from labiac.plan.model import Check, Plan
+    from labiac.plan.model import Plan
     from labiac.reach.matrix import Ends, Pair
     from labiac.schema.source import Source
 
@@ -66,14 +67,6 @@ def verdict(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair
         lost=tuple(pair for pair in differ if not pair.ok),
         checks=evaluate(plan, live),
     )
-
-
-def check_text(check: Check) -> str:
-    """Return *check* in words: ``ping pc1 -> pc4``."""
-    if check.kind == "all_ping":
-        return "all ping"
-    via = f" by way of {', '.join(check.visits)}" if check.visits else ""
-    return f"{check.kind.replace('_', ' ')} {check.source} -> {check.target}{via}"
 
 
 def forecast_problems(plan: Plan, source: Source) -> list[Problem]:

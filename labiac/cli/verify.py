@@ -48,7 +48,7 @@ def verdict_view(found: Verdict) -> Iterator[RenderableType]:
     from rich.text import Text
 
     from labiac.cli.tables import matrix_view
-    from labiac.cli.verdict import check_text
+    from labiac.plan.said import check_text
 
     yield from matrix_view(found.live)
     for word, pairs in (("gained", found.gained), ("lost", found.lost)):

@@ -67,17 +67,32 @@ def read(file: str) -> Read:
     path = find(file)
     try:
         if path.stat().st_size > MAX_BYTES:
-            problem = f"{path.stat().st_size:,} bytes, the limit is {MAX_BYTES:,}"
-            raise DescriptionError([Problem(file, "", problem, "split the lab")])
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        problem = f"byte {error.start} is no UTF-8"
-        raise DescriptionError([Problem(file, "", problem, "save it as UTF-8")]) from None
+            raise DescriptionError([_too_large(file, path.stat().st_size)])
+        content = path.read_bytes()
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
         raise DescriptionError([Problem(file, "", problem, "check the path")]) from None
-    data, source = parse(text, _shown(path))
-    return _read(data, source)
+    return read_bytes(content, _shown(path))
+
+
+def read_bytes(content: bytes, name: str) -> Read:
+    """Read a lab file from its *content*; *name* is what messages call it.
+
+    Raises:
+        DescriptionError: it is too large, no UTF-8, or no YAML.
+    """
+    if len(content) > MAX_BYTES:
+        raise DescriptionError([_too_large(name, len(content))])
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        problem = f"byte {error.start} is no UTF-8"
+        raise DescriptionError([Problem(name, "", problem, "save it as UTF-8")]) from None
+    return _read(*parse(text, name))
+
+
+def _too_large(name: str, size: int) -> Problem:
+    return Problem(name, "", f"{size:,} bytes, the limit is {MAX_BYTES:,}", "split the lab")
 
 
 def find(file: str) -> File:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from labiac.cli.verdict import check_text, verdict, verdict_data
-from labiac.plan.model import Check
+from labiac.cli.verdict import verdict, verdict_data
 from labiac.plan.resolve import resolve
 from labiac.reach.matrix import matrix
 from labiac.schema.load import from_data
@@ -104,10 +103,3 @@ def test_the_document_tells_the_prediction_beside_the_measurement():
     }
     assert data["lost"] == [{"from": "pc1", "to": "pc2", "reason": "r1 is gone"}]
     assert data["gained"] == data["checks"] == []
-
-
-def test_a_check_reads_as_a_sentence():
-    assert check_text(Check("all_ping", "", "", ())) == "all ping"
-    assert check_text(Check("no_ping", "pc1", "pc2", ())) == "no ping pc1 -> pc2"
-    path = Check("path", "pc1", "pc4", ("r1", "r2"))
-    assert check_text(path) == "path pc1 -> pc4 by way of r1, r2"

@@ -27,7 +27,7 @@ FENCE = re.compile(
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 NO_LABS = ("Pulumi.yaml", ".pre-commit-config.yaml")
-PURE = ("check", "plan", "reach", "render")
+PURE = ("check", "diff", "plan", "reach", "render")
 """Commands that touch no host and need no rights: their output can be compared anywhere."""
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from labiac.cli.draw.topology import Box, Bus, Link, Topology
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labiac.cli.draw.marked import Marks
 
 _STYLES = (
     "classDef lan fill:#dbeafe,stroke:#1d4ed8,color:#1e3a8a",
@@ -11,10 +18,21 @@ _STYLES = (
     "classDef host fill:#dcfce7,stroke:#15803d,color:#14532d",
     "classDef student stroke-width:3px,stroke-dasharray:6 3",
 )
+_MARKS = {
+    "added": "stroke:#15803d,stroke-width:4px",
+    "removed": "stroke:#b91c1c,stroke-width:2px,stroke-dasharray:2 4",
+    "changed": "stroke:#7e22ce,stroke-width:4px",
+}
 
 
-def mermaid(topology: Topology) -> str:
-    """Return *topology* as the text of a Mermaid flowchart, with a newline at its end."""
+def mermaid(topology: Topology, marks: Marks | None = None) -> str:
+    """Return *topology* as the text of a Mermaid flowchart, with a newline at its end.
+
+    Args:
+        topology: What to draw.
+        marks: What was added, removed or changed, by the keys of buses and boxes, and of links:
+            box and bus.
+    """
     keys = [*(bus.key for bus in topology.buses), *(box.key for box in topology.boxes)]
     # Mermaid's own words (end, graph) are names of nodes too, so nodes are called by number.
     ids = {key: f"n{number}" for number, key in enumerate(keys)}
@@ -26,7 +44,20 @@ def mermaid(topology: Topology) -> str:
     owned = [ids[box.key] for box in topology.boxes if box.student]
     if owned:
         lines.append(f"    class {','.join(owned)} student")
+    lines += [f"    {line}" for line in _marked(topology, ids, marks or {})]
     return "\n".join(lines) + "\n"
+
+
+def _marked(topology: Topology, ids: dict[str, str], marks: Marks) -> Iterator[str]:
+    for mark, style in _MARKS.items():
+        nodes = [name for key, name in ids.items() if marks.get(key) == mark]
+        if nodes:
+            yield f"classDef {mark} {style}"
+            yield f"class {','.join(nodes)} {mark}"
+        links = enumerate(topology.links)
+        numbers = [str(at) for at, link in links if marks.get((link.box, link.bus)) == mark]
+        if numbers:
+            yield f"linkStyle {','.join(numbers)} {style}"
 
 
 def _bus(bus: Bus) -> str:

@@ -1,0 +1,186 @@
+"""What a plan item has, in the words of the course, and what differs between two of them."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, NamedTuple
+
+from labiac.plan.model import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from labiac.plan.model import Check, Forward, Item, Network, Nic, Route, Vlan
+
+Said = dict[str, tuple[str, ...]]
+"""What an item has by the name of the field; several values where it may have several."""
+
+_DEFAULTS = {"0.0.0.0/0": "default route", "::/0": "IPv6 default route"}
+
+
+class Difference(NamedTuple):
+    """One value that differs; None where there is none."""
+
+    field: str
+    was: str | None
+    now: str | None
+
+
+def differences(was: Item | None, now: Item | None) -> tuple[Difference, ...]:
+    """Return what differs from *was* to *now*, in words.
+
+    What appears or goes as a whole, an item or a NIC, is said in brief.
+    """
+    if was is None or now is None:
+        whole = was or now
+        brief = {} if whole is None else _brief(whole)
+        return tuple(_differ({} if was is None else brief, {} if now is None else brief))
+    found = _differ({"name": (was.name,)}, {"name": (now.name,)})
+    if isinstance(was, Machine) and isinstance(now, Machine):
+        parts = (_differ(said(was), said(now)) for said in (_routes_of, _machine, _hosts, _seed))
+        return (*found, *_nics(was, now), *chain.from_iterable(parts))
+    return (*found, *_differ(_network(was), _network(now)))  # type: ignore[arg-type] # of one kind
+
+
+def check_text(check: Check) -> str:
+    """Return *check* in words: ``ping pc1 -> pc4``."""
+    if check.kind == "all_ping":
+        return "all ping"
+    via = f" by way of {', '.join(check.visits)}" if check.visits else ""
+    return f"{check.kind.replace('_', ' ')} {check.source} -> {check.target}{via}"
+
+
+def _differ(was: Said, now: Said) -> Iterator[Difference]:
+    for field in dict.fromkeys((*was, *now)):
+        before, after = was.get(field, ()), now.get(field, ())
+        lost = [value for value in before if value not in after]
+        gained = [value for value in after if value not in before]
+        yield from (Difference(field, *values) for values in zip_longest(lost, gained))
+
+
+def _nics(was: Machine, now: Machine) -> Iterator[Difference]:
+    before, after = ({nic.name: nic for nic in machine.nics} for machine in (was, now))
+    for name in dict.fromkeys((*before, *after)):
+        old, new = before.get(name), after.get(name)
+        if old is None or new is None:
+            ends = (_nic_brief(nic) if nic else None for nic in (old, new))
+            yield Difference(name, *ends)
+        else:
+            yield from _differ(_nic(old), _nic(new))
+
+
+def _brief(item: Item) -> Said:
+    if isinstance(item, Machine):
+        return {nic.name: (_nic_brief(nic),) for nic in item.nics} | _routes(item.routes)
+    return {
+        field: said
+        for field, said in _network(item).items()
+        if said not in {("internal",), ("no",)}
+    }
+
+
+def _nic_brief(nic: Nic) -> str:
+    tagged = (part for sub in nic.trunk for part in (sub.vlan, *sub.addresses))
+    return " ".join((_plug(nic), *filter(None, (nic.vlan, nic.native)), *nic.addresses, *tagged))
+
+
+def _machine(machine: Machine) -> Said:
+    return {
+        "role": (machine.role,),
+        "routing": (machine.routing,),
+        "forwarding": (_yes(machine.forwards),),
+        "left to the student": (_yes(machine.student),),
+        **{f"service {each.name}": (shlex.join(each.command),) for each in machine.services},
+        "memory": (f"{machine.memory_mib} MiB",),
+        "CPUs": (str(machine.cpus),),
+        "disk": (f"{machine.disk_gib} GiB",),
+        "image": (machine.image,),
+    }
+
+
+def _seed(machine: Machine) -> Said:
+    return {f"seed {file.name}": (file.text,) for file in machine.seed}
+
+
+def _hosts(machine: Machine) -> Said:
+    """Return the addresses of each name in the hosts file of *machine*."""
+    names: Said = {}
+    for line in machine.hosts.splitlines():
+        address, *called = line.split()
+        for name in called:
+            names[f"hosts {name}"] = (*names.get(f"hosts {name}", ()), address)
+    return names
+
+
+def _routes_of(machine: Machine) -> Said:
+    return _routes(machine.routes)
+
+
+def _routes(routes: Iterable[Route], whose: str = "") -> Said:
+    said: Said = {}
+    for route in routes:
+        field = f"{whose}{_DEFAULTS.get(route.to) or f'route {route.to}'}"
+        said[field] = (*said.get(field, ()), f"via {route.via}")
+    return said
+
+
+def _nic(nic: Nic) -> Said:
+    trunk: Said = {f"{sub.name} VLAN": (f"{sub.vlan} {sub.id}",) for sub in nic.trunk}
+    trunk |= {f"{sub.name} address": sub.addresses for sub in nic.trunk}
+    own: Said = {
+        "LAN": (_plug(nic),),
+        "VLAN": _there(nic.vlan),
+        "native VLAN": _there(nic.native),
+        "MAC": (nic.mac,),
+        "address": nic.addresses,
+        "cable": ("in" if nic.connected else "out",),
+        "model": (nic.model,),
+        "promiscuous": (_yes(nic.promiscuous),),
+        **_forwards(nic.forwards),
+        "driver": _there(nic.driver),
+        "property": tuple(f"{key}={value}" for key, value in nic.properties),
+        "delay": (f"{nic.impair.delay_ms:g} ms",),
+        "jitter": (f"{nic.impair.jitter_ms:g} ms",),
+        "loss": (f"{nic.impair.loss_percent:g} %",),
+        "rate": (f"{nic.impair.rate_kbit} kbit/s" if nic.impair.rate_kbit else "unlimited",),
+    }
+    return {f"{nic.name} {field}": value for field, value in own.items()} | trunk
+
+
+def _plug(nic: Nic) -> str:
+    return nic.network if nic.attach == "lan" else f"({nic.attach})"
+
+
+def _network(network: Network) -> Said:
+    return {
+        "type": (network.type,),
+        "subnet": _there(network.ipv4),
+        "IPv6 subnet": _there(network.ipv6),
+        **{f"VLAN {vlan.name}": (_vlan(vlan),) for vlan in network.vlans},
+        "host address": network.host_addresses,
+        "host routes": (_yes(network.host_routes),),
+        **_routes(network.routes, "host's "),
+        "interface": _there(network.interface),
+        **_forwards(network.forwards),
+    }
+
+
+def _vlan(vlan: Vlan) -> str:
+    return " ".join(filter(None, (str(vlan.id), vlan.ipv4, vlan.ipv6)))
+
+
+def _forwards(forwards: Iterable[Forward]) -> Said:
+    said: Said = {}
+    for each in forwards:
+        field = f"forward {each.protocol} {each.host_address}:{each.host_port}"
+        said[field] = (*said.get(field, ()), f"to {each.guest}:{each.guest_port}")
+    return said
+
+
+def _there(value: str | None) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 -- a value to say, and no switch
+    return "yes" if value else "no"
