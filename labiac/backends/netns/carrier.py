@@ -3,6 +3,9 @@
 The kernel puts a new carrier to use a moment after it reports it, in a worker of its own (Linux:
 net/core/link_watch.c); until then a port drops what it should send. A first ping that comes in
 between loses its ARP request, and a neighbour is looked up again only a second later.
+
+What waits is the end of a cable that was up before the other: in a lab, the switch's. So that is
+where to look; the other end, which completes the cable, is in use at once.
 """
 
 from __future__ import annotations

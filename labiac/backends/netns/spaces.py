@@ -75,9 +75,9 @@ class Spaces:
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
         with traveller():
             kernel.unshare(kernel.NEW_NET)
-            kernel.mount(kernel.HERE, path, flags=kernel.BIND)
             for key, value in settings.items():
                 kernel.sysctl(key, value)
+            kernel.mount(kernel.HERE, path, flags=kernel.BIND)
             return Socket()
 
     def delete(self, name: str) -> None:
