@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labiac.errors import DescriptionError
-from labiac.plan.document import from_data, summary, to_data
+from labiac.plan.document import from_data, summary, to_data, to_json
 from labiac.plan.model import Machine, Network, Plan, Route
 from labiac.plan.names import student_name
 from labiac.plan.resolve import plan_file, resolve
@@ -329,6 +329,7 @@ def test_a_plan_survives_the_way_through_json():
     for item in (*made.networks, *made.machines):
         cls = Network if isinstance(item, Network) else Machine
         assert from_data(cls, json.loads(json.dumps(to_data(item)))) == item
+        assert to_json(item) == json.dumps(to_data(item))
 
 
 def test_the_printed_plan_has_the_documented_keys():
