@@ -152,7 +152,7 @@ def _vlans(path: Path, nic: Nic, lan: Lan) -> Iterator[Finding]:
     ]
     for key, name in said:
         if name is not None and name not in lan.vlans:
-            yield unknown((*path, key), f"VLAN in {nic.lan}", name, lan.vlans)
+            yield unknown((*path, key), "VLAN", name, lan.vlans)
 
 
 def _next_hops(path: Path, node: Node, lab: Lab, names: Names) -> Iterator[Finding]:

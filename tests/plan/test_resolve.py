@@ -422,8 +422,8 @@ def test_a_file_with_mistakes_says_those_of_its_numbers_too(tmp_path):
         ("lan: lan1, gateway: r9", "there is no node 'r9'"),
         ("lan: lan1, gateway: ''", "'' is neither an address nor a node"),
         ("lan: lan1, routes: [{to: default, via: none}]", "'none' is neither an address nor a"),
-        ("lan: lan1, trunk: [red]", "there is no VLAN in lan1 'red'"),
-        ("lan: lan1, access: red", "there is no VLAN in lan1 'red'"),
+        ("lan: lan1, trunk: [red]", "there is no VLAN 'red'"),
+        ("lan: lan1, access: red", "there is no VLAN 'red'"),
         (f"lan: lan1, cpus: {'9' * 5000}", "inf is no whole number"),
     ],
 )
