@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,17 +31,22 @@ class Difference(NamedTuple):
 def differences(was: Item | None, now: Item | None) -> tuple[Difference, ...]:
     """Return what differs from *was* to *now*, in words.
 
-    What appears or goes as a whole, an item or a NIC, is said in brief.
+    What appears or goes as a whole, an item or a NIC, is said in brief. The name on the host goes
+    unsaid: it follows from the lab's and the item's.
     """
     if was is None or now is None:
         whole = was or now
         brief = {} if whole is None else _brief(whole)
         return tuple(_differ({} if was is None else brief, {} if now is None else brief))
-    found = _differ({"name": (was.name,)}, {"name": (now.name,)})
+    found = [*_differ({"name": (was.name,)}, {"name": (now.name,)})]
     if isinstance(was, Machine) and isinstance(now, Machine):
         parts = (_differ(said(was), said(now)) for said in (_routes_of, _machine, _hosts, _seed))
-        return (*found, *_nics(was, now), *chain.from_iterable(parts))
-    return (*found, *_differ(_network(was), _network(now)))  # type: ignore[arg-type] # of one kind
+        found += (*_nics(was, now), *chain.from_iterable(parts))
+    else:
+        found += _differ(_network(was), _network(now))  # type: ignore[arg-type] # of one kind
+    if not found and replace(was, host_name=now.host_name) != now:
+        found.append(Difference("order of its parts", "the old", "the new"))
+    return tuple(found)
 
 
 def check_text(check: Check) -> str:
@@ -56,6 +62,8 @@ def _differ(was: Said, now: Said) -> Iterator[Difference]:
         before, after = was.get(field, ()), now.get(field, ())
         lost = [value for value in before if value not in after]
         gained = [value for value in after if value not in before]
+        if not lost and not gained and before != after:
+            yield Difference(field, ", ".join(before), ", ".join(after))
         yield from (Difference(field, *values) for values in zip_longest(lost, gained))
 
 

@@ -9,20 +9,20 @@ a time: it comes first or goes last, and whatever that changes is for good.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import BITS
 from labiac.plan.model import Machine, Network
-from labiac.reach.matrix import matrix
 from labiac.reach.verdict import Judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from labiac.plan.diff import Change
     from labiac.plan.model import Item, Nic, Plan
     from labiac.reach.fabric import Node
-    from labiac.reach.matrix import Ends, Pair
+    from labiac.reach.matrix import Ends
 
 
 class Turned(NamedTuple):
@@ -54,29 +54,29 @@ class Passage:
             if isinstance(change.was, Machine) and isinstance(change.now, Machine)
         }
         self._names = {now: was for was, now in renamed.items()}
+        self._before, self._after = _Asked(old, self._names), _Asked(new, {})
         # Who became a router is asked too: that others reach it is no news of its role.
-        ends = {*(renamed.get(name, name) for name in old.end_nodes), *new.end_nodes}
-        self._before = _asked(old, renamed, ends)
-        self._after = _asked(new, {}, ends)
-        self._lasting = [
-            ends
-            for ends, pair in self._after.items()
-            if pair.ok and ends in self._before and self._before[ends].ok
-        ]
-        self._moved = self._readdressed()
+        wanted = {*new.end_nodes, *(renamed.get(name, name) for name in old.end_nodes)}
+        known = [*self._after.nodes, *(renamed.get(name, name) for name in self._before.nodes)]
+        names = [name for name in dict.fromkeys(known) if name in wanted]
+        self._places = {name: place for place, name in enumerate(names)}
+        self._groups = _alike(names, self._before, self._after)
+        self._lasting: list[tuple[int, int]] = []
+        turned: list[Turned] = []
+        for source, target in product(range(len(self._groups)), repeat=2):
+            sources, targets = self._groups[source], self._groups[target]
+            for ends in islice(_pairs(sources, targets), 1):
+                was, now = self._before.answers(ends), self._after.answers(ends)
+                if was != now:
+                    pairs = _pairs(sources, targets)
+                    turned += (Turned(*each, was, now, self._after.reason(each)) for each in pairs)
+                elif now:
+                    self._lasting.append((source, target))
+        self._turned = sorted(turned, key=lambda each: self._place(each[:2]))
 
     def turned(self) -> tuple[Turned, ...]:
         """Return the pairs whose reachability changes for good, in the order of the new plan."""
-        there = {name for ends in self._after for name in ends}
-        found = []
-        for ends in dict.fromkeys((*self._after, *self._before)):
-            before, after = self._before.get(ends), self._after.get(ends)
-            was, now = before is not None and before.ok, after is not None and after.ok
-            if was != now:
-                gone = next((name for name in ends if name not in there), "")
-                reason = after.reason if after else f"{gone} is gone"
-                found.append(Turned(*ends, was, now, reason))
-        return tuple(found)
+        return tuple(self._turned)
 
     def disturbs(self, change: Change) -> tuple[Ends, ...]:
         """Return the pairs that reach each other before and after, and not all the while.
@@ -89,50 +89,92 @@ class Passage:
             return ()
         if change.effect == "live" and _carries(was) == _carries(now):
             return ()
-        asked = self._lasting
-        if isinstance(now, Machine) and not (now.forwards or was.forwards):
-            asked = [ends for ends in asked if now.name in ends]
-        states = [(Judge(plan), names) for plan, names in self._midway(was, now, change.effect)]
-        moved = now.name if now.name in self._moved and isinstance(now, Machine) else None
-        return tuple(
-            ends
-            for ends in asked
-            if moved in ends or not all(_answers(judge, names, ends) for judge, names in states)
-        )
+        silent: set[Ends] = set()
+        for state in self._midway(was, now, change.effect):
+            silent |= self._silent(state)
+        if isinstance(now, Machine) and self._readdressed(now.name):
+            silent |= self._lasting_of(now.name)
+        return tuple(sorted(silent, key=self._place))
 
-    def _midway(
-        self, was: Item, now: Item, effect: str
-    ) -> Iterator[tuple[Plan, Mapping[str, str]]]:
-        """Yield the states on the way, each with the names that differ in it."""
-        if effect == "live":
-            yield _with(self._old, _recabled(was, now)), self._names
-            yield _with(self._new, was), {}
-        else:
-            yield _without(self._old, was), self._names
-            yield _without(self._new, now), {}
-
-    def _readdressed(self) -> set[str]:
-        """Return the nodes that are known by another address than before."""
-        old, new = Judge(self._old), Judge(self._new)
-        there = {machine.name for machine in self._old.machines}
-        both = ((node, self._names.get(node.name, node.name)) for node in new.nodes)
+    def _silent(self, state: _Asked) -> set[Ends]:
+        """Return the lasting pairs that do not reach each other in *state*."""
+        parts = [_alike(names, state) for names in self._groups]
         return {
-            node.name
-            for node, was in both
-            if was in there and _known_by(old.node(was)) != _known_by(node)
+            ends
+            for source, target in self._lasting
+            for sources, targets in product(parts[source], parts[target])
+            for asked in islice(_pairs(sources, targets), 1)
+            if not state.answers(asked)
+            for ends in _pairs(sources, targets)
         }
 
+    def _lasting_of(self, name: str) -> set[Ends]:
+        return {
+            ends
+            for source, target in self._lasting
+            if name in self._groups[source] or name in self._groups[target]
+            for ends in _pairs(self._groups[source], self._groups[target])
+            if name in ends
+        }
 
-def _asked(plan: Plan, renamed: Mapping[str, str], ends: set[str]) -> dict[Ends, Pair]:
-    """Return the pairs between *ends*, by their new names."""
-    pairs = matrix(plan, all_nodes=True)
-    named = ((tuple(renamed.get(name, name) for name in pair.ends), pair) for pair in pairs)
-    return {(source, target): pair for (source, target), pair in named if {source, target} <= ends}
+    def _place(self, ends: Ends) -> tuple[int, int]:
+        source, target = ends
+        return self._places[source], self._places[target]
+
+    def _midway(self, was: Item, now: Item, effect: str) -> Iterator[_Asked]:
+        """Yield the states on the way."""
+        if effect == "live":
+            yield _Asked(_with(self._old, _recabled(was, now)), self._names)
+            yield _Asked(_with(self._new, was), {})
+        else:
+            yield _Asked(_without(self._old, was), self._names)
+            yield _Asked(_without(self._new, now), {})
+
+    def _readdressed(self, name: str) -> bool:
+        """Return whether a node is known by another address than before."""
+        was, now = self._before.node(name), self._after.node(name)
+        return was is not None and now is not None and _known_by(was) != _known_by(now)
 
 
-def _answers(judge: Judge, names: Mapping[str, str], ends: Ends) -> bool:
-    source, target = (judge.node(names.get(name, name)) for name in ends)
-    return judge.verdict(source, target).ok
+class _Asked:
+    """A plan that is asked who reaches whom, by the nodes' new names."""
+
+    def __init__(self, plan: Plan, names: Mapping[str, str]) -> None:
+        self._judge = Judge(plan)
+        self._names = names
+        self.nodes = {node.name: node for node in self._judge.nodes}
+
+    def node(self, name: str) -> Node | None:
+        return self.nodes.get(self._names.get(name, name))
+
+    def kind(self, name: str) -> int | None:
+        """Return what *name* has in common with those that others reach alike, or not."""
+        node = self.node(name)
+        return self._judge.kind(node) if node else None
+
+    def answers(self, ends: Ends) -> bool:
+        source, target = map(self.node, ends)
+        return bool(source and target and self._judge.verdict(source, target).ok)
+
+    def reason(self, ends: Ends) -> str:
+        """Return why *ends* do not reach each other; empty when they do."""
+        source, target = map(self.node, ends)
+        if source is None or target is None:
+            return f"{ends[0] if source is None else ends[1]} is gone"
+        verdict = self._judge.verdict(source, target)
+        return "" if verdict.ok else self._judge.reason(verdict, source, target)
+
+
+def _alike(names: Iterable[str], *asked: _Asked) -> list[list[str]]:
+    """Return *names* in groups: those in one are reached, and reach others, alike."""
+    groups: dict[tuple[int | None, ...], list[str]] = {}
+    for name in names:
+        groups.setdefault(tuple(each.kind(name) for each in asked), []).append(name)
+    return list(groups.values())
+
+
+def _pairs(sources: Iterable[str], targets: Iterable[str]) -> Iterator[Ends]:
+    return (ends for ends in product(sources, targets) if ends[0] != ends[1])
 
 
 def _known_by(node: Node) -> list[int | None]:
@@ -144,7 +186,7 @@ def _carries(item: Item) -> tuple[object, ...]:
     """Return what of *item* packets depend on."""
     if isinstance(item, Machine):
         return item.nics, item.routes, item.forwards, item.routing
-    return (item,)
+    return item.vlans, item.host_addresses, item.host_routes, item.routes, item.type
 
 
 def _with(plan: Plan, item: Item) -> Plan:

@@ -101,6 +101,10 @@ class Judge:
         """
         return self._by_name[name]
 
+    def kind(self, node: Node) -> int:
+        """Return a number that *node* shares with those that are alike to every other node."""
+        return self._kinds[node.number]
+
     def questions(self, source: Node, target: Node) -> Iterator[tuple[Plane, int]]:
         """Yield the addresses of *target* to ask for, in each IP version that both have."""
         for version, plane in self.planes.items():

@@ -111,6 +111,20 @@ def test_a_route_that_changes_its_next_hop_is_one_line():
     }
 
 
+def test_another_primary_address_is_told_though_all_are_the_same():
+    def lab(*addresses):
+        return planned(pcs={**PCS, "pc1": {"nics": [{"lan": "lan1", "ipv4": addresses}]}})
+
+    assert told(lab("10.0.1.8", "10.0.1.9"), lab("10.0.1.9", "10.0.1.8"))["machine pc1 live"] == [
+        "eth0 address: 10.0.1.8/24, 10.0.1.9/24 -> 10.0.1.9/24, 10.0.1.8/24"
+    ]
+
+
+def test_nodes_that_only_change_their_order_in_the_file_change_the_order_of_the_hosts_file():
+    found = told(planned(), planned(pcs=dict(reversed(PCS.items()))))
+    assert set(map(tuple, found.values())) == {("order of its parts: the old -> the new",)}
+
+
 def test_a_new_node_is_told_in_brief_and_in_everybodys_hosts_file():
     new = planned(pcs={**PCS, "pc3": {"lan": "lan2"}})
     assert told(planned(), new)["machine pc3 create"] == [

@@ -127,6 +127,9 @@ def test_pairs_of_a_node_that_comes_or_goes_turn_for_good(passage, row):
     del new["pcs"]["pc3"]
     gone, _ = passage(row(), new)
     assert ("pc1", "pc3", True, False, "pc3 is gone") in turned(gone)
+    del new["pcs"]["pc2"]
+    gone, _ = passage(row(), new)
+    assert ("pc1", "pc3", True, False, "pc3 is gone") in turned(gone)
     come, _ = passage(new, row())
     assert ("pc1", "pc3", False, True, "") in turned(come)
 
