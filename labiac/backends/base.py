@@ -34,12 +34,10 @@ class Features:
 
     Args:
         boots: Whether its machines boot an operating system of their own (and read a seed).
-        oui: The first three octets of the MACs it gives, lower case, colon separated.
         live: Fields of a machine or network that it changes while the machine runs.
     """
 
     boots: bool
-    oui: str
     live: frozenset[str]
 
 

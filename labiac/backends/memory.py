@@ -29,7 +29,6 @@ class Memory:
     name: ClassVar[str] = "memory"
     features: ClassVar[Features] = Features(
         boots=False,
-        oui="",
         live=frozenset(field.name for kind in (Machine, Network) for field in fields(kind)),
     )
 

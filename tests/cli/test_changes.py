@@ -17,7 +17,7 @@ from labiac.cli.changes import (
 from labiac.fleet.events import Step
 from labiac.plan.resolve import plan_file
 
-FEATURES = Features(boots=False, oui="", live=frozenset({"routes"}))
+FEATURES = Features(boots=False, live=frozenset({"routes"}))
 NIC = {"name": "eth0", "network": "lan1", "addresses": ["10.0.1.11/24"]}
 PC1 = {"name": "pc1", "nics": [NIC], "routes": [{"to": "0.0.0.0/0", "via": "10.0.1.1"}]}
 STEP = Step(

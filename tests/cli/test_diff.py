@@ -15,7 +15,7 @@ from labiac.plan.resolve import plan_file, resolve
 from labiac.plan.said import Difference
 from labiac.schema.load import from_data
 
-VM = Features(boots=True, oui="52:54:00", live=frozenset({"nics.connected"}))
+VM = Features(boots=True, live=frozenset({"nics.connected"}))
 OLD = """\
 name: campus
 lans: {lan1: {}, lan2: {}, lan3: {}}

@@ -190,7 +190,7 @@ def test_whom_a_restart_cuts_off_is_said_before_it_happens(
     plugin, engine, memory, whose, monkeypatch
 ):
     _, state = plugin.create("Machine", inputs_of(R1, whose))
-    monkeypatch.setattr(type(memory), "features", Features(boots=True, oui="", live=frozenset()))
+    monkeypatch.setattr(type(memory), "features", Features(boots=True, live=frozenset()))
     news = inputs_of(replace(R1, memory_mib=1024, student=True), whose)
     assert plugin.diff("Machine", state, news)[1] == []
     said = "r1 restarts (memoryMib): lan1, lan2 do without it"

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FEATURES: Final = Features(
     boots=False,
-    oui="02",
     live=frozenset(
         {
             *("forwards", "hosts", "nics", "routes", "routing", "services"),

@@ -39,8 +39,12 @@ def settle(was: Machine, now: Machine) -> None:
 
 def forwards(planned: Machine) -> bool:
     """Return whether the namespace that the thread is in forwards what *planned* would."""
-    only_ipv6 = wiring.uses_ipv6(planned) and all(":" in a for a in wiring.addresses(planned))
-    return kernel.read_sysctl(_FORWARD_IPV6 if only_ipv6 else _FORWARD) == "1"
+    ipv6 = wiring.uses_ipv6(planned)
+    ipv4 = not ipv6 or any(":" not in address for address in wiring.addresses(planned))
+    used = [flag for flag, is_used in ((_FORWARD, ipv4), (_FORWARD_IPV6, ipv6)) if is_used]
+    on = [kernel.read_sysctl(flag) == "1" for flag in used]
+    # Half of it is not what was planned, whichever half.
+    return all(on) if planned.forwards else any(on)
 
 
 def wanted(machine: Machine) -> dict[str, str]:

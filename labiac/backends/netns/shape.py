@@ -30,7 +30,6 @@ _FRAME: Final = 1600  # bytes: a full Ethernet frame, and some
 
 _VLAN_INFO: Final = struct.Struct("=HH")
 _PVID_UNTAGGED: Final = 0x2 | 0x4
-_MASTER: Final = 1  # BRIDGE_FLAGS_SELF is 2
 _FIRST_PVID: Final = 1
 
 

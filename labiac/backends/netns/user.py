@@ -136,11 +136,13 @@ class UserBackend:
             if holder is None:
                 raise _not_up(ref)
             read_end, write_end = os.pipe()
-            with Worker(holder.enter, self._base, write_end) as worker:
-                os.close(write_end)
-                worker.ask("capture", ref, nic, write_end, packets=packets, seconds=seconds)
-                _pour(read_end, sink)
-                return int(worker.answer())
+            with os.fdopen(read_end, "rb", buffering=0) as source:
+                with os.fdopen(write_end, "wb", buffering=0):
+                    worker = Worker(holder.enter, self._base, write_end)
+                with worker:
+                    worker.ask("capture", ref, nic, write_end, packets=packets, seconds=seconds)
+                    _pour(source, sink)
+                    return int(worker.answer())
 
     def measure(
         self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool
@@ -279,12 +281,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _environment() -> dict[str, str]:
     """Return what lets a worker find this very labiac."""
-    return {"PYTHONPATH": str(Path(labiac.__file__).parents[1])}
+    own = str(Path(labiac.__file__).parents[1])
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (own, os.environ.get("PYTHONPATH"))))}
 
 
-def _pour(read_end: int, sink: BinaryIO) -> None:
-    """Copy what comes from *read_end* to *sink* until either has had enough."""
-    with open(read_end, "rb", buffering=0) as source, contextlib.suppress(BrokenPipeError):
+def _pour(source: BinaryIO, sink: BinaryIO) -> None:
+    """Copy what comes from *source* to *sink* until either has had enough."""
+    with contextlib.suppress(BrokenPipeError):
         while chunk := source.read(_CHUNK):
             sink.write(chunk)
             sink.flush()

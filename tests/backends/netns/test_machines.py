@@ -190,6 +190,17 @@ def test_what_is_changed_by_hand_shows_in_its_field_and_up_mends_it(lab, plan, c
     assert lab.answers(plan, "pc1", "pc3")
 
 
+@pytest.mark.parametrize("flag", ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"])
+def test_a_dual_stack_router_that_forwards_half_does_not_forward_as_planned(lab, flag):
+    plan = lab.plan({"pool": {"ipv6": "fd00::/48"}, **LAB})
+    lab.up(plan)
+    on(plan, "r1", "sysctl", "-qw", f"{flag}=0")
+    assert not lab.read(plan, "r1").forwards
+    lab.up(plan)
+    assert lab.read(plan, "r1") == plan.machine("r1")
+    assert lab.answers(plan, "pc1", "pc3")
+
+
 def test_a_namespace_deleted_by_hand_reads_as_gone_and_up_brings_it_back(lab, plan):
     subprocess.run(["ip", "netns", "del", plan.machine("pc1").host_name], check=True)
     assert lab.read(plan, "pc1") is None
