@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from labiac.plan.effects import effect, worst
+from labiac.cli.comparison import changes_view, title
+from labiac.plan.diff import Change, cost
+from labiac.plan.document import from_data
+from labiac.plan.effects import Kind, worst
+from labiac.plan.model import Machine, Network
+from labiac.plan.said import Difference as Said
+from labiac.plan.said import differences as differences_said
 from labiac.provider.forecast import OK, ends
+from labiac.provider.shape import completed
+from labiac.provider.values import to_snake
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from labiac.backends.base import Features
     from labiac.fleet.events import Step
-    from labiac.plan.model import Plan
+    from labiac.plan.model import Item, Plan
 
-_KINDS = {"labiac:index:Network": "network", "labiac:index:Machine": "machine"}
+_KINDS: dict[str, Kind] = {"labiac:index:Network": "network", "labiac:index:Machine": "machine"}
 _REACHABILITY = "labiac:index:Reachability"
 _SHORT = 60
-_SIGNS = {"create": ("+", "green"), "delete": ("-", "red"), "replace": ("±", "magenta")}
 _NOT_ON_HOST = {"copy", "networkIds"}
 
 
@@ -102,33 +109,30 @@ def changes_host(step: Step) -> bool:
     return step.type in _KINDS and step.op != "same"
 
 
-def change_data(step: Step, plan: Plan, features: Features) -> dict[str, Any]:
-    """Return one *step* of a preview as programs read it."""
+def change_of(step: Step, features: Features) -> Change:
+    """Return what one *step* of a preview changes."""
     kind = _KINDS[step.type]
-    differ = _changed(step)
-    costs = (
-        effect(kind, each.field, boots=features.boots, live=features.live)  # type: ignore[arg-type]
-        for each in differ
-    )
-    cost = "replace" if "replace" in step.op else worst(costs) if step.op == "update" else step.op
-    return {
-        "kind": kind,
-        "item": _item(step),
-        "fields": [each._asdict() for each in differ],
-        "effect": cost,
-        "disturbs": _disturbed(step, plan) if cost not in {"create", "live"} else [],
-    }
+    was, now = (_plan_item(kind, known) for known in (step.before, step.inputs))
+    fields = [*differences_said(was, now)]
+    effect: Any = "replace" if "replace" in step.op else step.op
+    if effect == "update" and was and now:
+        effect = cost(kind, was, now, boots=features.boots, live=features.live)
+        if step.before.get("running") is False:
+            fields.append(Said("running", "no", "yes"))
+            effect = worst([effect, "restart"])
+    return Change(kind, _item(step), tuple(fields), effect, was, now)
 
 
-def _changed(step: Step) -> list[Difference]:
-    if not step.before or not step.inputs:
+def _plan_item(kind: Kind, known: Mapping[str, Any]) -> Item | None:
+    """Return the network or machine with the properties *known*, or None: there are none."""
+    item: type[Item] = Network if kind == "network" else Machine
+    return from_data(item, to_snake(completed(item, known))) if known else None
+
+
+def neighbours(change: Change, step: Step, plan: Plan) -> list[str]:
+    """Return the nodes that a machine or LAN cuts off while it changes."""
+    if change.effect in {"create", "live"}:
         return []
-    wanted = _wanted(step)
-    return list(differences({key: step.before.get(key) for key in wanted}, wanted))
-
-
-def _disturbed(step: Step, plan: Plan) -> list[str]:
-    """Return the neighbours that a machine or LAN cuts off while it changes."""
     item = _item(step)
     nics = (step.before or step.inputs).get("nics", ())
     lans = {nic["network"] for nic in nics if nic["network"]} or {item}
@@ -161,20 +165,14 @@ def reachability_data(steps: Iterable[Step]) -> list[dict[str, Any]]:
     return found
 
 
-def changes_view(changes: Iterable[Mapping[str, Any]]) -> Iterator[Text]:
-    """Yield a line for each of *changes*, as `change_data` has them, and one a field."""
+def preview_view(changes: Sequence[tuple[Change, Sequence[str]]]) -> Iterator[Text]:
+    """Yield what shows *changes*, each with the neighbours that it cuts off, line by line."""
     from rich.text import Text
 
-    for change in changes:
-        sign, style = _SIGNS.get(change["effect"], ("~", "yellow"))
-        line = Text.assemble((f"{sign} ", style), f"{change['kind']} {change['item']}")
-        if change["effect"] not in _SIGNS:
-            line.append(f"   ({change['effect']})", "dim")
-        if change["disturbs"]:
-            line.append(f"   disturbs {', '.join(change['disturbs'])}", "yellow")
-        yield line
-        for field in change["fields"]:
-            yield Text(f"    {field['field']}: {_shown(field['was'])} => {_shown(field['now'])}")
+    yield from changes_view(change for change, _ in changes)
+    for change, disturbed in changes:
+        if disturbed:
+            yield Text(f"{title(change)} disturbs {', '.join(disturbed)}", "yellow")
 
 
 def reachability_view(pairs: Sequence[Mapping[str, Any]]) -> Iterator[Text]:

@@ -1,4 +1,4 @@
-"""Two plans side by side, as programs read it, and in the lines that people read. Pure."""
+"""What changes, as programs read it, and in the lines that people read; two plans side by side."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from labiac.reach.change import Passage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from rich.text import Text
+
     from labiac.backends.base import Features
     from labiac.plan.model import Plan
     from labiac.plan.said import Difference
     from labiac.reach.change import Turned
     from labiac.reach.matrix import Ends
 
+BRIEF = 72
+"""So many characters of what appears or goes stand beside its name."""
+STYLES = {"+": "green", "-": "red", "±": "magenta", ">": "cyan", "~": "yellow"}
 _SIGNS = {"create": "+", "delete": "-", "replace": "±"}
 HOSTS = "hosts "
 """How the fields of a hosts file begin."""
@@ -52,13 +57,7 @@ class Comparison:
         """Return it as programs read it."""
         return {
             "changes": [
-                {
-                    "kind": change.kind,
-                    "item": change.item,
-                    "fields": [each._asdict() for each in change.fields],
-                    "effect": change.effect,
-                    "disturbs": [" -> ".join(ends) for ends in disturbed],
-                }
+                change_data(change, [" -> ".join(ends) for ends in disturbed])
                 for change, disturbed in self.changes
             ],
             "reachability": [
@@ -75,6 +74,17 @@ class Entry(NamedTuple):
     title: str
     effect: str
     lines: tuple[str, ...]
+
+
+def change_data(change: Change, disturbs: list[str]) -> dict[str, Any]:
+    """Return *change* as programs read it, with the names of what it *disturbs*."""
+    return {
+        "kind": change.kind,
+        "item": change.item,
+        "fields": [each._asdict() for each in change.fields],
+        "effect": change.effect,
+        "disturbs": disturbs,
+    }
 
 
 def compare(old: Plan, new: Plan, features: Features) -> Comparison:
@@ -115,6 +125,20 @@ def entries(changes: Iterable[Change]) -> Iterator[Entry]:
 def beside_hosts(change: Change) -> tuple[Difference, ...]:
     """Return the fields of *change* but for its hosts file, which tells of other nodes."""
     return tuple(each for each in change.fields if not each.field.startswith(HOSTS))
+
+
+def changes_view(changes: Iterable[Change]) -> Iterator[Text]:
+    """Yield what shows *changes* on a terminal, line by line."""
+    from rich.text import Text
+
+    for entry in entries(changes):
+        head = Text.assemble((f"{entry.sign} {entry.title}", STYLES[entry.sign]))
+        brief = ", ".join(entry.lines)
+        if entry.sign in "+-" and len(brief) <= BRIEF:
+            yield head.append(f"   {brief}".rstrip(), "default")
+            continue
+        yield head.append(f"   {entry.effect}".rstrip(), "dim")
+        yield from (Text(f"    {line}", STYLES.get(line[:1], "")) for line in entry.lines)
 
 
 def sign(change: Change) -> str:

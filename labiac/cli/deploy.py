@@ -44,23 +44,30 @@ def preview(
     """Show what up would change, and who could no longer reach whom."""
     from labiac.backends import open_backend
     from labiac.cli.changes import (
-        change_data,
+        change_of,
         changes_host,
-        changes_view,
+        neighbours,
+        preview_view,
         reachability_data,
         reachability_view,
     )
+    from labiac.cli.comparison import change_data
 
     plan = _possible(file, student, backend)
     result = _operate(plan, "preview", lambda engine: engine.preview(_program(plan)))
     _insist(result, json=json)
     features = open_backend(plan.backend).features
-    changes = [change_data(step, plan, features) for step in result.steps if changes_host(step)]
+    steps = [(change_of(step, features), step) for step in result.steps if changes_host(step)]
+    names = [*(lan.name for lan in plan.networks), *(node.name for node in plan.machines)]
+    places = {name: place for place, name in enumerate(names)}  # the engine's order is by chance
+    steps.sort(key=lambda each: places.get(each[0].item, len(places)))
+    changes = [(change, neighbours(change, step, plan)) for change, step in steps]
     reachability = reachability_data(result.steps)
     if json:
-        write_json({"changes": changes, "reachability": reachability})
+        data = [change_data(change, disturbed) for change, disturbed in changes]
+        write_json({"changes": data, "reachability": reachability})
         return
-    for part in (*changes_view(changes), *reachability_view(reachability)):
+    for part in (*preview_view(changes), *reachability_view(reachability)):
         console().print(part)
     if not changes and not reachability:
         typer.echo(f"{plan.lab} is as its file says")

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_STYLES = {"+": "green", "-": "red", "±": "magenta", ">": "cyan", "~": "yellow"}
-
-BRIEF = 72
-"""So many characters of what appears or goes stand beside its name."""
-
 Version = Annotated[
     str,
     typer.Argument(
@@ -77,17 +72,9 @@ def comparison_view(found: Comparison) -> Iterator[Text]:
     """Yield what shows *found*, line by line; what stays is only counted."""
     from rich.text import Text
 
-    from labiac.cli.comparison import disturbances, entries, for_good, tally
+    from labiac.cli.comparison import STYLES, changes_view, disturbances, for_good, tally
 
-    for entry in entries(change for change, _ in found.changes):
-        style = _STYLES[entry.sign]
-        head = Text.assemble((f"{entry.sign} {entry.title}", style))
-        brief = ", ".join(entry.lines)
-        if entry.sign in "+-" and len(brief) <= BRIEF:
-            yield head.append(f"   {brief}".rstrip(), "default")
-            continue
-        yield head.append(f"   {entry.effect}".rstrip(), "dim")
-        yield from (Text(f"    {line}", _STYLES.get(line[:1], "")) for line in entry.lines)
+    yield from changes_view(change for change, _ in found.changes)
     yield Text(f"{found.new.lab} on {found.new.backend}: {tally(found)}", "bold")
     for number, (who, pairs) in enumerate(disturbances(found)):
         if not number:
@@ -96,4 +83,4 @@ def comparison_view(found: Comparison) -> Iterator[Text]:
     for number, (sign, reason, pairs) in enumerate(for_good(found)):
         if not number:
             yield Text("\nfor good", "bold")
-        yield Text.assemble((f"  {sign} {pairs}", _STYLES[sign]), f": {reason}")
+        yield Text.assemble((f"  {sign} {pairs}", STYLES[sign]), f": {reason}")

@@ -68,6 +68,11 @@ def diff(old: Plan, new: Plan, *, boots: bool, live: Collection[str]) -> tuple[C
     )
 
 
+def cost(kind: Kind, was: Item, now: Item, *, boots: bool, live: Collection[str]) -> Effect:
+    """Return what it takes to change a network or machine from *was* to *now* in its place."""
+    return worst(effect(kind, path, boots=boots, live=live) for path in _paths(was, now))
+
+
 @dataclass(frozen=True, slots=True)
 class _Costs:
     """What a backend pays for a change, where the LANs *remade* are replaced."""
@@ -79,8 +84,7 @@ class _Costs:
     def of(self, kind: Kind, was: Item, now: Item) -> Effect:
         if any(self.remade_around(now)):
             return "replace"
-        costs = (effect(kind, path, boots=self.boots, live=self.live) for path in _paths(was, now))
-        return worst(costs)
+        return cost(kind, was, now, boots=self.boots, live=self.live)
 
     def remade_around(self, item: Item) -> Iterator[Difference]:
         """Yield a line for each LAN that takes *item* with it: its cables end there."""
@@ -107,8 +111,8 @@ def _items(
         if said or was != now:
             # What has another name is another object to the engine, whatever a backend could do.
             anew = was.name != now.name
-            cost = "replace" if anew else costs.of(kind, was, now)
-            yield Change("rename" if anew else kind, now.name, said, cost, was, now)
+            price = "replace" if anew else costs.of(kind, was, now)
+            yield Change("rename" if anew else kind, now.name, said, price, was, now)
     for was in before.values():
         yield Change(kind, was.name, differences(was, None), "delete", was, None)
 

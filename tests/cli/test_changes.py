@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from labiac.backends.base import Features
 from labiac.cli.changes import (
-    change_data,
-    changes_view,
+    change_of,
     differences,
     drift,
     drift_text,
+    neighbours,
+    preview_view,
     reachability_data,
     reachability_view,
 )
@@ -19,7 +20,12 @@ from labiac.plan.resolve import plan_file
 
 FEATURES = Features(boots=False, live=frozenset({"routes"}))
 NIC = {"name": "eth0", "network": "lan1", "addresses": ["10.0.1.11/24"]}
-PC1 = {"name": "pc1", "nics": [NIC], "routes": [{"to": "0.0.0.0/0", "via": "10.0.1.1"}]}
+PC1 = {
+    "name": "pc1",
+    "role": "pc",
+    "nics": [NIC],
+    "routes": [{"to": "0.0.0.0/0", "via": "10.0.1.1"}],
+}
 STEP = Step(
     type="labiac:index:Machine",
     name="three-lans-pc1",
@@ -88,15 +94,24 @@ def test_things_with_names_are_compared_by_name_not_by_place():
 def test_a_change_says_its_effect_and_whom_it_disturbs():
     plan = plan_file("three-lans")
     live = replace(STEP, before={**PC1, "routes": [], "running": True})
-    assert change_data(live, plan, FEATURES) == {
-        "kind": "machine",
-        "item": "pc1",
-        "fields": [{"field": "routes", "was": None, "now": PC1["routes"][0]}],
-        "effect": "live",
-        "disturbs": [],
-    }
-    gone = change_data(replace(STEP, op="delete", inputs={}, outputs={}), plan, FEATURES)
-    assert (gone["effect"], gone["disturbs"]) == ("delete", ["r1", "pc2"])
+    change = change_of(live, FEATURES)
+    assert (change.kind, change.item, change.effect) == ("machine", "pc1", "live")
+    assert change.fields == (("default route", None, "via 10.0.1.1"),)
+    assert neighbours(change, live, plan) == []
+    step = replace(STEP, op="delete", inputs={}, outputs={})
+    gone = change_of(step, FEATURES)
+    assert (gone.effect, neighbours(gone, step, plan)) == ("delete", ["r1", "pc2"])
+
+
+def test_a_note_on_a_machine_that_boots_nothing_is_live():
+    step = replace(STEP, inputs={**PC1, "memoryMib": 512}, before={**PC1, "memoryMib": 256})
+    change = change_of(step, FEATURES)
+    assert (change.effect, change.fields) == ("live", (("memory", "256 MiB", "512 MiB"),))
+
+
+def test_a_machine_that_does_not_run_is_restarted():
+    change = change_of(replace(STEP, before={**PC1, "running": False}), FEATURES)
+    assert (change.effect, change.fields) == ("restart", (("running", "no", "yes"),))
 
 
 def test_a_preview_says_which_pairs_become_unreachable_and_why():
@@ -115,11 +130,11 @@ def test_a_preview_says_which_pairs_become_unreachable_and_why():
     assert line.plain == "pc1 -> pc2: ok => r2 has no route to 10.1.0.0/24"
 
 
-def test_a_change_for_people_has_a_line_and_one_a_field():
-    plan = plan_file("three-lans")
+def test_a_change_for_people_has_a_line_one_a_field_and_one_for_whom_it_disturbs():
     step = replace(STEP, before={**PC1, "routes": [], "running": True})
-    lines = [line.plain for line in changes_view([change_data(step, plan, FEATURES)])]
+    lines = [line.plain for line in preview_view([(change_of(step, FEATURES), ["r1", "pc2"])])]
     assert lines == [
-        "~ machine pc1   (live)",
-        "    routes: (none) => 0.0.0.0/0 via 10.0.1.1",
+        "~ PC pc1   live",
+        "    + default route via 10.0.1.1",
+        "PC pc1 disturbs r1, pc2",
     ]
