@@ -18,12 +18,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Version = Annotated[
-    str,
-    typer.Argument(
-        help="A lab file, the name of one in stacks/, or FILE@GITREV.", show_default=False
-    ),
-]
+_HELP = "A lab file, the name of one in stacks/, or FILE@GITREV."
+Old = Annotated[str, typer.Argument(metavar="OLD", help=_HELP, show_default=False)]
+New = Annotated[str, typer.Argument(metavar="NEW", help=_HELP, show_default=False)]
 
 
 class Form(StrEnum):
@@ -35,8 +32,8 @@ class Form(StrEnum):
 
 @app.command()
 def diff(
-    old: Version,
-    new: Version,
+    old: Old,
+    new: New,
     *,
     form: Annotated[
         Form, typer.Option("--format", help="For a terminal, or for a merge request.")

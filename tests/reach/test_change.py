@@ -75,6 +75,26 @@ def test_a_gateway_that_moves_live_is_gone_until_its_pcs_know(disturbed, row):
     assert disturbed("pc1", row(), new) == ["pc1 pc2", "pc1 pc3"]
 
 
+def test_a_pc_that_hears_late_of_its_new_gateway_is_cut_off_when_the_old_one_is_gone(
+    disturbed, row
+):
+    def lab(gateway, *addresses):
+        nics = [{"lan": "lan1", "ipv4": [f"10.0.1.{n}" for n in addresses]}, {"lan": "lan2"}]
+        return row(r1={"nics": nics}, pc1={"gateway": f"10.0.1.{gateway}"})
+
+    assert disturbed("pc1", lab(1, 1, 99), lab(99, 1, 99)) == []
+    assert disturbed("pc1", lab(1, 1, 99), lab(99, 99)) == ["pc1 pc2", "pc1 pc3"]
+
+
+def test_a_router_that_restarts_disturbs_who_will_go_through_it_even_if_nobody_does_now(
+    disturbed, row
+):
+    old, new = row(), row(pc1={"gateway": "10.0.1.3"})
+    old["routers"]["r3"] = {"lans": ["lan1", "lan3"], "routing": "none"}
+    new["routers"]["r3"] = {**old["routers"]["r3"], "cpus": 2}
+    assert disturbed("r3", old, new, boots=True) == ["pc1 pc3"]
+
+
 def test_a_second_address_disturbs_nobody(disturbed, row):
     new = row(pc1={"nics": [{"lan": "lan1", "ipv4": ["10.0.1.11", "10.0.1.99"]}]})
     assert disturbed("pc1", row(), new) == []
