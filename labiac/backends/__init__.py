@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.base import Lists
+from labiac.backends.base import Lists, Settles
 from labiac.errors import LabError
 
 if TYPE_CHECKING:
@@ -58,6 +58,12 @@ def found_here() -> list[Found]:
     """Return every copy that a backend of this version has on this host."""
     backends = [open_backend(name) for name in BACKENDS]
     return [found for backend in backends if isinstance(backend, Lists) for found in backend.find()]
+
+
+def settled(*, timeout_s: float) -> bool:
+    """Wait until the host is done with all that was deleted; return whether it is by then."""
+    backends = [open_backend(name) for name in BACKENDS]
+    return all(each.settled(timeout_s=timeout_s) for each in backends if isinstance(each, Settles))
 
 
 def sweep(copy: Copy) -> list[str]:

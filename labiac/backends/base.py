@@ -158,6 +158,14 @@ class Measures(Protocol):
         """
 
 
+@runtime_checkable
+class Settles(Protocol):
+    """A backend whose host goes on tearing down after `Backend.delete` has returned."""
+
+    def settled(self, *, timeout_s: float) -> bool:
+        """Wait until all that was deleted is gone; return whether it is, after *timeout_s*."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A lab copy that a backend has on this host.

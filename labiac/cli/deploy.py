@@ -36,6 +36,9 @@ app = typer.Typer()
 _DONE = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 """Sign of each thing that the engine can do to a resource; what stays the same goes unsaid."""
 
+SETTLE_S = 60
+"""How long ``destroy --wait`` waits for the host, seconds: it takes 20 ms a LAN, one by one."""
+
 
 @app.command()
 def preview(
@@ -128,11 +131,14 @@ def destroy(
     lab: Annotated[
         str, typer.Option(metavar="NAME", help="Name of the lab, without its file.")
     ] = "",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when the host, too, is done with it.")
+    ] = False,
     student: Student = "local",
     json: Json = False,
 ) -> None:
     """Take a copy down, with all that labiac made for it. The lab file is not needed."""
-    from labiac.backends import sweep
+    from labiac.backends import settled, sweep
     from labiac.plan.names import student_name
 
     if bool(file) == bool(lab):
@@ -146,6 +152,8 @@ def destroy(
     if result.ok:
         for ref in sweep(copy):
             note(f"  - {ref}, which a killed run had left")
+    if wait and not settled(timeout_s=SETTLE_S):
+        note(f"the host is still busy after {SETTLE_S} s; it goes on by itself")
     if json:
         write_json(_result_data(result))
     elif result.ok:

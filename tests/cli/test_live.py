@@ -183,8 +183,9 @@ def test_destroy_takes_along_what_a_killed_run_left_and_nobody_remembers(tmp_pat
     for item in (*plan.networks, *plan.machines[:3]):
         backend.create(Copy(plan.lab, plan.student), item)
     assert spaces(live.student)
-    gone = live("destroy", "three-lans")
+    gone = live("destroy", "three-lans", "--wait")
     assert gone.code == 0, gone.err
+    assert "still busy" not in gone.err
     assert "which a killed run had left" in gone.err
     assert not spaces(live.student)
 

@@ -176,11 +176,14 @@ class NetnsBackend:
         from labiac.backends.netns.carrier import wait_for_carriers
         from labiac.backends.netns.ping import measure
 
+        folder = Folder(self._places.marks, copy)
+        if folder.forget_dying():  # the dead shall not answer
+            self.settled(timeout_s=timeout_s)
         switch = places.switch_space(copy)
         if self._spaces.inode(switch):
             with self._spaces.opened(switch) as descriptor:
                 wait_for_carriers([descriptor])
-        made = Folder(self._places.marks, copy).names("machine")
+        made = folder.names("machine")
         sources = {ping.source for ping in pings}.intersection(made)
         kernel.allow_files(3 * len(sources))  # a namespace each, and a socket for either family
         with ExitStack() as stack:

@@ -58,23 +58,17 @@ def move(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
         _tag(ground, machine, nics, sock, known=True)
 
 
-def cut(ground: Ground, machine: Machine) -> None:
-    """Cut all cables of a *machine* that is about to go: from now on nobody hears of it.
+def leave(ground: Ground, machine: Machine) -> None:
+    """Take back what the cables of a *machine* that is about to go have outside its copy.
 
-    Its namespace dies in the kernel's own time, and answers until then. To close the ports is
-    cheap; to delete the cables now would cost several times what all the rest does.
+    Its cables to the copy's own switch die with its namespace, in the kernel's own time: to cut
+    them now would wait for whatever else is dying on this host.
     """
     unplug(ground, machine, machine.nics)
-    if not ground.has_switch():
-        return
-    names = [port(machine.name, nic.name) for nic in machine.nics if nic.network]
-    with ground.switch() as sock:
-        # One by one: to list all waits for whatever dies at the moment.
-        here = [wiring.close_port(name, own) for name in names if (own := dump.index(sock, name))]
-        sock.send(here)
-    if len(here) < len(names) and ground.spaces.inode(machine.host_name):  # on a physical link
+    physical = [nic for nic in machine.nics if nic.network and _bridged(ground, nic.network)]
+    if physical and ground.spaces.inode(machine.host_name):
         with ground.spaces.inside(machine.host_name) as sock:
-            sock.send([netlink.delete_link(nic.name, errno.ENODEV) for nic in machine.nics])
+            sock.send([netlink.delete_link(nic.name, errno.ENODEV) for nic in physical])
 
 
 def unplug(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:

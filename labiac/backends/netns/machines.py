@@ -77,7 +77,8 @@ def delete(ground: Ground, mark: Mark) -> None:
     machine = item(mark)
     ground.folder.complete(replace(mark, state="making"))  # whole no more, if we come no further
     services.end(ground, machine)
-    cables.cut(ground, machine)
+    cables.leave(ground, machine)
+    ground.folder.note_dying()
     ground.spaces.delete(machine.host_name)
     files.remove(ground, machine)
     ground.folder.remove("machine", machine.name)

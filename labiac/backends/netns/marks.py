@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from labiac.plan.model import Item
 
 
+_DYING = "dying~"
+"""A file beside the marks; one with such a name keeps no folder alive."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """What labiac knows of one object that it made.
@@ -162,6 +166,18 @@ class Folder:
         """Return every machine that has a mark, by name."""
         found = (self.read("machine", name) for name in self.names("machine"))
         return [mark.item for mark in found if mark and isinstance(mark.item, Machine)]
+
+    def note_dying(self) -> None:
+        """Note that a machine is about to die: until the kernel is done with it, it answers."""
+        put(f"{self.path}/{_DYING}", b"")
+
+    def forget_dying(self) -> bool:
+        """Return whether a machine died since this was asked last."""
+        try:
+            os.unlink(f"{self.path}/{_DYING}")  # noqa: PTH108  # likewise
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     def tidy(self) -> None:
         """Remove the folder, which is locked, when nothing but the lock is left in it."""

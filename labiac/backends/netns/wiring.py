@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import struct
-from socket import AF_BRIDGE, AF_INET, AF_INET6
+from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends.netns import netlink, shape
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = 1
 _SETNEIGHTBL: Final = 67
-_NESTED: Final = 0x8000
-_FLOODS: Final = (8, 9, 27, 30)  # IFLA_BRPORT_: LEARNING, UNICAST_, MCAST_ and BCAST_FLOOD
-_FLUSH: Final = 24
 _LOOKUP_MS: Final = 100
 """A neighbour's look-up lost while a lab comes up costs this, not the kernel's second."""
 _NO_DELAY: Final = netlink.number(1, 0)  # IFLA_BR_FORWARD_DELAY: a port forwards at once
@@ -46,17 +43,6 @@ def cable(machine: str, nic: Nic, bridge_index: int, space: int) -> Message:
         up=bool(bridge_index) and nic.connected,
         mac=mac_bytes(nic.mac),
     )
-
-
-def close_port(name: str, index: int) -> Message:
-    """Return the request that lets bridge port *name* with number *index* pass nothing on.
-
-    To disable it alone would not last: a late report of its carrier enables it again.
-    """
-    switches = b"".join(netlink.attribute(flood, b"\0") for flood in _FLOODS)
-    state = netlink.attribute(1, b"\0") + switches + netlink.attribute(_FLUSH, b"")
-    body = netlink.link_header(index, family=AF_BRIDGE) + netlink.nest(12 | _NESTED, state)
-    return Message(f"close {name}", netlink.SETLINK, 0, body)
 
 
 def mac_bytes(mac: str) -> bytes:
