@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from functools import cache
+from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
@@ -89,6 +90,9 @@ def _decoder(hint: Any) -> Decode:
         return lambda data: make(*(decode(data[name]) for name, decode in fields))
     if get_origin(hint) is tuple:
         return _tuple_decoder(get_args(hint))
+    if get_origin(hint) is UnionType:
+        inner = _decoder(next(kind for kind in get_args(hint) if kind is not NoneType))
+        return lambda data: None if data is None else inner(data)
     if hint in (int, float):
         convert: Decode = hint
         return convert

@@ -41,9 +41,11 @@ GUEST: dict[str, Effect] = {
     "forwards": "reseed",
     "hosts": "reseed",
     "nics": "restart",
+    "policy": "reseed",
     "routes": "reseed",
     "routing": "reseed",
     "services": "reseed",
+    "translation": "reseed",
 }
 """What a booted guest learns from its hardware or its seed, unless its backend does it live."""
 

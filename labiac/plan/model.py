@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 NetworkType = Literal["internal", "host", "nat", "bridged"]
 Attachment = Literal["lan", "none", "nat", "generic"]
-Role = Literal["router", "pc"]
+Role = Literal["router", "pc", "firewall", "nat", "bridge"]
 Routing = Literal["static", "none", "ospf", "rip", "bgp"]
 Protocol = Literal["tcp", "udp"]
+Action = Literal["accept", "drop", "reject"]
+Traffic = Literal["any", "icmp", "tcp", "udp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,72 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a firewall's policy. Each field that says something narrows what it matches.
+
+    Args:
+        action: What becomes of a packet that matches; ``reject`` drops it, and tells the sender.
+        protocol: ``any``, or the one that it is about; ``icmp`` is that of either IP version.
+        sources: Prefixes, of either IP version, that the packet comes from; empty is anywhere.
+        targets: Prefixes that the packet goes to; empty is anywhere.
+        ports: Destination ports, each the first and last of a range, 1-65535; empty is every one.
+    """
+
+    action: Action
+    protocol: Traffic
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    ports: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a firewall lets through of the packets that it forwards. It is stateful.
+
+    Packets of a conversation that it let through pass both ways. What belongs to none, and opens
+    none (the answer to a question that took another way), is dropped. Else the first rule that
+    matches decides; its own addresses answer as any router's.
+
+    Args:
+        rules: In order.
+        default: What becomes of a packet that no rule matches.
+    """
+
+    rules: tuple[Rule, ...]
+    default: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """A port of a NAT's outside that leads inside.
+
+    Args:
+        protocol: ``tcp`` or ``udp``.
+        port: Where the NAT listens, 1-65535.
+        target: Address of the node inside, without a prefix.
+        target_port: Where that node listens, 1-65535.
+    """
+
+    protocol: Protocol
+    port: int
+    target: str
+    target_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What a NAT does: whatever it forwards out of `outside` takes its address there.
+
+    Args:
+        outside: Name of the NIC that leads outside.
+        redirects: Its ports that lead inside.
+    """
+
+    outside: str
+    redirects: tuple[Redirect, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SeedFile:
     """One file that a guest reads on first boot (cloud-init NoCloud), as exact text."""
 
@@ -183,11 +251,13 @@ class Machine:
     Args:
         name: Name in the lab file; the guest's hostname.
         host_name: Name of the object on the host: ``<lab>-<student>-<name>``.
-        role: ``router`` or ``pc``.
+        role: What it is for. A ``bridge`` has no addresses: its NICs are the ports of one switch.
         nics: In the order written: ``eth0``, ``eth1``, ...
         routes: Static routes, defaults included, sorted by family, prefix and next hop.
         routing: Where its routes come from.
-        forwards: Whether it forwards IP packets. A PC never does.
+        forwards: Whether it forwards IP packets. A PC never does, nor does a bridge.
+        policy: What it lets through of what it forwards, if it is a firewall.
+        translation: What it hides, if it is a NAT.
         student: Whether its configuration is the student's own work (no drift, no undoing).
         hosts: Text of ``/etc/hosts``: the whole lab's names, the same on every node.
         services: Programs that run in the background on it.
@@ -205,6 +275,8 @@ class Machine:
     routes: tuple[Route, ...]
     routing: Routing
     forwards: bool
+    policy: Policy | None
+    translation: Translation | None
     student: bool
     hosts: str
     services: tuple[Service, ...]
@@ -235,6 +307,9 @@ class Check:
 Item = Network | Machine
 """What a backend makes, one at a time."""
 
+END_ROLES = frozenset({"pc"})
+"""Roles of the nodes that conversations begin and end at; all others are on the way."""
+
 
 _Item = TypeVar("_Item", Network, Machine)
 
@@ -252,8 +327,8 @@ class Plan:
 
     @property
     def end_nodes(self) -> tuple[str, ...]:
-        """Names of the machines that are no routers: those that a matrix is about."""
-        return tuple(machine.name for machine in self.machines if machine.role != "router")
+        """Names of the PCs and other ends of conversations: those that a matrix is about."""
+        return tuple(machine.name for machine in self.machines if machine.role in END_ROLES)
 
     def network(self, name: str) -> Network:
         """Return the network called *name*.

@@ -112,6 +112,8 @@ def _machine(lab: Lab, student: str, name: str, graph: Graph, hosts: str) -> Mac
         routes=graph.routes(name),
         routing=routing,
         forwards=router,
+        policy=None,
+        translation=None,
         student=node.student or routing == "none",
         hosts=hosts,
         services=tuple(Service(each, said.command) for each, said in node.services.items()),
