@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from labiac.cli.comparison import changes_view, title
-from labiac.plan.diff import Change, cost
+from labiac.cli.comparison import compare
 from labiac.plan.document import from_data
-from labiac.plan.effects import Kind, worst
 from labiac.plan.model import Machine, Network
-from labiac.plan.said import Difference as Said
-from labiac.plan.said import differences as differences_said
-from labiac.provider.forecast import OK, ends
 from labiac.provider.shape import completed
 from labiac.provider.values import to_snake
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from labiac.backends.base import Features
+    from labiac.cli.comparison import Comparison
     from labiac.fleet.events import Step
+    from labiac.plan.diff import Change
+    from labiac.plan.effects import Kind
     from labiac.plan.model import Item, Plan
 
 _KINDS: dict[str, Kind] = {"labiac:index:Network": "network", "labiac:index:Machine": "machine"}
@@ -104,89 +101,57 @@ def drift_text(drifted: Mapping[str, Any]) -> str:
     return f"{place}: {_shown(drifted['was'])} => {_shown(drifted['now'])}"
 
 
-def changes_host(step: Step) -> bool:
-    """Return whether *step* is about something on the host, and not to stay as it is."""
-    return step.type in _KINDS and step.op != "same"
+def previewed(steps: Iterable[Step], new: Plan, features: Features) -> Comparison:
+    """Return what differs from what is deployed, as the *steps* of a preview found it, to *new*."""
+    old, stopped = _deployed(steps, new)
+    return compare(old, new, features, stopped)
 
 
-def change_of(step: Step, features: Features) -> Change:
-    """Return what one *step* of a preview changes."""
-    kind = _KINDS[step.type]
-    was, now = (_plan_item(kind, known) for known in (step.before, step.inputs))
-    fields = [*differences_said(was, now)]
-    effect: Any = "replace" if "replace" in step.op else step.op
-    if effect == "update" and was and now:
-        effect = cost(kind, was, now, boots=features.boots, live=features.live)
-        if step.before.get("running") is False:
-            fields.append(Said("running", "no", "yes"))
-            effect = worst([effect, "restart"])
-    return Change(kind, _item(step), tuple(fields), effect, was, now)
+def _deployed(steps: Iterable[Step], new: Plan) -> tuple[Plan, frozenset[Item]]:
+    """Return the plan of what stands before a change to *new*, and what of it does not run.
 
-
-def _plan_item(kind: Kind, known: Mapping[str, Any]) -> Item | None:
-    """Return the network or machine with the properties *known*, or None: there are none."""
-    item: type[Item] = Network if kind == "network" else Machine
-    return from_data(item, to_snake(completed(item, known))) if known else None
-
-
-def neighbours(change: Change, step: Step, plan: Plan) -> list[str]:
-    """Return the nodes that a machine or LAN cuts off while it changes."""
-    if change.effect in {"create", "live"}:
-        return []
-    item = _item(step)
-    nics = (step.before or step.inputs).get("nics", ())
-    lans = {nic["network"] for nic in nics if nic["network"]} or {item}
-    return [
-        machine.name
-        for machine in plan.machines
-        if machine.name != item and lans & {nic.network for nic in machine.nics}
-    ]
-
-
-def reachability_data(steps: Iterable[Step]) -> list[dict[str, Any]]:
-    """Return the pairs that the *steps* of a preview make reachable or unreachable."""
-    found = []
+    What stays the same has a step too, so that the *steps* tell all of it, in the order of *new*:
+    the engine's own is by chance. Checks are not deployed; those of *new* count as known.
+    """
+    names = [*(lan.name for lan in new.networks), *(node.name for node in new.machines)]
+    places = {name: place for place, name in enumerate(names)}
+    items: list[Item] = []
+    stopped: set[Item] = set()
+    backend = new.backend
     for step in steps:
-        if step.type == _REACHABILITY:
-            was, now = step.before.get("pairs") or {}, step.inputs.get("pairs") or {}
-            for name in [*now, *(name for name in was if name not in now)]:
-                before, after = was.get(name), now.get(name)
-                if before != after:
-                    source, target = ends(name)
-                    found.append(
-                        {
-                            "from": source,
-                            "to": target,
-                            "was": before == OK,
-                            "now": after == OK,
-                            "reason": "" if after in (OK, None) else after,
-                        }
-                    )
-    return found
+        if step.type in _KINDS and step.before:
+            item = _plan_item(_KINDS[step.type], step.before)
+            items.append(item)
+            backend = step.before["copy"]["backend"]
+            if step.before.get("running") is False:
+                stopped.add(item)
+
+    def place(item: Item) -> tuple[int, str]:
+        return places.get(item.name, len(places)), item.name
+
+    items.sort(key=place)
+    old = replace(
+        new,
+        backend=backend,
+        networks=tuple(item for item in items if isinstance(item, Network)),
+        machines=tuple(item for item in items if isinstance(item, Machine)),
+    )
+    return old, frozenset(stopped)
 
 
-def preview_view(changes: Sequence[tuple[Change, Sequence[str]]]) -> Iterator[Text]:
-    """Yield what shows *changes*, each with the neighbours that it cuts off, line by line."""
-    from rich.text import Text
-
-    yield from changes_view(change for change, _ in changes)
-    for change, disturbed in changes:
-        if disturbed:
-            yield Text(f"{title(change)} disturbs {', '.join(disturbed)}", "yellow")
+def _plan_item(kind: Kind, known: Mapping[str, Any]) -> Item:
+    """Return the network or machine with the properties *known*."""
+    item: type[Item] = Network if kind == "network" else Machine
+    return from_data(item, to_snake(completed(item, known)))
 
 
-def reachability_view(pairs: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
-    """Yield what becomes of *pairs*, as `reachability_data` has them; the good news in one line."""
-    from rich.text import Text
-
-    gained = sum(pair["now"] for pair in pairs)
-    if gained:
-        yield Text(f"{gained} pairs will reach each other that do not now", "green")
-    for pair in pairs:
-        if not pair["now"]:
-            was = OK if pair["was"] else "no answer"
-            now = pair["reason"] or "gone"
-            yield Text(f"{pair['from']} -> {pair['to']}: {was} => {now}", "red")
+def disks_lost(comparison: Comparison) -> tuple[Change, ...]:
+    """Return the changes that take a machine's disk with them, where machines have one."""
+    return tuple(
+        change
+        for change, _ in comparison.changes
+        if isinstance(change.was, Machine) and change.effect in {"replace", "delete"}
+    )
 
 
 def step_title(step: Step) -> str:

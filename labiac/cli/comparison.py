@@ -5,20 +5,21 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labiac.cli.tables import shortened
 from labiac.plan.diff import Change, diff
 from labiac.plan.model import Machine, Network
-from labiac.reach.change import Passage
+from labiac.reach.change import Passage, down
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from rich.text import Text
 
     from labiac.backends.base import Features
-    from labiac.plan.model import Plan
+    from labiac.plan.model import Item, Plan
     from labiac.plan.said import Difference
     from labiac.reach.change import Turned
     from labiac.reach.matrix import Ends
@@ -87,10 +88,19 @@ def change_data(change: Change, disturbs: list[str]) -> dict[str, Any]:
     }
 
 
-def compare(old: Plan, new: Plan, features: Features) -> Comparison:
-    """Return what differs from *old* to *new*, two plans of one student, on a backend."""
-    changes = diff(old, new, boots=features.boots, live=features.live)
-    passage = Passage(old, new, changes)
+def compare(
+    old: Plan, new: Plan, features: Features, stopped: Collection[Item] = frozenset()
+) -> Comparison:
+    """Return what differs from *old* to *new*, two plans of one student, on a backend.
+
+    Args:
+        old: The plan before.
+        new: The plan after.
+        features: What the backend of *new* can do.
+        stopped: Items of *old* that do not run.
+    """
+    changes = diff(old, new, boots=features.boots, live=features.live, stopped=stopped)
+    passage = Passage(reduce(down, stopped, old), new, changes)
     disturbed = tuple((change, passage.disturbs(change)) for change in changes)
     return Comparison(old, new, disturbed, passage.turned())
 

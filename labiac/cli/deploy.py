@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import permutations
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,11 +21,12 @@ from labiac.cli.options import (
     whose,
 )
 from labiac.cli.output import INTERRUPTED, console, note, write_failure, write_json
-from labiac.errors import LabError, Problem, UnsupportedError, UsageError
+from labiac.errors import DescriptionError, LabError, Problem, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from labiac.cli.comparison import Comparison
     from labiac.fleet.engine import Engine, Result
     from labiac.fleet.events import News
     from labiac.fleet.progress import Progress
@@ -44,43 +46,33 @@ SETTLE_S = 60
 def preview(
     file: File, student: Student = "local", backend: BackendName = "auto", json: Json = False
 ) -> None:
-    """Show what up would change, and who could no longer reach whom."""
-    from labiac.backends import open_backend
-    from labiac.cli.changes import (
-        change_of,
-        changes_host,
-        neighbours,
-        preview_view,
-        reachability_data,
-        reachability_view,
-    )
-    from labiac.cli.comparison import change_data
+    """Show what up would change, whom that disturbs, and who could no longer reach whom."""
+    from labiac.cli.diff import comparison_view
+    from labiac.cli.guard import broken_checks
 
     plan = _possible(file, student, backend)
-    result = _operate(plan, "preview", lambda engine: engine.preview(_program(plan)))
-    _insist(result, json=json)
-    features = open_backend(plan.backend).features
-    steps = [(change_of(step, features), step) for step in result.steps if changes_host(step)]
-    names = [*(lan.name for lan in plan.networks), *(node.name for node in plan.machines)]
-    places = {name: place for place, name in enumerate(names)}  # the engine's order is by chance
-    steps.sort(key=lambda each: places.get(each[0].item, len(places)))
-    changes = [(change, neighbours(change, step, plan)) for change, step in steps]
-    reachability = reachability_data(result.steps)
+    found = _previewed(plan, json=json)
     if json:
-        data = [change_data(change, disturbed) for change, disturbed in changes]
-        write_json({"changes": data, "reachability": reachability})
-        return
-    for part in (*preview_view(changes), *reachability_view(reachability)):
-        console().print(part)
-    if not changes and not reachability:
-        typer.echo(f"{plan.lab} is as its file says")
+        write_json(found.data())
+    else:
+        for line in comparison_view(found):
+            console().print(line, soft_wrap=True)
+    for problem in broken_checks(plan, file):
+        note(f"up will refuse it: {problem}")
 
 
 @app.command()
 def up(
     file: File,
+    *,
     no_start: Annotated[
         bool, typer.Option("--no-start", help="Define virtual machines, do not start them.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on though a check of the lab will not hold.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before a machine loses its disk.")
     ] = False,
     student: Student = "local",
     backend: BackendName = "auto",
@@ -88,6 +80,7 @@ def up(
 ) -> None:
     """Bring a lab up, or to what its file says now; then measure who reaches whom."""
     plan = _possible(file, student, backend)
+    _guard(plan, file, force=force, yes=yes, json=json)
     result = _operate(plan, "up", lambda engine: engine.up(_program(plan)))
     if no_start:
         note(f"backend {plan.backend} has nothing to start: its nodes run from when they are made")
@@ -172,6 +165,30 @@ def _possible(file: str, student: str, backend: str) -> Plan:
     for problem in problems:
         note(str(problem))
     return plan
+
+
+def _guard(plan: Plan, file: str, *, force: bool, yes: bool, json: bool) -> None:
+    """Go no further with what breaks a check, or costs somebody a disk, unless that is wanted."""
+    from labiac.backends import open_backend
+    from labiac.cli.guard import broken_checks, keep_disks
+
+    broken = broken_checks(plan, file)
+    if broken and not force:
+        raise DescriptionError(broken)
+    for problem in broken:
+        note(f"goes on by --force: {replace(problem, fix='')}")
+    if open_backend(plan.backend).features.boots and not yes:
+        keep_disks(_previewed(plan, json=json), file, ask=not json)
+
+
+def _previewed(plan: Plan, *, json: bool) -> Comparison:
+    """Return what differs from what is deployed to *plan*, as the engine finds it."""
+    from labiac.backends import open_backend
+    from labiac.cli.changes import previewed
+
+    result = _operate(plan, "preview", lambda engine: engine.preview(_program(plan)))
+    _insist(result, json=json)
+    return previewed(result.steps, plan, open_backend(plan.backend).features)
 
 
 def _program(plan: Plan) -> Callable[[], None]:

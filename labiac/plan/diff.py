@@ -7,7 +7,7 @@ pays for it comes from `labiac.plan.effects` alone, as in the provider.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -46,20 +46,28 @@ class Change:
     now: Item | Check | None
 
 
-def diff(old: Plan, new: Plan, *, boots: bool, live: Collection[str]) -> tuple[Change, ...]:
+def diff(
+    old: Plan,
+    new: Plan,
+    *,
+    boots: bool,
+    live: Collection[str],
+    stopped: Collection[Item] = frozenset(),
+) -> tuple[Change, ...]:
     """Return what changes from *old* to *new*: the lab's name, LANs, nodes, checks, in file order.
 
     Args:
         old: The plan of a copy as it is.
-        new: The plan of the same student and backend as it shall be.
+        new: The plan of the same student as it shall be; on another backend all is made anew.
         boots: Whether the backend's machines boot (`Features.boots`).
         live: What the backend changes while a machine runs (`Features.live`).
+        stopped: Items of *old* that do not run, and shall.
     """
     lans, nodes = renames(old, new)
-    costs = _Costs(boots, live)
+    costs = _Costs(boots, live, (old.backend, new.backend), stopped)
     networks = tuple(_items("network", old.networks, new.networks, lans, costs))
     remade = {each.item for each in networks if each.kind == "network" and each.effect == "replace"}
-    costs = _Costs(boots, live, remade)
+    costs = replace(costs, remade=remade)
     return (
         *_lab(old, new),
         *networks,
@@ -75,18 +83,31 @@ def cost(kind: Kind, was: Item, now: Item, *, boots: bool, live: Collection[str]
 
 @dataclass(frozen=True, slots=True)
 class _Costs:
-    """What a backend pays for a change, where the LANs *remade* are replaced."""
+    """What a change costs on the way from one of *backends* to the other, most often the same."""
 
     boots: bool
     live: Collection[str]
+    backends: tuple[str, str]
+    stopped: Collection[Item]
     remade: Collection[str] = ()
+    """Names of the LANs that are made anew."""
 
     def of(self, kind: Kind, was: Item, now: Item) -> Effect:
-        if any(self.remade_around(now)):
+        """Return what it takes to change *was* to *now*."""
+        if len(set(self.backends)) > 1 or any(self._remade_around(now)):
             return "replace"
-        return cost(kind, was, now, boots=self.boots, live=self.live)
+        price = cost(kind, was, now, boots=self.boots, live=self.live)
+        return worst([price, "restart"]) if was in self.stopped else price
 
-    def remade_around(self, item: Item) -> Iterator[Difference]:
+    def beyond(self, was: Item, now: Item) -> Iterator[Difference]:
+        """Yield a line for each reason to touch *was* that is no field of it."""
+        if len(set(self.backends)) > 1:
+            yield Difference("backend", *self.backends)
+        if was in self.stopped:
+            yield Difference("running", "no", "yes")
+        yield from self._remade_around(now)
+
+    def _remade_around(self, item: Item) -> Iterator[Difference]:
         """Yield a line for each LAN that takes *item* with it: its cables end there."""
         if isinstance(item, Machine):
             for lan in dict.fromkeys(nic.network for nic in item.nics):
@@ -107,7 +128,7 @@ def _items(
         if was is None:
             yield Change(kind, now.name, differences(None, now), "create", None, now)
             continue
-        said = (*differences(was, now), *costs.remade_around(now))
+        said = (*differences(was, now), *costs.beyond(was, now))
         if said or was != now:
             # What has another name is another object to the engine, whatever a backend could do.
             anew = was.name != now.name

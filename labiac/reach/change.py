@@ -127,8 +127,8 @@ class Passage:
             yield _Asked(_with(self._old, _recabled(was, now)), self._names)
             yield _Asked(_with(self._new, was), {})
         else:
-            yield _Asked(_without(self._old, was), self._names)
-            yield _Asked(_without(self._new, now), {})
+            yield _Asked(down(self._old, was), self._names)
+            yield _Asked(down(self._new, now), {})
 
     def _readdressed(self, name: str) -> bool:
         """Return whether a node is known by another address than before."""
@@ -198,7 +198,7 @@ def _with(plan: Plan, item: Item) -> Plan:
     return replace(plan, networks=tuple(networks))
 
 
-def _without(plan: Plan, item: Item) -> Plan:
+def down(plan: Plan, item: Item) -> Plan:
     """Return *plan* while *item* is down: its cables are out."""
     if isinstance(item, Machine):
         return _with(plan, _unplugged(item, item.nics))

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 from labiac.backends.base import Features
-from labiac.cli.changes import (
-    change_of,
-    differences,
-    drift,
-    drift_text,
-    neighbours,
-    preview_view,
-    reachability_data,
-    reachability_view,
-)
+from labiac.backends.memory import Memory
+from labiac.cli.changes import differences, disks_lost, drift, drift_text, previewed
+from labiac.cli.comparison import compare
 from labiac.fleet.events import Step
-from labiac.plan.resolve import plan_file
+from labiac.plan.document import to_data
+from labiac.plan.resolve import resolve
+from labiac.provider.values import to_camel
+from labiac.schema.load import from_data
 
-FEATURES = Features(boots=False, live=frozenset({"routes"}))
+LIVE = Memory.features
+STIFF = Features(boots=True, live=frozenset())
+LAB = {
+    "lans": {"lan1": {}, "lan2": {}},
+    "routers": {"r1": {"lans": ["lan1", "lan2"]}},
+    "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}, "pc3": {"lan": "lan2"}},
+}
 NIC = {"name": "eth0", "network": "lan1", "addresses": ["10.0.1.11/24"]}
 PC1 = {
     "name": "pc1",
@@ -91,50 +94,88 @@ def test_things_with_names_are_compared_by_name_not_by_place():
     assert [each.field for each in differences([one], [one, two])] == ["b"]
 
 
-def test_a_change_says_its_effect_and_whom_it_disturbs():
-    plan = plan_file("three-lans")
-    live = replace(STEP, before={**PC1, "routes": [], "running": True})
-    change = change_of(live, FEATURES)
-    assert (change.kind, change.item, change.effect) == ("machine", "pc1", "live")
-    assert change.fields == (("default route", None, "via 10.0.1.1"),)
-    assert neighbours(change, live, plan) == []
-    step = replace(STEP, op="delete", inputs={}, outputs={})
-    gone = change_of(step, FEATURES)
-    assert (gone.effect, neighbours(gone, step, plan)) == ("delete", ["r1", "pc2"])
-
-
-def test_a_note_on_a_machine_that_boots_nothing_is_live():
-    step = replace(STEP, inputs={**PC1, "memoryMib": 512}, before={**PC1, "memoryMib": 256})
-    change = change_of(step, FEATURES)
-    assert (change.effect, change.fields) == ("live", (("memory", "256 MiB", "512 MiB"),))
-
-
-def test_a_machine_that_does_not_run_is_restarted():
-    change = change_of(replace(STEP, before={**PC1, "running": False}), FEATURES)
-    assert (change.effect, change.fields) == ("restart", (("running", "no", "yes"),))
-
-
-def test_a_preview_says_which_pairs_become_unreachable_and_why():
-    now = {**FORECAST, "pairs": {"pc1 -> pc2": "r2 has no route to 10.1.0.0/24"}}
-    pairs = reachability_data([replace(REACHABILITY, inputs=now)])
-    assert pairs == [
-        {
-            "from": "pc1",
-            "to": "pc2",
-            "was": True,
-            "now": False,
-            "reason": "r2 has no route to 10.1.0.0/24",
-        }
+def steps_of(plan, **running):
+    """Return the steps of a preview that finds *plan* deployed; *running* says what does not."""
+    copy = {"lab": plan.lab, "student": plan.student, "backend": plan.backend}
+    return [
+        Step(
+            type=f"labiac:index:{type(item).__name__}",
+            name=f"{plan.lab}-{item.name}",
+            op="same",
+            state="done",
+            seconds=0,
+            inputs={},
+            outputs={},
+            before={
+                **to_camel(to_data(item)),
+                "copy": copy,
+                "running": running.get(item.name, True),
+            },
+        )
+        for item in (*plan.machines, *plan.networks)
     ]
-    (line,) = reachability_view(pairs)
-    assert line.plain == "pc1 -> pc2: ok => r2 has no route to 10.1.0.0/24"
 
 
-def test_a_change_for_people_has_a_line_one_a_field_and_one_for_whom_it_disturbs():
-    step = replace(STEP, before={**PC1, "routes": [], "running": True})
-    lines = [line.plain for line in preview_view([(change_of(step, FEATURES), ["r1", "pc2"])])]
-    assert lines == [
-        "~ PC pc1   live",
-        "    + default route via 10.0.1.1",
-        "PC pc1 disturbs r1, pc2",
+def planned(**changed):
+    return resolve(from_data({"name": "small", **LAB, **changed}), backend="memory")
+
+
+def test_a_preview_and_a_diff_of_the_same_labs_are_the_same():
+    old = planned()
+    lans = {"lan1": {}, "lan2": {"ipv4": "10.9.9.0/24"}}
+    new = planned(lans=lans, pcs={"anna": {"lan": "lan1", "ipv4": "10.0.1.11"}, **LAB["pcs"]})
+    shuffled = steps_of(old)[::-1]
+    assert previewed(shuffled, new, STIFF) == compare(old, new, STIFF)
+
+
+def test_what_is_new_has_nothing_that_stood_before_it():
+    new = planned()
+    found = previewed([replace(STEP, before={})], new, LIVE)
+    assert (found.old.machines, found.old.networks) == ((), ())
+    assert {change.effect for change, _ in found.changes} == {"create"}
+    assert all(turned.now and not turned.was for turned in found.turned)
+
+
+def test_a_router_that_restarts_disturbs_the_pairs_beyond_it_and_not_its_neighbours():
+    new = planned(routers={"r1": {"lans": ["lan1", "lan2"], "routing": "none"}})
+    found = previewed(steps_of(planned()), new, Features(boots=True, live=frozenset({"hosts"})))
+    ((change, disturbed),) = found.changes
+    assert (change.item, change.effect) == ("r1", "reseed")
+    assert set(disturbed) == {
+        ends for ends in permutations(("pc1", "pc2", "pc3"), 2) if "pc3" in ends
+    }
+
+
+def test_a_machine_that_does_not_run_is_restarted_and_reached_by_nobody_until_then():
+    plan = planned()
+    found = previewed(steps_of(plan, r1=False), plan, LIVE)
+    ((change, disturbed),) = found.changes
+    assert (change.item, change.effect, disturbed) == ("r1", "restart", ())
+    assert change.fields == (("running", "no", "yes"),)
+    assert {(each.source, each.target) for each in found.turned} == {
+        ends for ends in permutations(("pc1", "pc2", "pc3"), 2) if "pc3" in ends
+    }
+    assert previewed(steps_of(plan), plan, LIVE).changes == ()
+
+
+def test_a_lab_that_moves_to_another_backend_is_made_anew():
+    old = planned()
+    found = previewed(steps_of(old), replace(old, backend="netns"), LIVE)
+    assert {change.effect for change, _ in found.changes} == {"replace"}
+    assert found.changes[0][0].fields == (("backend", "memory", "netns"),)
+
+
+def test_disks_are_lost_by_what_is_made_anew_or_renamed_or_goes():
+    old = planned()
+    pcs = {
+        "pc1": {"lan": "lan1", "disk_gib": 40},
+        "bob": {"lan": "lan1", "ipv4": "10.0.1.12"},
+        "pc4": {"lan": "lan1"},
+    }
+    found = previewed(steps_of(old), planned(pcs=pcs), STIFF)
+    lost = [(change.kind, change.item, change.effect) for change in disks_lost(found)]
+    assert lost == [
+        ("machine", "pc1", "replace"),
+        ("rename", "bob", "replace"),
+        ("machine", "pc3", "delete"),
     ]

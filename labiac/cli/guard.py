@@ -1,0 +1,68 @@
+"""What stands between `up` and a lab that it would harm: broken checks, and lost disks."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from labiac.cli.changes import disks_lost
+from labiac.cli.comparison import sign, title
+from labiac.cli.options import up_command
+from labiac.cli.output import note
+from labiac.errors import LabError
+
+if TYPE_CHECKING:
+    from labiac.cli.comparison import Comparison
+    from labiac.errors import Problem
+    from labiac.plan.diff import Change
+    from labiac.plan.model import Plan
+
+
+def broken_checks(plan: Plan, file: str) -> list[Problem]:
+    """Return a problem for each check of the lab in *file* that will not hold once it is up."""
+    from labiac.cli.verdict import forecast_problems
+    from labiac.schema.load import load
+
+    if not plan.checks:
+        return []
+    again = f"{up_command(plan, file)} --force"
+    return [
+        replace(each, fix=f"{each.fix}; {again} goes on all the same")
+        for each in forecast_problems(plan, load(file).source)
+        if each.level == "error"
+    ]
+
+
+def keep_disks(found: Comparison, file: str, *, ask: bool) -> None:
+    """Go no further with *found* where machines would lose their disks, unless a person agrees.
+
+    Args:
+        found: What `up` is about to do.
+        file: The lab, as the user names it.
+        ask: Whether there may be a person to ask; there is none without a terminal.
+
+    Raises:
+        LabError: nobody could be asked, or agreed.
+    """
+    lost = disks_lost(found)
+    if not lost:
+        return
+    whose = f"{found.new.lab} of {found.new.student}"
+    machines = "machine" if len(lost) == 1 else "machines"
+    count = f"{len(lost)} {machines} would lose what is on their disks"
+    fix = f"{up_command(found.new, file)} --yes goes on; labiac preview {file} says why"
+    if not (ask and sys.stdin.isatty()):
+        raise LabError(whose, count, detail="\n".join(map(_loss, lost)), fix=fix)
+    note("\n".join([f"{whose}: {count}", *(f"  {_loss(each)}" for each in lost)]))
+    if not typer.confirm("Go on?", err=True):
+        raise LabError(whose, "nothing was changed", fix=fix)
+
+
+def _loss(change: Change) -> str:
+    """Return why a machine loses its disk: ``± PC pc1   replace: disk 10 GiB -> 20 GiB``."""
+    why = next((f": {each.field} {each.was} -> {each.now}" for each in change.fields), "")
+    cause = change.effect + (why if change.effect == "replace" else "")
+    return f"{sign(change)} {title(change)}   {cause}"
