@@ -132,12 +132,12 @@ def _explained(now: AsItIs, compared: Comparison, answers: Mapping[Ends, bool]) 
 
     That is what first differs from the plan on the way, else what the nodes, as they are, give.
     """
-    from labiac.reach.matrix import Pair, matrix
+    from labiac.reach.matrix import Pair, Told, matrix
 
     found = {pair.ends: pair for pair in matrix(now.plan, all_nodes=True)}
     pairs = {}
     for ends, ok in answers.items():
-        pair = found.get(ends, Pair(*ends, ok=False, path=(), reason=""))
+        pair = found.get(ends, Pair(*ends, Told(ok=False, way=(), why="")))
         # Of a pair that answers although its nodes' configuration says no, the way is not known.
         path = pair.path if pair.ok == ok else ()
         first = None if ok else next(compared.differences(*ends), None)

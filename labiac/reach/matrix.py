@@ -9,6 +9,7 @@ Firewalls and address translation are not followed: a LAN of type nat is one tha
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from labiac.reach.verdict import Judge
@@ -18,33 +19,131 @@ if TYPE_CHECKING:
 
     from labiac.plan.model import Plan
     from labiac.reach.fabric import Node
+    from labiac.reach.verdict import Verdict
 
 
 Ends = tuple[str, str]
 """Source and target of a pair, by name."""
 
 
-class Pair(NamedTuple):
+class Found(Protocol):
+    """What is known of a pair, or of all pairs that are alike."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the answer arrives."""
+
+    def path(self, source: str, target: str) -> tuple[str, ...]:
+        """Return the nodes that the packet visits on its way there."""
+
+    def reason(self, source: str, target: str) -> str:
+        """Return why the answer does not arrive, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What somebody, such as a measurement, says of one pair."""
+
+    ok: bool
+    way: tuple[str, ...]
+    why: str
+
+    def path(self, source: str, target: str) -> tuple[str, ...]:
+        """Return the nodes that the packet visits on its way there."""
+        del source, target
+        return self.way
+
+    def reason(self, source: str, target: str) -> str:
+        """Return why the answer does not arrive, or nothing."""
+        del source, target
+        return self.why
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What the model says of all pairs that are alike.
+
+    A million pairs share it: what is each one's own is worked out when somebody asks for it.
+    """
+
+    verdict: Verdict
+    judge: Judge
+
+    @property
+    def ok(self) -> bool:
+        """Whether the answer arrives."""
+        return self.verdict.ok
+
+    def path(self, source: str, target: str) -> tuple[str, ...]:
+        """Return the nodes that the packet visits on its way there."""
+        ends = (target,) if self.verdict.arrives else ()
+        return (source, *self.verdict.between, *ends)
+
+    def reason(self, source: str, target: str) -> str:
+        """Return why the answer does not arrive, or nothing."""
+        if self.ok:
+            return ""
+        judge = self.judge
+        return judge.reason(self.verdict, judge.node(source), judge.node(target))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
     """Whether one node reaches another.
 
     Args:
         source: Name of the node that asks.
         target: Name of the node that shall answer.
-        ok: Whether the answer arrives, in every IP version that both have.
-        path: Names of the nodes that the packet visits on its way there, as far as it comes.
-        reason: Why not, in one sentence; empty when `ok`.
+        found: What is known of it.
     """
 
     source: str
     target: str
-    ok: bool
-    path: tuple[str, ...]
-    reason: str
+    found: Found
 
     @property
     def ends(self) -> Ends:
         """Who asks, and who shall answer."""
         return self.source, self.target
+
+    @property
+    def ok(self) -> bool:
+        """Whether the answer arrives, in every IP version that both have."""
+        return self.found.ok
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Names of the nodes that the packet visits on its way there, as far as it comes."""
+        return self.found.path(self.source, self.target)
+
+    @property
+    def reason(self) -> str:
+        """Why not, in one sentence; empty when `ok`."""
+        return self.found.reason(self.source, self.target)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pair) and self._said() == other._said()
+
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+    def _said(self) -> tuple[str, str, Told]:
+        return self.source, self.target, Told(self.ok, self.path, self.reason)
+
+    def _replace(
+        self,
+        *,
+        ok: bool | None = None,
+        path: tuple[str, ...] | None = None,
+        reason: str | None = None,
+    ) -> Pair:
+        """Return the same pair with something else said of it, as a named tuple does."""
+        told = Told(
+            self.ok if ok is None else ok,
+            self.path if path is None else path,
+            self.reason if reason is None else reason,
+        )
+        return Pair(self.source, self.target, told)
 
 
 class Ping(NamedTuple):
@@ -69,7 +168,7 @@ class Asks(Protocol):
 def matrix(plan: Plan, *, all_nodes: bool = False) -> tuple[Pair, ...]:
     """Return every ordered pair of end nodes, or with *all_nodes* of routers too, in plan order."""
     judge = Judge(plan)
-    return tuple(_pair(judge, *ends) for ends in _ends(judge, all_nodes=all_nodes))
+    return tuple(_pairs(judge, _ends(judge, all_nodes=all_nodes)))
 
 
 def pair(plan: Plan, source: str, target: str) -> Pair:
@@ -79,7 +178,7 @@ def pair(plan: Plan, source: str, target: str) -> Pair:
         KeyError: there is no node of that name.
     """
     judge = Judge(plan)
-    return _pair(judge, judge.node(source), judge.node(target))
+    return next(_pairs(judge, [(judge.node(source), judge.node(target))]))
 
 
 def pings(plan: Plan, *, all_nodes: bool = False) -> dict[Ends, tuple[Ping, ...]]:
@@ -110,10 +209,11 @@ def _ends(judge: Judge, *, all_nodes: bool) -> Iterator[tuple[Node, Node]]:
     return ((source, target) for source in nodes for target in nodes if source is not target)
 
 
-def _pair(judge: Judge, source: Node, target: Node) -> Pair:
-    verdict = judge.verdict(source, target)
-    path = (source.name, *verdict.between)
-    if verdict.arrives:
-        path += (target.name,)
-    reason = "" if verdict.ok else judge.reason(verdict, source, target)
-    return Pair(source.name, target.name, verdict.ok, path, reason)
+def _pairs(judge: Judge, asked: Iterable[tuple[Node, Node]]) -> Iterator[Pair]:
+    known: dict[tuple[int, int], Foretold] = {}
+    for source, target in asked:
+        kinds = judge.kind(source), judge.kind(target)
+        found = known.get(kinds)
+        if found is None:
+            found = known[kinds] = Foretold(judge.verdict(source, target), judge)
+        yield Pair(source.name, target.name, found)

@@ -407,3 +407,24 @@ def test_nodes_that_are_alike_get_the_words_of_their_own(planned):
                 "r1",
                 f"pc{source}",
             )
+
+
+def test_pairs_that_are_alike_share_what_holds_of_them(planned):
+    pcs = {f"pc{n}": {"lan": "lan1"} for n in range(1, 4)}
+    found = matrix(planned(lans={"lan1": {}}, pcs=pcs))
+    assert len({id(each.found) for each in found}) == 1
+    assert {each.path for each in found} == {each.ends for each in found}
+
+
+def test_a_pair_of_which_something_else_is_said_keeps_the_rest(planned, row):
+    before = pair(planned(**row()), "pc1", "pc3")
+    after = before._replace(ok=False, reason="r2 is gone")
+    assert (after.ends, after.ok, after.reason) == (before.ends, False, "r2 is gone")
+    assert after.path == before.path == ("pc1", "r1", "r2", "pc3")
+    assert after._replace(ok=True, reason="") == before != after
+
+
+def test_pairs_that_say_the_same_are_equal_whoever_says_it(planned, row):
+    first, again = (matrix(planned(**row())) for _ in range(2))
+    assert first == again
+    assert len({*first, *again}) == len(first)

@@ -30,7 +30,7 @@ def commands(stack):
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_stack_runs_and_measures_as_forecast(stack, host):
     with host.up(stack) as live:
-        expected = {pair[:2]: pair.ok for pair in matrix(live.plan, all_nodes=True)}
+        expected = {pair.ends: pair.ok for pair in matrix(live.plan, all_nodes=True)}
         assert live.answered(settle=all(expected.values())) == expected
         assert host.namespaces() >= {machine.host_name for machine in live.plan.machines}
     assert host.namespaces() == set()
