@@ -10,17 +10,18 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from labiac.reach.conversation import exchange
 from labiac.reach.fabric import HOST, segment_name
 from labiac.reach.trace import by_text
-from labiac.reach.verdict import Judge, exchange
+from labiac.reach.verdict import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from labiac.plan.model import Plan
+    from labiac.reach.conversation import Exchange
     from labiac.reach.fabric import Address, Node, Port
     from labiac.reach.tables import Entry
-    from labiac.reach.verdict import Exchange
     from labiac.reach.walk import Plane, Step
 
 FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
@@ -77,15 +78,11 @@ class Comparison:
                 yield difference
 
     def _on_the_way(self, plane: Plane, found: Exchange) -> Iterator[Difference]:
-        ways = [(found.asked, plane.steps(found.source, found.asked, found.there, None))]
-        if found.back is not None and found.asker is not None:
-            came = found.there.visits[-1]
-            back = plane.steps(found.target, found.asker, found.back, came)
-            ways.append((found.asker, back))
         yield from self._gone(found.source.name)
-        for address, way in ways:
-            for hops, step in enumerate(way):
-                yield from self._step(plane, step, address, forwarded=hops > 0)
+        for way in (*found.there, *found.back):
+            for hops, step in enumerate(plane.steps(way)):
+                forwarded = hops > 0 or way.forwarded
+                yield from self._step(plane, step, way.address, forwarded=forwarded)
 
     def _gone(self, name: str) -> Iterator[Difference]:
         if name in self._broken:

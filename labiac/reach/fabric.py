@@ -1,8 +1,9 @@
 """Nodes, their interfaces, and the segments that join them: who hears whom.
 
 A *port* is an interface as IP sees it: a NIC (untagged), a sub-interface of a trunk, or the host's
-own end in a LAN. Ports on the same segment hear each other. Addresses are numbers here, because
-the matrix of a large lab asks for them a million times.
+own end in a LAN. Ports on the same segment hear each other, and so do those on segments that are
+joined by bridges, which are no nodes here: IP does not see them. Addresses are numbers, because the
+matrix of a large lab asks for them a million times.
 
 Source:
     Linux answers for its addresses as a weak host. IPv4: for any address of the node, on whichever
@@ -16,19 +17,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labiac.plan.addressing import IPV4, Prefix
+from labiac.plan.model import END_ROLES
+from labiac.reach.bridges import Bridges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from labiac.plan.model import Machine, Network, Nic, Plan, Route, Routing
+    from labiac.reach.bridges import Segment
 
 HOST = "host"
 """What the host is called in a path."""
 DEFAULT_VLAN = 1
 """Untagged frames of a port that names no VLAN travel in this one."""
-
-Segment = tuple[str, str | None]
-"""A LAN, and the VLAN in it or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +91,30 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Fabric:
-    """All nodes of a plan, the host last, and who is on each segment."""
+    """All nodes of a plan, the host last, and who is in each broadcast domain.
+
+    Args:
+        nodes: Whatever has a network layer: all machines but bridges, and the host.
+        members: Who is in each domain, by the segment that stands for it (see `Bridges.domain`).
+        bridges: What joins segments to domains.
+    """
 
     nodes: tuple[Node, ...]
     members: dict[Segment, tuple[Port, ...]]
+    bridges: Bridges
 
-    def answers(self, segment: Segment, version: int) -> dict[int, Port]:
-        """Return who answers for each address on *segment*: where a packet to it arrives.
+    def answers(self, domain: Segment, version: int) -> dict[int, Port]:
+        """Return who answers for each address in *domain*: where a packet to it arrives.
 
         Of two that have the same address, the one that stands first in the plan answers.
         """
         found: dict[int, Port] = {}
-        for port in self.members.get(segment, ()):
+        for port in self.members.get(domain, ()):
             for address in port.addresses:
                 if address.subnet.version == version:
                     found.setdefault(address.value, port)
         if version == IPV4:
-            for port in self.members.get(segment, ()):
+            for port in self.members.get(domain, ()):
                 for _, address in self.nodes[port.node].addresses(version):
                     found.setdefault(address.value, port)
         return found
@@ -115,14 +123,17 @@ class Fabric:
 def fabric(plan: Plan) -> Fabric:
     """Return the nodes and segments of *plan*."""
     networks = {network.name: network for network in plan.networks}
-    nodes = [_machine(number, each, networks) for number, each in enumerate(plan.machines)]
+    routed = (machine for machine in plan.machines if machine.role != "bridge")
+    nodes = [_machine(number, each, networks) for number, each in enumerate(routed)]
     nodes.append(_host(len(nodes), plan.networks))
+    bridges = Bridges(plan.machines)
     members: dict[Segment, list[Port]] = {}
     for node in nodes:
         for port in node.ports:
             if port.segment is not None and not port.problem:
-                members.setdefault(port.segment, []).append(port)
-    return Fabric(tuple(nodes), {segment: tuple(ports) for segment, ports in members.items()})
+                members.setdefault(bridges.domain(port.segment), []).append(port)
+    joined = {segment: tuple(ports) for segment, ports in members.items()}
+    return Fabric(tuple(nodes), joined, bridges)
 
 
 def segment_name(segment: Segment) -> str:
@@ -139,7 +150,7 @@ def _machine(number: int, machine: Machine, networks: dict[str, Network]) -> Nod
     return Node(
         number,
         machine.name,
-        machine.role == "router",
+        machine.role not in END_ROLES,
         machine.routing,
         machine.routes,
         tuple(ports),

@@ -21,7 +21,7 @@ from labiac.plan.addressing import BITS, IPV4, Prefix, address_text
 from labiac.plan.routing import DEFAULT, End, shortest_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from labiac.reach.fabric import Address, Fabric, Node, Port
 
@@ -162,15 +162,26 @@ def source_of(node: Node, entry: Entry, destination: int) -> int | None:
     return best.value if best else None
 
 
-class Classes:
-    """Which of all prefixes of the lab an address is in: what its way depends on."""
+def masquerade(node: Node, entry: Entry, destination: int) -> int | None:
+    """Return the address that NAT *node* gives a packet to *destination* that leaves by *entry*.
 
-    def __init__(self, made: Sequence[Table], version: int) -> None:
+    Source:
+        Linux. IPv4: the address of that interface which is in the next hop's subnet, or else its
+        first. IPv6: the one that the node itself would send from.
+    """
+    if entry.to.version != IPV4:
+        return source_of(node, entry, destination)
+    return _near(entry.port, IPV4, destination if entry.via is None else entry.via)
+
+
+class Classes:
+    """Which of the lab's prefixes an address is in: what its way depends on, or what rules see."""
+
+    def __init__(self, prefixes: Iterable[Prefix], version: int) -> None:
         self._bits = BITS[version]
         self._by_length: dict[int, dict[int, Prefix]] = defaultdict(dict)
-        for table in made:
-            for prefix in table.entries:
-                self._by_length[prefix.length][prefix.first] = prefix
+        for prefix in prefixes:
+            self._by_length[prefix.length][prefix.first] = prefix
         self._lengths = sorted(self._by_length, reverse=True)
         self._chains: dict[int, tuple[Prefix, ...]] = {}
 
@@ -205,11 +216,11 @@ def gateway_of(node: Node, table: Table, version: int) -> str:
 
 def _learned(fabric: Fabric) -> Mapping[str, Mapping[Prefix, int]]:
     ends: dict[str, list[End]] = defaultdict(list)
-    for segment, ports in fabric.members.items():
+    for domain, ports in fabric.members.items():
         for port in ports:
             node = fabric.nodes[port.node]
             ends[node.routing] += [
-                End(node.name, segment, address.value, address.subnet) for address in port.addresses
+                End(node.name, domain, address.value, address.subnet) for address in port.addresses
             ]
     found: dict[str, dict[Prefix, int]] = {}
     for protocol in ("ospf", "rip", "bgp"):

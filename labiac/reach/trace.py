@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from labiac.plan.document import to_data
+from labiac.reach.conversation import exchange
 from labiac.reach.fabric import segment_name
-from labiac.reach.verdict import REPLY, Judge, exchange, spoken
+from labiac.reach.verdict import REPLY, Judge, outcome, spoken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from labiac.plan.model import Plan
     from labiac.reach.fabric import Node
     from labiac.reach.tables import Entry
-    from labiac.reach.walk import Plane, Step
+    from labiac.reach.walk import Act, Plane, Step, Way
 
 Macs = dict[tuple[str, str], str]
 """MACs of interfaces, by names of node and interface."""
@@ -36,6 +37,10 @@ class Hop:
         to: Name of the node that answers, and takes the packet.
         mac: The MAC that it answers with; empty where the plan does not know it: the host's.
         others: The other routes that match: ``0.0.0.0/0 via 10.0.1.1``, the longest prefix first.
+        rule: What decides whether a firewall lets it through: ``rule 2``, ``policy``, or ``known``
+            where it belongs to a conversation that the firewall let through before.
+        source: The address that a NAT puts in the place of the packet's source.
+        target: The address that a NAT puts in the place of its destination.
     """
 
     node: str
@@ -47,6 +52,9 @@ class Hop:
     to: str = ""
     mac: str = ""
     others: tuple[str, ...] = ()
+    rule: str = ""
+    source: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +138,8 @@ def _macs(plan: Plan) -> Macs:
 def _trace(plane: Plane, asked: int, ends: tuple[Node, Node], macs: Macs) -> Trace:
     source, target = ends
     found = exchange(plane, source, target, asked)
-    verdict = found.verdict(plane)
+    verdict = outcome(plane, found)
     reason = spoken(verdict.reason, plane, ends, (found.asker, asked))
-    there = plane.steps(source, asked, found.there, None)
-    back: tuple[Hop, ...] = ()
-    if found.back is not None and found.asker is not None:
-        steps = plane.steps(target, found.asker, found.back, found.there.visits[-1])
-        back = tuple(_hop(plane, step, macs) for step in steps)
     return Trace(
         plane.version,
         "" if found.asker is None else plane.text(found.asker),
@@ -144,9 +147,22 @@ def _trace(plane: Plane, asked: int, ends: tuple[Node, Node], macs: Macs) -> Tra
         verdict.ok,
         reason,
         reason.removeprefix(REPLY.format(target=target.name)),
-        tuple(_hop(plane, step, macs) for step in there),
-        back,
+        tuple(_hops(plane, found.there, macs)),
+        tuple(_hops(plane, found.back, macs)),
     )
+
+
+def _hops(plane: Plane, ways: Iterable[Way], macs: Macs) -> Iterator[Hop]:
+    for way in ways:
+        acts = {act.hop: act for act in way.acts}
+        for number, step in enumerate(plane.steps(way)):
+            hop = _hop(plane, step, macs)
+            yield _with_act(plane, hop, acts[number]) if number in acts else hop
+
+
+def _with_act(plane: Plane, hop: Hop, act: Act) -> Hop:
+    source, target = ("" if each is None else plane.text(each) for each in (act.source, act.target))
+    return replace(hop, rule=act.rule, source=source, target=target)
 
 
 def _hop(plane: Plane, step: Step, macs: Mapping[tuple[str, str], str]) -> Hop:

@@ -10,12 +10,14 @@ import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import BITS, IPV4
+from labiac.reach.conversation import exchange
 from labiac.reach.walk import planes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
     from labiac.plan.model import Plan
+    from labiac.reach.conversation import Exchange
     from labiac.reach.fabric import Node
     from labiac.reach.walk import Plane, Way
 
@@ -41,40 +43,6 @@ class Verdict(NamedTuple):
     between: tuple[str, ...]
     arrives: bool
     reason: str
-
-
-class Exchange(NamedTuple):
-    """A ping and its answer.
-
-    Args:
-        source: The node that asks.
-        target: The node that shall answer.
-        asked: The target's address.
-        there: The way of the question.
-        asker: The address that the source asks from, or None: it has no route.
-        back: The way of the answer, or None: the question did not arrive.
-    """
-
-    source: Node
-    target: Node
-    asked: int
-    there: Way
-    asker: int | None
-    back: Way | None
-
-    def verdict(self, plane: Plane) -> Verdict:
-        """Return what holds of this exchange on its *plane*."""
-        names = tuple(plane.nodes[port.node].name for port in self.there.visits)
-        if self.back is None or self.asker is None:
-            reason = _reason(plane, self.there, self.asked, ("source", "target", "asked"))
-            return Verdict(
-                ok=False, version=plane.version, between=names, arrives=False, reason=reason
-            )
-        reason = ""
-        if not self.back.ends_at(self.source):
-            why = _reason(plane, self.back, self.asker, ("target", "source", "asker"))
-            reason = REPLY + why
-        return Verdict(not reason, plane.version, names[:-1], arrives=True, reason=reason)
 
 
 class Judge:
@@ -140,16 +108,11 @@ class Judge:
         asked = int(ipaddress.ip_address(address))
         if any(port.node == source.number for port in plane.owners.get(asked, ())):
             return True
-        there = plane.way(source, asked)
-        if there.problem:
-            return False
-        target = plane.nodes[there.visits[-1].node]
-        back = exchange(plane, source, target, asked).back
-        return back is not None and back.ends_at(source)
+        return exchange(plane, source, None, asked).ok
 
     def _judge(self, source: Node, target: Node) -> Verdict:
         found = [
-            exchange(plane, source, target, asked).verdict(plane)
+            outcome(plane, exchange(plane, source, target, asked))
             for plane, asked in self.questions(source, target)
         ]
         if not found:
@@ -158,13 +121,14 @@ class Judge:
         return next((verdict for verdict in found if not verdict.ok), found[0])
 
 
-def exchange(plane: Plane, source: Node, target: Node, asked: int) -> Exchange:
-    """Return what comes of it when *source* pings *target* at *asked*."""
-    there, asker = plane.way(source, asked), plane.source(source, asked)
-    back = None
-    if asker is not None and there.ends_at(target):
-        back = plane.way(target, asker, there.visits[-1])
-    return Exchange(source, target, asked, there, asker, back)
+def outcome(plane: Plane, found: Exchange) -> Verdict:
+    """Return what holds of an exchange on its *plane*, and of all that are alike."""
+    names = tuple(plane.nodes[port.node].name for way in found.there for port in way.visits)
+    if not found.back:
+        reason = _reason(plane, found, found.there[-1])
+        return Verdict(ok=False, version=plane.version, between=names, arrives=False, reason=reason)
+    reason = "" if found.ok else REPLY + _reason(plane, found, found.back[-1])
+    return Verdict(found.ok, plane.version, names[:-1], arrives=True, reason=reason)
 
 
 def spoken(
@@ -181,14 +145,29 @@ def spoken(
     )
 
 
-def _reason(plane: Plane, way: Way, address: int, names: tuple[str, str, str]) -> str:
-    """Return why *way* to *address* fails, with blanks called *names*: both ends, the address."""
-    start, end, blank = (f"{{{name}}}" for name in names)
-    last = plane.nodes[way.visits[-1].node].name if way.visits else start
-    if not way.problem:
-        return f"{last} has {blank} too"
-    subnet = plane.subnet(address)
-    return way.problem.format(node=last, owner=end, address=blank, subnet=subnet)
+def _reason(plane: Plane, found: Exchange, way: Way) -> str:
+    """Return why *way*, the last of one direction, fails: with blanks for ends and addresses."""
+    ends = {found.source.number: "{source}", found.target.number: "{target}"}
+    addresses = {found.asker: "{asker}", found.asked: "{asked}"}
+
+    def node(number: int) -> str:
+        return ends.get(number) or plane.nodes[number].name
+
+    def address(value: int | None) -> str:
+        return addresses.get(value) or ("" if value is None else plane.text(value))
+
+    if way.problem:
+        owner = next((node(port.node) for port in plane.owners.get(way.address, ())), "")
+        return way.problem.format(
+            node=node(way.end),
+            owner=owner,
+            address=address(way.address),
+            sender=address(way.sender),
+            subnet=plane.subnet(way.address),
+        )
+    if way.end == found.source.number:
+        return f"it comes from {address(way.sender)}, and {{source}} asked {{asked}}"
+    return f"{node(way.end)} has {address(way.address)} too"
 
 
 def _strangers(source: Node, target: Node) -> str:
@@ -227,7 +206,10 @@ def _kind(node: Node, planes: dict[int, Plane], special: set[tuple[int, int]]) -
     alone = any((version, address.value) in special for version, address in own)
     if alone or node.forwards:
         return node.number
-    chains = tuple(planes[version].chain(address.value) for version, address in own)
+    chains = tuple(
+        (planes[version].chain(address.value), planes[version].ruled(address.value))
+        for version, address in own
+    )
     ports = tuple(
         (port.name, port.segment, port.problem, tuple(each.subnet for each in port.addresses))
         for port in node.ports

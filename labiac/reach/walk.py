@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import BITS, IPV4, Prefix, address_text
+from labiac.reach.boxes import boxes
 from labiac.reach.fabric import fabric, segment_name
 from labiac.reach.tables import Classes, gateway_of, source_of, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from labiac.plan.model import Plan
+    from labiac.reach.boxes import Box
     from labiac.reach.fabric import Fabric, Node, Port
     from labiac.reach.tables import Entry, Table
 
 TTL = 64
 """What a packet starts with on Linux; each router takes one, and drops what would be left 0."""
+EXPIRED = f"the TTL of {TTL} runs out at {{node}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +39,63 @@ class Walk:
     problem: str
 
 
+class Act(NamedTuple):
+    """What a firewall or NAT did with a packet.
+
+    Args:
+        hop: Which node of the way did so: 0 is the one where it starts.
+        rule: What decided: ``rule 2``, ``policy``, ``known``; empty where nothing is filtered.
+        source: The packet's new source address, or None: it stays.
+        target: Its new destination, or None.
+    """
+
+    hop: int
+    rule: str
+    source: int | None
+    target: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """The way of a packet to one address, one way only.
 
     Args:
+        start: The node that sends it.
+        came: The interface that it came in by there, or the question that it answers; else None.
+        forwarded: Whether it is that packet itself that came in: a NAT there turned its
+            destination into `address`.
+        address: Where it goes.
         visits: The interfaces that it comes in by, in order.
-        problem: Why it does not arrive (see `Walk`), or the empty string.
+        problem: Why it does not arrive (see `Walk`), or the empty string. Also in its blanks may
+            be ``sender``, the address that it comes from.
+        flooded: Whether it goes out to all on the link, as `start` takes the address for its
+            subnet's broadcast address.
+        sender: The address that it comes from, where it ends.
+        acts: What middleboxes did with it.
     """
 
+    start: Node
+    came: Port | None
+    forwarded: bool
+    address: int
     visits: tuple[Port, ...]
     problem: str
+    flooded: bool = False
+    sender: int | None = None
+    acts: tuple[Act, ...] = ()
 
-    def ends_at(self, node: Node) -> bool:
-        """Return whether the packet arrives, and at *node*."""
-        return not self.problem and self.visits[-1].node == node.number
+    def cut(self, hops: int, problem: str) -> Way:
+        """Return the way where it ends after *hops* visits, for *problem*."""
+        return replace(self, visits=self.visits[:hops], problem=problem)
+
+    def at(self, hop: int) -> int:
+        """Return the number of the node that it visits as number *hop*; 0 is its start."""
+        return self.visits[hop - 1].node if hop else self.start.number
+
+    @property
+    def end(self) -> int:
+        """The number of the node where it ends."""
+        return self.at(len(self.visits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +121,37 @@ class Step:
 class Plane:
     """The forwarding plane of a lab: everything that decides about packets of one IP version."""
 
-    def __init__(self, version: int, fabric: Fabric, made: tuple[Table, ...]) -> None:
+    def __init__(
+        self, version: int, fabric: Fabric, made: tuple[Table, ...], filters: Mapping[str, Box]
+    ) -> None:
         self.version = version
         self.nodes = fabric.nodes
+        self.bridges = fabric.bridges
         self.tables = made
+        self.boxes = {
+            node.number: filters[node.name] for node in self.nodes if node.name in filters
+        }
         self.owners: dict[int, list[Port]] = {}
         for node in self.nodes:
             for port, address in node.addresses(version):
                 self.owners.setdefault(address.value, []).append(port)
-        self._classes = Classes(made, version)
-        self._answers = {segment: fabric.answers(segment, version) for segment in fabric.members}
-        self._walks: dict[tuple[int, tuple[Prefix, ...], Port | None], Walk] = {}
+        self._classes = Classes((prefix for table in made for prefix in table.entries), version)
+        ruled = (prefix for box in filters.values() for prefix in box.prefixes())
+        self._ruled = Classes(ruled, version)
+        self._answers = {domain: fabric.answers(domain, version) for domain in fabric.members}
+        self._walks: dict[tuple[int, tuple[Prefix, ...], Port | None, bool], Walk] = {}
 
     def chain(self, address: int) -> tuple[Prefix, ...]:
         """Return the prefixes of the lab that *address* is in, the longest first."""
         return self._classes.chain(address)
+
+    def ruled(self, address: int) -> tuple[Prefix, ...]:
+        """Return the prefixes of firewalls' rules that *address* is in."""
+        return self._ruled.chain(address)
+
+    def has(self, node: int, address: int) -> bool:
+        """Return whether *address* is one of the node of that number."""
+        return any(port.node == node for port in self.owners.get(address, ()))
 
     def text(self, address: int) -> str:
         """Return *address* as people write it."""
@@ -98,7 +159,7 @@ class Plane:
 
     def source(self, node: Node, destination: int) -> int | None:
         """Return the address that *node* sends from to *destination*, or None: it has no route."""
-        entry = self._entry(node, self.chain(destination), None)
+        entry = self.entry(node, destination, None)
         return source_of(node, entry, destination) if entry else None
 
     def subnet(self, address: int) -> Prefix:
@@ -107,50 +168,63 @@ class Plane:
             return next(each.subnet for each in port.addresses if each.value == address)
         return Prefix(self.version, address, BITS[self.version])
 
-    def way(self, start: Node, address: int, came: Port | None = None) -> Way:
+    def way(
+        self, start: Node, address: int, came: Port | None = None, *, forwarded: bool = False
+    ) -> Way:
         """Return the way of a packet from *start* to *address*, which is not its own.
 
         Args:
             start: The node that sends it.
             address: Its destination.
-            came: The interface by which the question came in, when it is an answer.
+            came: The interface by which the packet, or the question that it answers, came in.
+            forwarded: Whether it is the packet that came in, and not an answer.
         """
-        walk = self._walk(start, self.chain(address), came)
+        walk = self._walk(start, self.chain(address), came, forwarded=forwarded)
+        flooded = not walk.visits and walk.last is not None and walk.last.broadcast
+        visits, problem = self._met(walk, address)
+        return Way(start, came, forwarded, address, visits, problem, flooded)
+
+    def _met(self, walk: Walk, address: int) -> tuple[tuple[Port, ...], str]:
+        """Return how far a packet to *address* comes on *walk*, and why no further, if it ends."""
         holders = {port.node for port in self.owners.get(address, ())}
         for count, port in enumerate(walk.visits, start=1):
             if port.node in holders:
-                return Way(walk.visits[:count], "")
+                return walk.visits[:count], ""
         if walk.last is None:
-            return Way(walk.visits, walk.problem)
+            return walk.visits, walk.problem
         found = self._neighbour(walk.last.port, address)
         if found is None:
-            return Way(walk.visits, self._silence(walk.last.port, address, hop=False))
-        return Way((*walk.visits, found), "")
+            return walk.visits, self._silence(walk.last.port, address, hop=False)
+        return (*walk.visits, found), ""
 
-    def steps(self, start: Node, address: int, way: Way, came: Port | None) -> Iterator[Step]:
-        """Yield what each node does that sends a packet on *way*, from *start* on; see `way`."""
-        nodes = [start, *(self.nodes[port.node] for port in way.visits)]
+    def steps(self, way: Way) -> Iterator[Step]:
+        """Yield what each node does that sends a packet on *way*, from its start on."""
+        nodes = [way.start, *(self.nodes[port.node] for port in way.visits)]
         targets = way.visits if not way.problem else (*way.visits, None)
         for hops, to in enumerate(targets):
-            node, by = nodes[hops], way.visits[hops - 1] if hops else came
-            ways = self.ways(node, address, by)
-            refused = self._refusal(node, by if hops else None, next(iter(ways), None), hops)
+            node, by = nodes[hops], way.visits[hops - 1] if hops else way.came
+            ways = self.ways(node, way.address, by)
+            passing = by if hops or way.forwarded else None
+            refused = self._refusal(node, passing, next(iter(ways), None), hops)
             if to is None and (refused or node in nodes[:hops]):
                 ways = ()
-            asks = address if not ways or ways[0].via is None else ways[0].via
+            asks = way.address if not ways or ways[0].via is None else ways[0].via
             yield Step(node, by, ways, asks, to)
 
     def ways(self, node: Node, address: int, came: Port | None) -> tuple[Entry, ...]:
         """Return what the table of *node* says of *address*: the way it takes, then the others."""
-        chain = self.chain(address)
-        first = self._entry(node, chain, came)
+        first = self.entry(node, address, came)
         if first is None:
             return ()
-        others = self.tables[node.number].ways(chain, came)
+        others = self.tables[node.number].ways(self.chain(address), came)
         return (first, *(entry for entry in others if entry is not first))
 
+    def entry(self, node: Node, address: int, came: Port | None) -> Entry | None:
+        """Return the way that *node* chooses to *address*, or None: it has no route."""
+        return self._entry(node, self.chain(address), came)
+
     def _entry(self, node: Node, chain: tuple[Prefix, ...], came: Port | None) -> Entry | None:
-        """Return the way that *node* chooses, or None: it has no route.
+        """Return the way that *node* chooses for a class of addresses, or None.
 
         In IPv6 a node that does not forward passes over next hops that do not answer, as long as
         there is another way (Linux; RFC 4191, 3.2).
@@ -169,7 +243,7 @@ class Plane:
     def _neighbour(self, out: Port, address: int) -> Port | None:
         if out.problem or out.segment is None:
             return None
-        return self._answers[out.segment].get(address)
+        return self._answers[self.bridges.domain(out.segment)].get(address)
 
     def _silence(self, out: Port, wanted: int, *, hop: bool) -> str:
         """Return why nobody answers for *wanted*, a next hop or the destination, out there."""
@@ -182,22 +256,27 @@ class Plane:
         text = self.text(wanted) if hop else "{address}"
         return f"nobody on {segment_name(out.segment)} answers for {text}"
 
-    def _walk(self, start: Node, chain: tuple[Prefix, ...], came: Port | None) -> Walk:
-        key = start.number, chain, came
+    def _walk(
+        self, start: Node, chain: tuple[Prefix, ...], came: Port | None, *, forwarded: bool
+    ) -> Walk:
+        key = start.number, chain, came, forwarded
         found = self._walks.get(key)
         if found is None:
-            found = self._walks[key] = self._new_walk(start, chain, came)
+            found = self._walks[key] = self._new_walk(start, chain, came, forwarded=forwarded)
         return found
 
-    def _new_walk(self, start: Node, chain: tuple[Prefix, ...], came: Port | None) -> Walk:
+    def _new_walk(
+        self, start: Node, chain: tuple[Prefix, ...], came: Port | None, *, forwarded: bool
+    ) -> Walk:
         entry = self._entry(start, chain, came)
-        if came is not None and entry is not None and entry.broadcast:
+        if came is not None and not forwarded and entry is not None and entry.broadcast:
             return Walk((), entry, "")  # an answer goes out to all, unlike a question
         visits: list[Port] = []
         node = start
         while True:
             entry = self._entry(node, chain, came)
-            problem = self._refusal(node, came if visits else None, entry, len(visits))
+            passing = came if visits or forwarded else None
+            problem = self._refusal(node, passing, entry, len(visits))
             if problem or entry is None:
                 return Walk(tuple(visits), None, problem)
             if entry.via is None:
@@ -223,7 +302,7 @@ class Plane:
         if came is not None and not came.forwards:
             return _no_router(node, came)
         if hops >= TTL:
-            return f"the TTL of {TTL} runs out at {{node}}"
+            return EXPIRED
         if entry is None:
             what = "{subnet}" if node.router else "{address}"
             hint = gateway_of(node, self.tables[node.number], self.version)
@@ -236,7 +315,10 @@ class Plane:
 def planes(plan: Plan) -> dict[int, Plane]:
     """Return the forwarding plane of *plan* in each IP version."""
     whole = fabric(plan)
-    return {version: Plane(version, whole, made) for version, made in tables(whole).items()}
+    return {
+        version: Plane(version, whole, made, boxes(plan, version))
+        for version, made in tables(whole).items()
+    }
 
 
 def _no_router(node: Node, came: Port) -> str:
