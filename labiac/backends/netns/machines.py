@@ -15,6 +15,7 @@ from labiac.backends.netns import (
     marks,
     netlink,
     observe,
+    rules,
     services,
     settings,
     wiring,
@@ -121,6 +122,7 @@ def _make(ground: Ground, mark: Mark, machine: Machine) -> Observed:
     ground.folder.begin(mark)
     files.write(ground, machine)
     with ground.spaces.create(machine.host_name, settings.wanted(machine)) as sock:
+        rules.apply(ground, None, machine)  # before it has a cable: nothing slips through
         cables.plug(ground, machine, machine.nics)
         index = {nic.name: dump.index(sock, nic.name) for nic in machine.nics}
         refused = _configure(ground, sock, index, None, machine)
@@ -133,8 +135,9 @@ def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
     """Patch the machine: NICs that stay keep working, and so does every route over them."""
     ground.folder.replace(mark.about(now))  # from here on, a crash shows as drift
     files.write(ground, now)
+    rules.apply(ground, was, now)
     if _network(was) != _network(now):
-        before = {nic.name: nic for nic in was.nics}
+        before = {nic.name: nic for nic in was.nics} if _bridges(was) == _bridges(now) else {}
         stay = [nic for nic in now.nics if _same_card(ground, before.get(nic.name), nic)]
         kept = tuple(before[nic.name] for nic in stay)
         with ground.spaces.inside(now.host_name) as sock:
@@ -178,7 +181,11 @@ def _observed(ground: Ground, machine: Machine, *, running: bool = True) -> Obse
 
 
 def _network(machine: Machine) -> tuple[object, ...]:
-    return machine.nics, machine.routes, machine.forwards
+    return machine.nics, machine.routes, machine.forwards, _bridges(machine)
+
+
+def _bridges(machine: Machine) -> bool:
+    return machine.role == "bridge"
 
 
 def _same_card(ground: Ground, was: Nic | None, now: Nic) -> bool:

@@ -6,12 +6,13 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.netns import dump, files, settings
+from labiac.backends.netns import dump, files, rules, settings
 from labiac.backends.netns.places import bridge, port
+from labiac.backends.netns.wiring import BRIDGE
 from labiac.plan.model import Machine, Nic, Route, SubInterface
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import TypeVar
 
     from labiac.backends.netns.dump import Link
@@ -35,6 +36,7 @@ def machine(ground: Ground, mark: Mark, planned: Machine) -> Machine:
             for line in dump.routes(sock, family)
         ]
         forwards = settings.forwards(planned)
+        planned = rules.in_force(planned)
     with ground.switch() as sock:
         ports = dump.links(sock)
     lans = {bridge(name): name for name in ground.folder.names("network")}
@@ -42,9 +44,10 @@ def machine(ground: Ground, mark: Mark, planned: Machine) -> Machine:
     names = {link.number: link.name for link in links.values()}
     live = {Route(line.to, line.via or names.get(line.number, "")) for line in lines}
     kept = {line for line in planned.routes if f"{line.to} via {line.via}" in mark.refused}
+    nics = [_nic(nic, links, held, switch) for nic in planned.nics if nic.name in links]
     return replace(
         planned,
-        nics=tuple(_nic(nic, links, held, switch) for nic in planned.nics if nic.name in links),
+        nics=tuple(_ports(nics, links) if planned.role == "bridge" else nics),
         routes=_in_order(planned.routes, live | kept),
         forwards=forwards,
         hosts=files.read(ground, planned),
@@ -83,6 +86,14 @@ def _nic(
         trunk=tuple(_sub(sub, links, held) for sub in planned.trunk if sub.name in links),
         connected=connected and (link.up or not planned.connected),
     )
+
+
+def _ports(nics: Iterable[Nic], links: Mapping[str, Link]) -> Iterator[Nic]:
+    """Yield the NICs of a bridge: what is no port of it leads nowhere, as with the cable out."""
+    own = links.get(BRIDGE)
+    for nic in nics:
+        joined = own is not None and own.up and links[nic.name].master == own.number
+        yield replace(nic, connected=nic.connected and joined)
 
 
 def _sub(

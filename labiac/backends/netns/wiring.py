@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from labiac.plan.model import Machine, Nic, SubInterface
 
 LOOPBACK: Final = 1
+BRIDGE: Final = "br0"
+"""The bridge in the namespace of a machine that is one."""
+_BRIDGE_NUMBER: Final = 1 << 30
+"""Of our own choice, so that its ports can go into the same batch."""
 _SETNEIGHTBL: Final = 67
 _LOOKUP_MS: Final = 100
 """A neighbour's look-up lost while a lab comes up costs this, not the kernel's second."""
@@ -26,10 +30,10 @@ _NO_SNOOPING: Final = netlink.attribute(23, b"\0")
 _VLAN_FILTERING: Final = netlink.attribute(7, b"\1")
 
 
-def bridge(name: str, *, vlans: bool) -> Message:
-    """Return the request for a LAN's bridge *name*. That it is there already is fine."""
+def bridge(name: str, *, vlans: bool, index: int = 0) -> Message:
+    """Return the request for a bridge *name*. That it is there already is fine."""
     data = _NO_DELAY + _NO_STP + _NO_SNOOPING + (_VLAN_FILTERING if vlans else b"")
-    message = netlink.new_link(name, "bridge", data=data)
+    message = netlink.new_link(name, "bridge", data=data, index=index)
     return message._replace(forgiven=(errno.EEXIST,))
 
 
@@ -75,6 +79,8 @@ def configure(was: Machine | None, now: Machine, index: Mapping[str, int]) -> li
     """
     before = {nic.name: nic for nic in was.nics} if was else {}
     messages = [] if was else [netlink.change_link("lo", LOOPBACK, up=True)]
+    if was and was.role == "bridge" and now.role != "bridge":
+        messages.append(netlink.delete_link(BRIDGE, errno.ENODEV))
     messages += [
         route(line.to, line.via, index, errno.ESRCH, delete=True)
         for line in (was.routes if was else ())
@@ -85,6 +91,8 @@ def configure(was: Machine | None, now: Machine, index: Mapping[str, int]) -> li
         changes = _nic(before.get(nic.name), nic, index)
         rewired = rewired or bool(changes)
         messages += changes
+    if now.role == "bridge":
+        messages += _ports(now, index)
     if was is None or rewired or was.routes != now.routes:
         # All, not only the new ones: an address that goes takes the routes over it along.
         messages += [route(line.to, line.via, index, errno.EEXIST) for line in now.routes]
@@ -119,6 +127,20 @@ def _nic(was: Nic | None, now: Nic, index: Mapping[str, int]) -> list[Message]:
     if now.impair != (was.impair if was else shape.NOTHING):
         messages += shape.impair(own, now.impair, now.name)
     return messages
+
+
+def _ports(machine: Machine, index: Mapping[str, int]) -> list[Message]:
+    """Return the requests that make the NICs of *machine*, which are up, the ports of its bridge.
+
+    A port that is up with its bridge forwards at once.
+    """
+    own = index.get(BRIDGE, _BRIDGE_NUMBER)
+    master = netlink.number(10, own)
+    return [
+        bridge(BRIDGE, vlans=False, index=own),
+        netlink.change_link(BRIDGE, own, up=True),
+        *(netlink.change_link(nic.name, index[nic.name], master) for nic in machine.nics),
+    ]
 
 
 def _retry_lookups(index: int, family: int) -> Message:
