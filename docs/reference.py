@@ -52,6 +52,26 @@ SECTIONS = {
     "HostSide": ("The host in a LAN", "A LAN's `host`."),
     "PortForward": ("A port forward of a LAN", "An element of a LAN's `forwards`."),
     "Router": ("A router or a PC", "An entry of `routers` or `pcs`. Both take the same keys."),
+    "Firewall": (
+        "A firewall",
+        "An entry of `middleboxes` with `role: firewall`. It takes these keys, and those in "
+        "the table of [a router](#a-router-or-a-pc).",
+    ),
+    "Rule": (
+        "A rule",
+        "An element of a firewall's `rules`: exactly one of `allow`, `deny` and `reject`, and what "
+        "it is about.",
+    ),
+    "Nat": (
+        "A NAT",
+        "An entry of `middleboxes` with `role: nat`. It takes these keys, and those in "
+        "the table of [a router](#a-router-or-a-pc).",
+    ),
+    "NatForward": ("A port forward of a NAT", "An element of a NAT's `forwards`."),
+    "Bridge": (
+        "A bridge",
+        "An entry of `middleboxes` with `role: bridge`. It has neither addresses nor routes.",
+    ),
     "Nic": ("A NIC", "An element of a node's `nics`."),
     "Tagged": ("A VLAN on a trunk", "An entry of a NIC's `trunk`; in short, a list of names."),
     "NicForward": ("A port forward of a NIC", "An element of a NIC's `forwards`."),
@@ -97,10 +117,13 @@ def page() -> str:
 
 
 def _keys(name: str, definitions: Schema) -> Schema:
+    """Return the keys of a section but for those that its text sends to another one for."""
     keys: Schema = definitions[name]["properties"]
-    if name != "Router":
+    elsewhere = {"Router": "Nic", "Firewall": "Router", "Nat": "Router"}.get(name)
+    if elsewhere is None:
         return keys
-    return {key: keys[key] for key in keys if key not in definitions["Nic"]["properties"]}
+    known = definitions[elsewhere]["properties"]
+    return {key: field for key, field in keys.items() if known.get(key) != field}
 
 
 def _row(key: str, field: Schema, required: bool) -> str:  # noqa: FBT001 -- one caller, one word
@@ -117,8 +140,9 @@ def _value(field: Schema) -> str:
     """Return what a field takes, in words, with links to the sections of this page."""
     if "$ref" in field:
         return _link(field["$ref"].rpartition("/")[2])
-    if "anyOf" in field:
-        kinds = dict.fromkeys(_value(each) for each in field["anyOf"] if each.get("type") != "null")
+    several = field.get("anyOf", field.get("oneOf"))
+    if several:
+        kinds = dict.fromkeys(_value(each) for each in several if each.get("type") != "null")
         return " or ".join(kinds)
     choices = field.get("enum", [field["const"]] if "const" in field else [])
     if choices:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from labiac.plan.addressing import Prefix, address_text
 from labiac.plan.model import Nic, Route
 from labiac.plan.routing import DEFAULT, End, NextHops, shortest_paths, sorted_routes
-from labiac.schema.node import Node, Router, Routing, is_name
+from labiac.schema.lab import routes_between_lans
+from labiac.schema.middlebox import Nat
+from labiac.schema.node import IpNode, Node, Routing, is_name
 from labiac.schema.scalars import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labiac.plan.segments import Key
+    from labiac.plan.segments import Key, Segment
     from labiac.schema.lab import Lab
 
 HOST = ""
@@ -23,7 +25,8 @@ HOST = ""
 
 def routing_of(lab: Lab, node: Node) -> Routing:
     """Return where a node's routes come from: a PC runs no protocol of the lab's routers."""
-    return node.routing or (lab.routing if isinstance(node, Router) else "static")
+    said = node.routing if isinstance(node, IpNode) else None
+    return said or (lab.routing if routes_between_lans(node) else "static")
 
 
 def host_routes(lab: Lab, name: str) -> bool:
@@ -36,16 +39,22 @@ class Graph:
     """The nodes of a lab as routing sees them."""
 
     def __init__(
-        self, lab: Lab, nics: dict[str, list[Nic]], host: dict[str, tuple[str, ...]]
+        self,
+        lab: Lab,
+        nics: dict[str, list[Nic]],
+        host: dict[str, tuple[str, ...]],
+        segments: dict[Key, Segment],
     ) -> None:
         self.nics = nics
         self.host = host
         self._lab = lab
         self._nodes = lab.nodes
-        self._ends = {name: list(_ends(name, nics[name])) for name in nics}
+        self._domain = {key: segment.key for key, segment in segments.items()}
+        self._routers = [name for name, node in lab.nodes.items() if routes_between_lans(node)]
+        self._ends = {name: list(self._ends_of(name)) for name in nics}
         # The host comes last, so that a router of the lab is preferred to it.
         self._ends[HOST] = [
-            _end(HOST, (name, None), address)
+            _end(HOST, self._domain[name, None], address)
             for name, addresses in host.items()
             if host_routes(lab, name)
             for address in addresses
@@ -54,20 +63,36 @@ class Graph:
         for ends in self._ends.values():
             for end in ends:
                 self._on.setdefault(end.segment, []).append(end)
+        self._outsides = set(self._outside())
         self._hops = self._shortest()
 
+    def _ends_of(self, name: str) -> Iterator[End]:
+        for nic in self.nics[name]:
+            if nic.attach == "lan":
+                untagged = self._domain[nic.network, nic.vlan or nic.native]
+                yield from (_end(name, untagged, text) for text in nic.addresses)
+                for sub in nic.trunk:
+                    tagged = self._domain[nic.network, sub.vlan]
+                    yield from (_end(name, tagged, text) for text in sub.addresses)
+
+    def _outside(self) -> Iterator[tuple[str, Key]]:
+        """Yield each NAT with the segment of its outside: nobody there goes by it."""
+        for name in self._routers:
+            node = self._nodes[name]
+            if isinstance(node, Nat):
+                nic = next(nic for nic in self.nics[name] if nic.network == node.outside)
+                yield name, self._domain[nic.network, nic.vlan]
+
     def _shortest(self) -> NextHops:
-        routers = [end for name in (*self._lab.routers, HOST) for end in self._ends[name]]
+        routers = [end for name in (*self._routers, HOST) for end in self._ends[name]]
         exits: dict[int, str] = {}
         for name, lan in self._lab.lans.items():
             if lan.type == "nat":
-                exits.update(
-                    {e.prefix.version: HOST for e in self._ends[HOST] if e.segment[0] == name}
-                )
-        for name in self._lab.routers:
+                exits.update({Prefix.parse(each).version: HOST for each in self.host[name]})
+        for name in self._routers:
             if _nat_gateway(self.nics[name]):
                 exits.setdefault(4, name)
-        return shortest_paths(routers, exits)
+        return shortest_paths(routers, exits, self._outsides)
 
     def node(self, name: str) -> Node:
         """Return what the lab file says of the node."""
@@ -76,6 +101,8 @@ class Graph:
     def routes(self, name: str) -> tuple[Route, ...]:
         """Return the static routes of a node: computed, its gateway's, and those in the file."""
         node = self._nodes[name]
+        if not isinstance(node, IpNode):
+            return ()
         chosen = self._computed(name, node) if routing_of(self._lab, node) == "static" else {}
         if node.gateway not in {None, NONE}:
             chosen |= self._through(name, "default", node.gateway or "")
@@ -83,28 +110,29 @@ class Graph:
             chosen |= self._through(name, route.to, route.via)
         return tuple(Route(to, via) for to, via in sorted_routes(chosen))
 
-    def _computed(self, name: str, node: Node) -> dict[Prefix, str]:
+    def _computed(self, name: str, node: IpNode) -> dict[Prefix, str]:
         gateway = _nat_gateway(self.nics[name])
         chosen = {DEFAULT[4]: gateway} if gateway else {}
-        if isinstance(node, Router):
+        if routes_between_lans(node):
             hops = self._hops.get(name, {})
             return chosen | {to: address_text(to.version, via) for to, via in hops.items()}
         return chosen if node.gateway == NONE else chosen | self._default_gateways(name)
 
     def host_routes(self, lan: str) -> tuple[Route, ...]:
         """Return the routes that the host needs through *lan*."""
-        mine = [end for end in self._ends[HOST] if end.segment[0] == lan]
+        mine = [Prefix.parse(each) for each in self.host.get(lan, ())]
         chosen = {
             to: address_text(to.version, via)
             for to, via in self._hops.get(HOST, {}).items()
-            if any(via in end.prefix for end in mine if end.prefix.version == to.version)
+            if any(via in prefix for prefix in mine if prefix.version == to.version)
         }
         return tuple(Route(to, via) for to, via in sorted_routes(chosen))
 
     def address(self, name: str, lan: str) -> str:
         """Return the first address of node *name* in *lan*, or its first at all, or nothing."""
         ends = self._ends.get(name, [])
-        best = next((end for end in ends if end.segment[0] == lan), ends[0] if ends else None)
+        there = self._domain[lan, None][0]
+        best = next((end for end in ends if end.segment[0] == there), ends[0] if ends else None)
         return address_text(best.prefix.version, best.address) if best else ""
 
     def _default_gateways(self, name: str) -> dict[Prefix, str]:
@@ -113,10 +141,15 @@ class Graph:
         for end in self._ends[name]:
             for other in self._on[end.segment]:
                 to = DEFAULT[end.prefix.version]
-                routes = other.node == HOST or other.node in self._lab.routers
-                if routes and other.address in end.prefix and other.prefix.version == to.version:
+                version = other.prefix.version
+                if self._leads_on(other) and version == to.version and other.address in end.prefix:
                     found.setdefault(to, address_text(to.version, other.address))
         return found
+
+    def _leads_on(self, end: End) -> bool:
+        """Return whether who has *end* forwards for the nodes around it."""
+        routes = end.node == HOST or routes_between_lans(self._nodes[end.node])
+        return routes and (end.node, end.segment) not in self._outsides
 
     def _through(self, name: str, to: str, via: str) -> dict[Prefix, str]:
         """Return the routes that ``to`` and ``via`` of the file mean for node *name*."""
@@ -146,15 +179,6 @@ def _nat_gateway(nics: list[Nic]) -> str:
         if nic.attach == "nat" and nic.addresses:
             return address_text(4, Prefix.parse(nic.addresses[0]).first + 1)
     return ""
-
-
-def _ends(node: str, nics: list[Nic]) -> Iterator[End]:
-    for nic in nics:
-        if nic.attach == "lan":
-            untagged = nic.vlan or nic.native
-            yield from (_end(node, (nic.network, untagged), text) for text in nic.addresses)
-            for sub in nic.trunk:
-                yield from (_end(node, (nic.network, sub.vlan), text) for text in sub.addresses)
 
 
 def _end(node: str, segment: Key, text: str) -> End:

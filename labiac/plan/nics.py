@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from labiac.plan.addressing import PC_OFFSET, FullError, Prefix, address_text, number_of
 from labiac.plan.model import Forward, Impairments, Nic, SubInterface
 from labiac.plan.names import digest, macs
-from labiac.schema import node as written
-from labiac.schema.lab import Lab, kind_of
+from labiac.schema.lab import Lab, Role, kind_of, role_of
+from labiac.schema.middlebox import Bridge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from labiac.plan.segments import Findings, Key, Segment
+    from labiac.schema import node as written
     from labiac.schema.source import Path
 
 NAT_POOL = Prefix.parse("100.64.0.0/10")
@@ -46,7 +47,7 @@ class Draft:
     """A NIC while its addresses are worked out."""
 
     node: str
-    router: bool
+    role: Role
     name: str
     path: Path
     nic: written.Nic
@@ -65,8 +66,10 @@ def drafts(lab: Lab, segments: dict[Key, Segment], findings: Findings) -> list[D
     made = [draft for name, node in lab.nodes.items() for draft in _of_node(name, node, segments)]
     for draft in made:
         _explicit(draft, findings)
-    _numbered(made)
-    _hashed(made, findings)
+    # A middlebox that is put in later takes no router's and no PC's number.
+    first_come = sorted(made, key=lambda draft: draft.role not in {"router", "pc"})
+    _numbered(first_come)
+    _hashed(first_come, findings)
     return made
 
 
@@ -90,12 +93,12 @@ def _of_node(name: str, node: written.Node, segments: dict[Key, Segment]) -> Ite
         path: Path = (kind_of(node), name, *node.nic_path(index))
         attach = nic.attach or ("lan" if nic.lan else "none")
         untagged = segments.get((nic.lan or "", nic.native if nic.trunk else nic.access))
-        if nic.trunk and nic.native is None:
+        if isinstance(node, Bridge) or (nic.trunk and nic.native is None):
             untagged = None
         said = {4: nic.ipv4, 6: nic.ipv6}
         yield Draft(
             node=name,
-            router=isinstance(node, written.Router),
+            role=role_of(node),
             name=nic.name or f"eth{index}",
             path=path,
             nic=nic,
@@ -139,7 +142,7 @@ def _wanting(made: Iterable[Draft]) -> Iterator[tuple[Draft, Socket, Segment, in
 def _numbered(made: list[Draft]) -> None:
     for draft, socket, segment, version in _wanting(made):
         own = number_of(draft.node)
-        number = own if own is None or draft.router else own + PC_OFFSET
+        number = own + PC_OFFSET if own is not None and draft.role == "pc" else own
         hosts = segment.hosts[version]
         address = hosts.numbered(draft.node, number)
         if address is not None:
@@ -179,7 +182,7 @@ def _nic(draft: Draft, mac: str, lab: Lab, student: str) -> Nic:
         trunk=trunk,
         connected=nic.connected,
         model=nic.model,
-        promiscuous=nic.promiscuous,
+        promiscuous=nic.promiscuous or draft.role == "bridge",
         forwards=tuple(
             Forward(each.protocol, each.host_port, guest, each.port, each.host_address)
             for each in nic.forwards

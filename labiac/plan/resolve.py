@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labiac.errors import DescriptionError
 from labiac.plan.graph import Graph, host_routes, routing_of
+from labiac.plan.middleboxes import Middleboxes, middleboxes
 from labiac.plan.model import Check, Forward, Machine, Network, Nic, Plan, Service, Vlan
 from labiac.plan.names import BOOTS, host_name, student_name
 from labiac.plan.nics import Draft, drafts, finished
 from labiac.plan.segments import Findings, Key, Segment, host_side, segments
+from labiac.schema.lab import role_of, routes_between_lans
 from labiac.schema.load import read
-from labiac.schema.node import Router
 from labiac.schema.rules import insist
 from labiac.schema.source import in_order
 
@@ -60,27 +61,37 @@ def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:
     if not lab.source.lines:  # written in Python: nobody has held its parts together yet
         insist(lab)
     whose = student_name(student)
-    made, host, drafted = _numbers(lab, whose)
-    nics = finished(lab, whose, backend, drafted)
-    graph = Graph(lab, nics, host)
+    numbers = _numbers(lab, whose)
+    nics = finished(lab, whose, backend, numbers.nics)
+    graph = Graph(lab, nics, numbers.host, numbers.segments)
     hosts = _hosts_text(nics)
-    machines = [_machine(lab, whose, name, graph, hosts) for name in nics]
+    machines = [
+        _machine(lab, whose, name, graph, hosts=hosts, boxes=numbers.boxes) for name in nics
+    ]
     if backend in BOOTS:
         machines = _seeded(lab, whose, machines)
     return Plan(
         lab=lab.name,
         student=whose,
         backend=backend,
-        networks=tuple(_network(lab, whose, name, made, graph) for name in lab.lans),
+        networks=tuple(_network(lab, whose, name, numbers.segments, graph) for name in lab.lans),
         machines=tuple(machines),
         checks=tuple(_checks(lab)),
     )
 
 
-def _numbers(
-    lab: Lab, student: str
-) -> tuple[dict[Key, Segment], dict[str, tuple[str, ...]], list[Draft]]:
-    """Return the segments of *lab*, the host's addresses in them by LAN, and the NICs.
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of a lab: of its LANs, of the host in them by LAN, and of its nodes."""
+
+    segments: dict[Key, Segment]
+    host: dict[str, tuple[str, ...]]
+    nics: list[Draft]
+    boxes: Middleboxes
+
+
+def _numbers(lab: Lab, student: str) -> _Numbers:
+    """Return the numbers of *lab*.
 
     Also for a lab that breaks rules: each problem of its numbers is one more to tell.
     """
@@ -88,9 +99,10 @@ def _numbers(
     made = segments(lab, student, findings)
     host = host_side(lab, made, findings)
     drafted = drafts(lab, made, findings)
+    boxes = middleboxes(lab, made, drafted, findings)
     if findings.found:
         raise DescriptionError([lab.source.problem(*finding) for finding in findings.found])
-    return made, host, drafted
+    return _Numbers(made, host, drafted, boxes)
 
 
 def _seeded(lab: Lab, student: str, machines: list[Machine]) -> list[Machine]:
@@ -100,20 +112,21 @@ def _seeded(lab: Lab, student: str, machines: list[Machine]) -> list[Machine]:
     return [replace(each, seed=seed_of(each, lab.name, student, beside)) for each in machines]
 
 
-def _machine(lab: Lab, student: str, name: str, graph: Graph, hosts: str) -> Machine:
+def _machine(
+    lab: Lab, student: str, name: str, graph: Graph, *, hosts: str, boxes: Middleboxes
+) -> Machine:
     node = graph.node(name)
-    router = isinstance(node, Router)
     routing = routing_of(lab, node)
     return Machine(
         name=name,
         host_name=host_name(lab.name, student, name),
-        role="router" if router else "pc",
+        role=role_of(node),
         nics=tuple(graph.nics[name]),
         routes=graph.routes(name),
         routing=routing,
-        forwards=router,
-        policy=None,
-        translation=None,
+        forwards=routes_between_lans(node),
+        policy=boxes.policies.get(name),
+        translation=boxes.translations.get(name),
         student=node.student or routing == "none",
         hosts=hosts,
         services=tuple(Service(each, said.command) for each, said in node.services.items()),

@@ -1,8 +1,9 @@
 """Shortest-path static routes of every router, computed from the graph.
 
 The graph's routers are nodes that forward; they are neighbours where both have an address of the
-same prefix on the same segment. Every hop costs one. Of several shortest ways the one through the
-node that stands first in the lab file is taken, so the same file always gives the same routes.
+same prefix on the same segment. A NAT hides what is behind it: on its outside nobody goes by it.
+Every hop costs one. Of several shortest ways the one through the node that stands first in the lab
+file is taken, so the same file always gives the same routes.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from typing import TYPE_CHECKING
 from labiac.plan.addressing import Prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 DEFAULT = {4: Prefix(4, 0, 0), 6: Prefix(6, 0, 0)}
 """The destination "everywhere else", by IP version."""
+
+
+Segment = tuple[str, str | None]
+"""What stands for a broadcast domain: a LAN, and the VLAN in it or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,37 +31,44 @@ class End:
 
     Args:
         node: Name of the node.
-        segment: What makes a broadcast domain: the LAN, and the VLAN in it.
+        segment: The broadcast domain that it is on.
         address: The address, as a number.
         prefix: The subnet that the node believes to be in.
     """
 
     node: str
-    segment: tuple[str, str | None]
+    segment: Segment
     address: int
     prefix: Prefix
 
 
-Link = tuple[tuple[str, str | None], Prefix]
+Link = tuple[Segment, Prefix]
 """A segment and one subnet on it: routers that share it are neighbours."""
 NextHops = dict[str, dict[Prefix, int]]
 """Of each router, the address of the next hop to each prefix that it is not itself in."""
 
 
-def shortest_paths(ends: Iterable[End], exits: Mapping[int, str]) -> NextHops:
+def shortest_paths(
+    ends: Iterable[End],
+    exits: Mapping[int, str],
+    hidden: Collection[tuple[str, Segment]] = (),
+) -> NextHops:
     """Return the next hops of every router to every subnet that a router is in.
 
     Args:
         ends: Addresses of the routers, in the order of the lab file.
         exits: Of each IP version, the router through which everywhere else is reached.
+        hidden: NATs, each with the segment on which nobody shall go by it.
     """
     members: dict[Link, list[End]] = defaultdict(list)
     links: dict[str, list[Link]] = defaultdict(list)
+    hops: NextHops = {}
     for end in ends:
         link = (end.segment, end.prefix)
         members[link].append(end)
-        links[end.node].append(link)
-    hops: NextHops = {node: {} for node in links}
+        hops.setdefault(end.node, {})
+        if (end.node, end.segment) not in hidden:
+            links[end.node].append(link)
     roots: dict[Prefix, list[str]] = defaultdict(list)
     for (_, prefix), there in members.items():
         roots[prefix] += [end.node for end in there]

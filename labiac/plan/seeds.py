@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from labiac.plan.addressing import Prefix
 from labiac.plan.model import SeedFile
+from labiac.plan.nftables import ruleset
 from labiac.seed.facts import Facts, NicFacts, RouteFacts, ServiceFacts, VlanFacts
 from labiac.seed.templates import render
 
@@ -47,12 +48,13 @@ def facts_of(machine: Machine, lab: str, student: str) -> Facts:
         student=student,
         hostname=machine.name,
         hosts=machine.hosts,
-        nics=tuple(_nic(nic, routes) for nic in machine.nics),
+        nics=tuple(_nic(nic, routes, port=machine.role == "bridge") for nic in machine.nics),
         services=tuple(ServiceFacts(each.name, each.command) for each in machine.services),
+        ruleset=ruleset(machine),
     )
 
 
-def _nic(nic: Nic, routes: RoutesBy) -> NicFacts:
+def _nic(nic: Nic, routes: RoutesBy, *, port: bool) -> NicFacts:
     # A NAT of its own hands out address and default route: only the hypervisor knows them.
     dhcp = nic.attach == "nat"
     addresses = () if dhcp else nic.addresses
@@ -60,7 +62,8 @@ def _nic(nic: Nic, routes: RoutesBy) -> NicFacts:
         name=nic.name,
         mac=nic.mac,
         dhcp=dhcp,
-        optional=not (addresses and nic.connected),
+        # A port is online as soon as it is in its bridge, which never is: it has no address.
+        optional=not ((addresses or port) and nic.connected),
         addresses=addresses,
         ipv6=_speaks_ipv6(addresses),
         routes=() if dhcp else routes.get(nic.name, ()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from labiac.plan.addressing import (
     number_of,
     student_pool,
 )
+from labiac.schema.domains import domains
 from labiac.schema.lan import Lan, Vlan
 from labiac.schema.scalars import NONE
 
@@ -43,19 +45,19 @@ class Findings:
 
 @dataclass(frozen=True)
 class Segment:
-    """A broadcast domain, where it was written, and the numbers in use in each of its subnets."""
+    """A broadcast domain, and the numbers in use in each of its subnets.
+
+    Args:
+        key: What stands for it: of LANs that bridges join, the first in the file.
+        name: Its name for people: ``lan1``, ``lan1 red`` for a VLAN, ``lan1+lan2`` where joined.
+        hosts: By IP version; a version that it has no subnet of is missing.
+        loose: Who has each address that lies in no subnet of the segment.
+    """
 
     key: Key
-    path: Path
-    hosts: dict[int, Hosts]
-    """By IP version; a version that it has no subnet of is missing."""
+    name: str
+    hosts: dict[int, Hosts] = field(default_factory=dict)
     loose: dict[int, str] = field(default_factory=dict)
-    """Who has each address that lies in no subnet of the segment."""
-
-    @property
-    def name(self) -> str:
-        """Its name for people: ``lan1``, or ``lan1 red`` for a VLAN."""
-        return " ".join(filter(None, self.key))
 
     def explicit(
         self, said: str, version: int, owner: str, path: Path, findings: Findings
@@ -83,22 +85,56 @@ class Segment:
         return (said if "/" in said else hosts.text(address),)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A LAN or a VLAN as it is written: a segment, or one of the parts that bridges join."""
+
+    key: Key
+    path: Path
+    said: Lan | Vlan
+
+    def subnet(self, version: int) -> str | None:
+        """Return the subnet that it names, or None."""
+        said = self.said.ipv4 if version == IPV4 else self.said.ipv6
+        return None if said == NONE else said
+
+    @property
+    def silent(self) -> bool:
+        """Whether it says nothing of subnets, and so wants them from the pool."""
+        return self.said.ipv4 is None and self.said.ipv6 is None
+
+    @property
+    def number(self) -> int | None:
+        """The number of the subnet that it wants."""
+        return self.said.id if isinstance(self.said, Vlan) else number_of(self.key[0])
+
+
 def segments(lab: Lab, student: str, findings: Findings) -> dict[Key, Segment]:
-    """Return every segment of *lab* with its subnets, in the order of the file."""
-    spaces = {version: _space(lab, student, version, findings) for version in (4, 6)}
-    written = list(_written(lab))
-    made = {key: Segment(key, path, {}) for key, path, _ in written}
-    for version, space in spaces.items():
-        for key, prefix in _subnets(written, version, space, findings).items():
+    """Return the segment of every LAN and VLAN of *lab*, in the order of the file.
+
+    LANs that bridges join have the same one.
+    """
+    joined = domains(lab)
+    made: dict[Key, Segment] = {}
+    parts: dict[Key, list[_Part]] = defaultdict(list)
+    for part in _written(lab):
+        lan, vlan = part.key
+        first = (joined[lan][0], None) if vlan is None else part.key
+        name = f"{lan} {vlan}" if vlan else "+".join(joined[lan])
+        made[part.key] = made.get(first) or Segment(first, name)
+        parts[first].append(part)
+    for version in LAN_LENGTH:
+        space = _space(lab, student, version, findings)
+        for key, prefix in _subnets(parts, version, space, findings).items():
             made[key].hosts[version] = Hosts(prefix)
     return made
 
 
-def _written(lab: Lab) -> Iterator[tuple[Key, Path, Lan | Vlan]]:
+def _written(lab: Lab) -> Iterator[_Part]:
     for name, lan in lab.lans.items():
-        yield (name, None), ("lans", name), lan
+        yield _Part((name, None), ("lans", name), lan)
         for vlan_name, vlan in lan.vlans.items():
-            yield (name, vlan_name), ("lans", name, "vlans", vlan_name), vlan
+            yield _Part((name, vlan_name), ("lans", name, "vlans", vlan_name), vlan)
 
 
 def _space(lab: Lab, student: str, version: int, findings: Findings) -> Subnets:
@@ -117,31 +153,45 @@ def _space(lab: Lab, student: str, version: int, findings: Findings) -> Subnets:
 
 
 def _subnets(
-    written: list[tuple[Key, Path, Lan | Vlan]], version: int, space: Subnets, findings: Findings
+    parts: dict[Key, list[_Part]], version: int, space: Subnets, findings: Findings
 ) -> dict[Key, Prefix]:
+    """Return the subnet of each segment: the one that its parts name, or one of the pool."""
     given: dict[Key, Prefix] = {}
-    wanting: list[tuple[Key, Path, int | None]] = []
-    for key, path, part in written:
-        said = part.ipv4 if version == IPV4 else part.ipv6
-        if said is not None and said != NONE:
-            prefix = given[key] = Prefix.parse(said)
-            other = space.overlapping(prefix)
-            if other:
-                problem = f"{said} overlaps {other}, which another LAN has"
-                findings.add((*path, f"ipv{version}"), problem, "take another, or leave it out")
-            else:
-                space.take(prefix)
-        elif space.pool is not None and part.ipv4 is None and part.ipv6 is None:
-            number = part.id if isinstance(part, Vlan) else number_of(key[0])
-            wanting.append((key, path, number))
-    numbered = {key: space.numbered(number) for key, _, number in wanting}
-    for key, path, _ in wanting:
+    wanting: dict[Key, _Part] = {}
+    for key, there in parts.items():
+        named = [part for part in there if part.subnet(version)]
+        silent = [part for part in there if part.silent]
+        if named:
+            given[key] = _named(named, version, space, findings)
+        elif silent and space.pool is not None:
+            wanting[key] = silent[0]
+    numbered = {key: space.numbered(part.number) for key, part in wanting.items()}
+    for key, part in wanting.items():
         try:
-            given[key] = numbered[key] or space.hashed(*filter(None, key))
+            given[key] = numbered[key] or space.hashed(*filter(None, part.key))
         except FullError:
             problem = f"the pool {space.pool} has no subnet left for it"
-            findings.add(path, problem, "take a larger pool, or name the LAN's subnet")
+            findings.add(part.path, problem, "take a larger pool, or name the LAN's subnet")
     return given
+
+
+def _named(parts: list[_Part], version: int, space: Subnets, findings: Findings) -> Prefix:
+    """Take the subnet that the first of *parts* names; the others must name the same."""
+    first, *others = parts
+    prefix = Prefix.parse(first.subnet(version) or "")
+    overlapped = space.overlapping(prefix)
+    if overlapped:
+        problem = f"{prefix} overlaps {overlapped}, which another LAN has"
+        findings.add((*first.path, f"ipv{version}"), problem, "take another, or leave it out")
+    else:
+        space.take(prefix)
+    for other in others:
+        if other.subnet(version) != first.subnet(version):
+            said = f"{other.subnet(version)}, and {first.key[0]} has {prefix}"
+            problem = f"{said}: a bridge joins the two into one LAN"
+            place = (*other.path, f"ipv{version}")
+            findings.add(place, problem, f"write {prefix}, or leave it out")
+    return prefix
 
 
 def host_side(lab: Lab, made: dict[Key, Segment], findings: Findings) -> dict[str, tuple[str, ...]]:
@@ -154,17 +204,20 @@ def host_side(lab: Lab, made: dict[Key, Segment], findings: Findings) -> dict[st
         if lan.type in {"host", "nat"}:
             segment = made[name, None]
             given = (
-                _host_address(lan, segment, hosts, findings) for hosts in segment.hosts.values()
+                _host_address(name, lan, segment, hosts, findings)
+                for hosts in segment.hosts.values()
             )
             taken[name] = tuple(chain.from_iterable(given))
     return taken
 
 
-def _host_address(lan: Lan, segment: Segment, hosts: Hosts, findings: Findings) -> tuple[str, ...]:
+def _host_address(
+    name: str, lan: Lan, segment: Segment, hosts: Hosts, findings: Findings
+) -> tuple[str, ...]:
     version = hosts.prefix.version
     said = lan.host and (lan.host.ipv4 if version == IPV4 else lan.host.ipv6)
     if said:
-        place = (*segment.path, "host", f"ipv{version}")
+        place = ("lans", name, "host", f"ipv{version}")
         return segment.explicit(said, version, "the host", place, findings)
     address = hosts.numbered("the host", 1)
     return () if address is None else (hosts.text(address),)

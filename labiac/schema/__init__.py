@@ -3,15 +3,20 @@
 from labiac.schema.check import Check, Pair, Path
 from labiac.schema.lab import Defaults, Lab, Pool
 from labiac.schema.lan import HostSide, Lan, PortForward, Vlan
+from labiac.schema.middlebox import Bridge, Firewall, Nat, NatForward, Rule
 from labiac.schema.node import Impair, Nic, NicForward, Pc, Route, Router, Service, Tagged
 
 __all__ = [
+    "Bridge",
     "Check",
     "Defaults",
+    "Firewall",
     "HostSide",
     "Impair",
     "Lab",
     "Lan",
+    "Nat",
+    "NatForward",
     "Nic",
     "NicForward",
     "Pair",
@@ -21,6 +26,7 @@ __all__ = [
     "PortForward",
     "Route",
     "Router",
+    "Rule",
     "Service",
     "Tagged",
     "Vlan",

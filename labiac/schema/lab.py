@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr
 
 from labiac.schema.check import Check
 from labiac.schema.lan import Lan, Strict
+from labiac.schema.middlebox import AnyMiddlebox, Middlebox
 from labiac.schema.node import Node, Pc, Router, Routing
 from labiac.schema.scalars import Cpus, DiskGiB, Ipv4Subnet, Ipv6Subnet, MemoryMiB, Name
 from labiac.schema.source import Source
 
+Role = Literal["router", "pc", "firewall", "nat", "bridge"]
 POOL_IPV4 = "10.0.0.0/8"
 
 
@@ -47,6 +49,9 @@ class Lab(Strict):
     title: str = Field(default="", description="What it is, in a line, for people.")
     lans: dict[Name, Lan] = Field(default_factory=dict, description="LANs by name.")
     routers: dict[Name, Router] = Field(default_factory=dict, description="Routers by name.")
+    middleboxes: dict[Name, AnyMiddlebox] = Field(
+        default_factory=dict, description="Firewalls, NATs and bridges by name."
+    )
     pcs: dict[Name, Pc] = Field(default_factory=dict, description="PCs by name.")
     routing: Routing = Field(
         default="static",
@@ -74,13 +79,28 @@ class Lab(Strict):
 
     @property
     def nodes(self) -> Mapping[str, Node]:
-        """Routers, then PCs, by name, in the order written."""
-        return dict(chain[tuple[str, Node]](self.routers.items(), self.pcs.items()))
+        """Routers, then middleboxes, then PCs, by name, in the order written."""
+        sections = (self.routers.items(), self.middleboxes.items(), self.pcs.items())
+        return dict(chain[tuple[str, Node]].from_iterable(sections))
 
 
 def kind_of(node: Node) -> str:
-    """Return the section of the file that *node* stands in: ``routers`` or ``pcs``."""
+    """Return the section of the file that *node* stands in: ``routers``, for one."""
+    if isinstance(node, Middlebox):
+        return "middleboxes"
     return "routers" if isinstance(node, Router) else "pcs"
+
+
+def role_of(node: Node) -> Role:
+    """Return what *node* is for."""
+    if isinstance(node, Middlebox):
+        return node.role
+    return "router" if isinstance(node, Router) else "pc"
+
+
+def routes_between_lans(node: Node) -> bool:
+    """Return whether *node* forwards IP packets: all but PCs and bridges do."""
+    return role_of(node) in {"router", "firewall", "nat"}
 
 
 def json_schema() -> dict[str, Any]:

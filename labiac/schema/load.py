@@ -11,13 +11,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from labiac.errors import DescriptionError, Problem
+from labiac.schema.finding import Names
 from labiac.schema.lab import Lab
-from labiac.schema.rules import Names, findings
+from labiac.schema.rules import findings
 from labiac.schema.source import Path, Source, in_order
 from labiac.schema.words import in_words, paths
 from labiac.schema.yaml import MAX_BYTES, parse
 
-SECTIONS = ("lans", "routers", "pcs")
+NODES = ("routers", "middleboxes", "pcs")
+SECTIONS = ("lans", *NODES)
 _SHIPPED = (File(__file__).parents[1] / "_stacks", File(__file__).parents[2] / "stacks")
 
 
@@ -196,7 +198,7 @@ def _has(data: Any, part: str | int) -> bool:
 
 def _names(data: dict[str, Any]) -> Names:
     said = {key: list(part) if isinstance(part := data.get(key), dict) else [] for key in SECTIONS}
-    return Names(said["lans"], said["routers"] + said["pcs"])
+    return Names(said["lans"], [name for key in NODES for name in said[key]])
 
 
 def _integral(data: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A node: a router or a PC, and its NICs."""
+"""A node and its NICs: what all have alike, routers and PCs."""
 
 from __future__ import annotations
 
@@ -134,18 +134,12 @@ class Service(Strict):
     )
 
 
-class Node(NicFields):
-    """What routers and PCs share. One NIC can be written in short, on the node itself."""
+class Node(Strict):
+    """What all nodes share."""
 
     nics: tuple[Nic, ...] = Field(default=(), strict=False, description="Its NICs, in order.")
     lans: tuple[Name, ...] = Field(
         default=(), strict=False, description="Short for NICs that have only a LAN."
-    )
-    routing: Routing | None = Field(default=None, description="Where its routes come from.")
-    routes: tuple[Route, ...] = Field(default=(), strict=False, description="Static routes to add.")
-    gateway: str | None = Field(
-        default=None,
-        description="Default gateway: an address, a node with a LAN in common, or none.",
     )
     student: bool = Field(
         default=False, description="Whether its configuration is the student's own work."
@@ -162,8 +156,7 @@ class Node(NicFields):
 
     @model_validator(mode="after")
     def _one_way_to_write_nics(self) -> Node:
-        short = sorted(NicFields.model_fields.keys() & self.model_fields_set)
-        ways = [way for way in ("nics", "lans") if way in self.model_fields_set] + short[:1]
+        ways = [way for way in ("nics", "lans") if way in self.model_fields_set] + self._short()[:1]
         if len(ways) > 1:
             said = ", ".join(ways)
             raise broken(f"its NICs are written in more than one way: {said}", "use nics alone")
@@ -173,14 +166,13 @@ class Node(NicFields):
             raise broken(f"two NICs are called {taken[0]}", "give each a name of its own")
         return self
 
+    def _short(self) -> list[str]:
+        """Return the keys of a NIC that are written on the node itself."""
+        return []
+
     def interfaces(self) -> tuple[Nic, ...]:
         """Return its NICs in order, however they were written."""
-        if self.nics or self.lans:
-            return self.nics or tuple(Nic(lan=lan) for lan in self.lans)
-        said = {
-            key: getattr(self, key) for key in NicFields.model_fields.keys() & self.model_fields_set
-        }
-        return (Nic.model_construct(**said),) if said else ()
+        return self.nics or tuple(Nic(lan=lan) for lan in self.lans)
 
     def nic_path(self, index: int) -> tuple[str | int, ...]:
         """Return where in the node the user wrote the NIC with that *index*."""
@@ -189,11 +181,34 @@ class Node(NicFields):
         return ("lans", index) if self.lans else ()
 
 
-class Router(Node):
+class IpNode(Node):
+    """A node with addresses, and routes."""
+
+    routing: Routing | None = Field(default=None, description="Where its routes come from.")
+    routes: tuple[Route, ...] = Field(default=(), strict=False, description="Static routes to add.")
+    gateway: str | None = Field(
+        default=None,
+        description="Default gateway: an address, a node with a LAN in common, or none.",
+    )
+
+
+class ShortNode(IpNode, NicFields):
+    """A node whose one NIC can be written in short, on the node itself."""
+
+    def _short(self) -> list[str]:
+        return sorted(NicFields.model_fields.keys() & self.model_fields_set)
+
+    def interfaces(self) -> tuple[Nic, ...]:
+        """Return its NICs in order, however they were written."""
+        said = {key: getattr(self, key) for key in self._short()}
+        return (Nic.model_construct(**said),) if said else super().interfaces()
+
+
+class Router(ShortNode):
     """A node that forwards packets between its LANs."""
 
 
-class Pc(Node):
+class Pc(ShortNode):
     """An end node. It never forwards."""
 
 

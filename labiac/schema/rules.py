@@ -6,29 +6,20 @@ with the plan, which knows the numbers.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from labiac.errors import DescriptionError
 from labiac.schema.check import Pair
+from labiac.schema.domains import domains
+from labiac.schema.finding import Finding, Names, unknown
 from labiac.schema.lab import Lab, kind_of
 from labiac.schema.lan import Lan
-from labiac.schema.node import Nic, Node, is_name
+from labiac.schema.middlebox import Middlebox
+from labiac.schema.middlebox_rules import Domains, about_bridges, about_middlebox, addressed
+from labiac.schema.node import IpNode, Nic, Node, Pc, is_name
 from labiac.schema.scalars import NONE
 from labiac.schema.source import Path, in_order
-
-Finding = tuple[Path, str, str]
-"""Where, what is wrong, and the remedy."""
-
-
-@dataclass(frozen=True)
-class Names:
-    """Names that the file defines, those of parts that are themselves broken included."""
-
-    lans: Collection[str]
-    nodes: Collection[str]
 
 
 def insist(lab: Lab) -> None:
@@ -45,36 +36,54 @@ def insist(lab: Lab) -> None:
 
 def findings(lab: Lab, names: Names) -> Iterator[Finding]:
     """Yield everything in *lab* that does not go together, in the order of the file."""
+    joined = domains(lab)
     for name, lan in lab.lans.items():
-        yield from _lan(("lans", name), lan, names)
-    for name in lab.routers.keys() & lab.pcs.keys():
-        yield ("pcs", name), f"{name} is a router too", "give each node a name of its own"
+        yield from _lan(("lans", name), lan, lab, names)
+    yield from about_bridges(lab, joined)
+    yield from _twice(lab)
     macs: dict[str, str] = {}
     for name, node in lab.nodes.items():
-        yield from _node((kind_of(node), name), node, lab, names)
+        yield from _node((kind_of(node), name), node, lab, names, joined)
         for index, nic in enumerate(node.interfaces()):
             if nic.mac and macs.setdefault(nic.mac, name) != name:
                 place = (kind_of(node), name, *node.nic_path(index), "mac")
                 yield place, f"{nic.mac} is also {macs[nic.mac]}'s", "give it another"
     for index, check in enumerate(lab.checks):
         for kind in sorted(check.model_fields_set - {"all_ping"}):
-            yield from _check(("checks", index, kind), getattr(check, kind), names)
+            yield from _check(("checks", index, kind), getattr(check, kind), lab, names)
 
 
-def _check(path: Path, pair: Pair, names: Names) -> Iterator[Finding]:
+KINDS = {"routers": "a router", "middleboxes": "a middlebox", "pcs": "a PC"}
+"""The sections of nodes, and what a node in each of them is."""
+
+
+def _twice(lab: Lab) -> Iterator[Finding]:
+    """Yield every node whose name another section has too."""
+    first: dict[str, str] = {}
+    for section in KINDS:
+        for name in getattr(lab, section):
+            other = first.setdefault(name, section)
+            if other != section:
+                problem = f"{name} is {KINDS[other]} too"
+                yield (section, name), problem, "give each node a name of its own"
+
+
+def _check(path: Path, pair: Pair, lab: Lab, names: Names) -> Iterator[Finding]:
     said = {"from": (pair.source,), "to": (pair.target,), "visits": getattr(pair, "visits", ())}
     for key, nodes in said.items():
         for node in nodes:
-            if node not in names.nodes:
-                yield unknown((*path, key), "node", node, names.nodes)
+            yield from addressed((*path, key), node, lab, names)
     if pair.source == pair.target:
         yield (*path, "to"), f"{pair.target} is on both ends", "name two nodes"
 
 
-def _node(path: Path, node: Node, lab: Lab, names: Names) -> Iterator[Finding]:
-    if node.routing not in {None, "static", "none"} and kind_of(node) == "pcs":
-        yield (*path, "routing"), f"a PC runs no {node.routing}", "write static or none"
-    yield from _next_hops(path, node, lab, names)
+def _node(path: Path, node: Node, lab: Lab, names: Names, joined: Domains) -> Iterator[Finding]:
+    if isinstance(node, IpNode):
+        if isinstance(node, Pc) and node.routing not in {None, "static", "none"}:
+            yield (*path, "routing"), f"a PC runs no {node.routing}", "write static or none"
+        yield from _next_hops(path, node, lab, names, joined)
+    if isinstance(node, Middlebox):
+        yield from about_middlebox(path, node, lab, names, joined)
     for index, nic in enumerate(node.interfaces()):
         place = (*path, *node.nic_path(index))
         yield from _attachment(place, nic)
@@ -84,20 +93,7 @@ def _node(path: Path, node: Node, lab: Lab, names: Names) -> Iterator[Finding]:
             yield from _vlans(place, nic, lab.lans[nic.lan])
 
 
-def unknown(path: Path, kind: str, name: str, known: Collection[str]) -> Finding:
-    """Return the finding that there is no *kind* called *name*, with the nearest that there is."""
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        fix = f"did you mean {near[0]}?"
-    elif known:
-        shown = sorted(known)[:12]
-        fix = f"there is {', '.join(shown)}{', ...' if len(known) > len(shown) else ''}"
-    else:
-        fix = f"there is no {kind} here: define one"
-    return path, f"there is no {kind} {name!r}", fix
-
-
-def _lan(path: Path, lan: Lan, names: Names) -> Iterator[Finding]:
+def _lan(path: Path, lan: Lan, lab: Lab, names: Names) -> Iterator[Finding]:
     kind = f"a LAN of type {lan.type}"
     if lan.type == "bridged" and lan.interface is None:
         yield path, "a bridged LAN needs a physical interface", "add interface: eth0"
@@ -108,8 +104,7 @@ def _lan(path: Path, lan: Lan, names: Names) -> Iterator[Finding]:
     if lan.forwards and lan.type != "nat":
         yield (*path, "forwards"), f"{kind} has no port forwards", "use type: nat"
     for index, forward in enumerate(lan.forwards):
-        if forward.to not in names.nodes:
-            yield unknown((*path, "forwards", index, "to"), "node", forward.to, names.nodes)
+        yield from addressed((*path, "forwards", index, "to"), forward.to, lab, names)
     yield from _vlan_ids(path, lan)
 
 
@@ -155,20 +150,26 @@ def _vlans(path: Path, nic: Nic, lan: Lan) -> Iterator[Finding]:
             yield unknown((*path, key), "VLAN", name, lan.vlans)
 
 
-def _next_hops(path: Path, node: Node, lab: Lab, names: Names) -> Iterator[Finding]:
+def _next_hops(
+    path: Path, node: IpNode, lab: Lab, names: Names, joined: Domains
+) -> Iterator[Finding]:
     said: list[tuple[Path, str]] = [
         ((*path, "routes", index, "via"), route.via) for index, route in enumerate(node.routes)
     ]
     if node.gateway not in {None, NONE}:
         said.append(((*path, "gateway"), node.gateway or ""))
-    mine = {nic.lan for nic in node.interfaces()}
+    mine = _domains_of(node, joined)
     for place, via in said:
         if not is_name(via):
             yield from _address(place, via)
-        elif via not in names.nodes:
-            yield unknown(place, "node", via, names.nodes)
-        elif via in lab.nodes and not mine & {nic.lan for nic in lab.nodes[via].interfaces()}:
+        elif (wrong := next(addressed(place, via, lab, names), None)) is not None:
+            yield wrong
+        elif via in lab.nodes and not mine & _domains_of(lab.nodes[via], joined):
             yield place, f"{via} has no LAN in common with {path[-1]}", "name a neighbour"
+
+
+def _domains_of(node: Node, joined: Domains) -> set[tuple[str, ...]]:
+    return {joined[lan] for nic in node.interfaces() if (lan := nic.lan or "") in joined}
 
 
 def _address(path: Path, text: str) -> Iterator[Finding]:

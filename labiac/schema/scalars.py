@@ -41,7 +41,12 @@ class Short:
         return {"anyOf": [self.form, handler(core)]}
 
 
-def _name(value: str) -> str:
+def checked_name(value: str) -> str:
+    """Return *value*, a name.
+
+    Raises:
+        PydanticCustomError: it is none; the remedy is the nearest one.
+    """
     if re.match(NAME, value):
         return value
     better = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:40].strip("-")
@@ -53,7 +58,9 @@ def _name(value: str) -> str:
     raise broken(problem, fix)
 
 
-Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME})]
+Name = Annotated[
+    str, AfterValidator(checked_name), WithJsonSchema({"type": "string", "pattern": NAME})
+]
 """A lab, LAN, VLAN or node name: also a hostname label (RFC 1123) and a part of object names.
 
 40 characters, so that ``<lab>-<student>-<name>`` stays well under the 255 of a file name.
@@ -191,7 +198,8 @@ Destination = Annotated[str, AfterValidator(_destination)]
 VlanId = Annotated[int, Field(ge=1, le=4094)]
 """An 802.1Q VLAN ID; 0 and 4095 are reserved (IEEE 802.1Q, table 9-2)."""
 
-Port = Annotated[int, Field(ge=1, le=65_535)]
+MAX_PORT = 65_535
+Port = Annotated[int, Field(ge=1, le=MAX_PORT)]
 """A TCP or UDP port."""
 
 MemoryMiB = Annotated[int, Field(ge=128, le=65_536)]

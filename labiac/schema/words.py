@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from labiac.errors import Problem
 from labiac.schema.lab import Lab
+from labiac.schema.middlebox import ROLES
 from labiac.schema.source import Path, Source
 
 SHORT = 60
@@ -37,8 +39,9 @@ def _once(error: ValidationError) -> Iterator[Detail]:
 
 
 def _path(detail: Detail) -> Path:
-    # pydantic adds "[key]" where a key, not its value, is wrong.
-    return tuple(part for part in detail["loc"] if part != "[key]")
+    # pydantic adds "[key]" where a key, not its value, is wrong, and a middlebox's role below it.
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    return path[:2] + path[3:] if path[:1] == ("middleboxes",) else path
 
 
 def _said(detail: Detail) -> tuple[str, str]:
@@ -68,8 +71,16 @@ def _choice(detail: Detail) -> tuple[str, str]:
     return f"{_short(detail['input'])} is not possible", f"write {detail['ctx']['expected']}"
 
 
+def _tag(detail: Detail) -> tuple[str, str]:
+    context = detail["ctx"]
+    key, said = context["discriminator"].strip("'"), context["tag"]
+    near = difflib.get_close_matches(said, re.findall(r"\w+", context["expected_tags"]), n=1)
+    fix = f"did you mean {near[0]}?" if near else f"write {context['expected_tags']}"
+    return f"{key}: {said!r} is not possible", fix
+
+
 def _unknown_key(detail: Detail) -> tuple[str, str]:
-    loc = _path(detail)
+    loc = detail["loc"]
     keys = sorted(_keys_at(loc[:-1]))
     near = difflib.get_close_matches(str(loc[-1]), keys, n=1)
     fix = f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(keys)}"
@@ -81,6 +92,8 @@ _WORDS: dict[str, Callable[[Detail], tuple[str, str]]] = {
     "extra_forbidden": _unknown_key,
     "missing": lambda detail: (f"{_path(detail)[-1]} is missing", "add it"),
     "literal_error": _choice,
+    "union_tag_invalid": _tag,
+    "union_tag_not_found": lambda _detail: ("role is missing", f"add role: {' or '.join(ROLES)}"),
     "greater_than_equal": _bound,
     "less_than_equal": _bound,
     "string_pattern_mismatch": _pattern,
@@ -91,6 +104,7 @@ _TYPES = {
     "float_type": ("is no number", "write digits alone, without quotes"),
     "bool_type": ("is neither true nor false", "write true or false"),
     "dict_type": ("is not keys and values", "write key: value, or {} for nothing more"),
+    "model_attributes_type": ("is not keys and values", "write {role: bridge, lans: [lan1, lan2]}"),
     "model_type": ("is not keys and values", "write key: value, or {} for nothing more"),
     "tuple_type": ("is no list", "write [a, b], or one element a line after a hyphen"),
     "too_short": ("has too few elements", "add one"),
@@ -111,6 +125,9 @@ def _keys_at(loc: Path) -> set[str]:
 
 
 def _below(schema: dict[str, Any], part: str | int, definitions: dict[str, Any]) -> dict[str, Any]:
+    tagged = schema.get("discriminator", {}).get("mapping", {})
+    if part in tagged:
+        return _resolved({"$ref": tagged[part]}, definitions)
     properties = schema.get("properties", {})
     below = schema.get("items") if isinstance(part, int) else properties.get(part)
     named: dict[str, Any] = next(iter(schema.get("patternProperties", {}).values()), {})

@@ -47,7 +47,7 @@ class NicFacts:
         mac: Six octets in lower case, colon separated.
         dhcp: Whether it asks for its address: only a NIC with a NAT of its own does.
         optional: Whether the boot goes on without it: its address is not given here, or the
-            cable is out.
+            cable is out. The port of a bridge counts as one with an address.
         addresses: With prefix, IPv4 and IPv6.
         ipv6: Whether it speaks IPv6 at all.
         routes: Those that leave by it.
@@ -83,6 +83,7 @@ class Facts:
         hosts: Text of ``/etc/hosts``.
         nics: In the order of the lab file.
         services: Programs that run in the background.
+        ruleset: What nftables shall load; empty where nothing is filtered or translated.
     """
 
     lab: str
@@ -91,6 +92,7 @@ class Facts:
     hosts: str
     nics: tuple[NicFacts, ...]
     services: tuple[ServiceFacts, ...]
+    ruleset: str
 
 
 @dataclass(frozen=True, slots=True)

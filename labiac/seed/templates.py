@@ -32,7 +32,7 @@ def render(role: str, facts: Facts, name: str, beside: Path | None = None) -> di
     """Return the seed of a node: file name to text.
 
     Args:
-        role: Folder of the templates: ``router`` or ``pc``.
+        role: Folder of the templates: ``router``, ``pc``, ``firewall``, ``nat`` or ``bridge``.
         facts: What they may name.
         name: What the instance ID begins with, for people who meet it in a guest's log.
         beside: Folder of the lab file. Its ``templates/``, then that of the working directory,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_BLOCK = re.compile(r"(?:(?:[!-~][\t -~]*)?\n)*[!-~][\t -~]*\n")
-"""What a block scalar gives back unchanged: ASCII lines without a margin, the last one no blank."""
+_BLOCK = re.compile(r"\n*[!-~][\t -~]*\n(?:\n*[\t ]*[!-~][\t -~]*\n)*")
+"""What a block scalar gives back unchanged: ASCII lines, the first without a margin, none of
+spaces alone, the last one no blank."""
 _FOREIGN = re.compile(
     r"[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )

@@ -15,7 +15,7 @@ from labiac.seed.templates import environment, render
 
 FOLDER = Path(__file__).parents[2] / "templates"
 TEMPLATES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.j2"))
-ROLES = ("router", "pc")
+ROLES = ("router", "pc", "firewall", "nat", "bridge")
 
 
 @pytest.fixture
@@ -142,16 +142,20 @@ def test_no_value_breaks_out_of_its_place(role):
     vlan = VlanFacts(EVIL, 10, True, (EVIL,), False, (route,))  # noqa: FBT003
     nic = NicFacts(EVIL, EVIL, False, True, (EVIL,), False, (route,), (vlan,))  # noqa: FBT003
     service = ServiceFacts("web", (EVIL,))
-    seed = render(role, Facts(EVIL, EVIL, EVIL, EVIL, (nic,), (service,)), EVIL)
+    seed = render(role, Facts(EVIL, EVIL, EVIL, EVIL, (nic,), (service,), EVIL), EVIL)
 
     user = yaml.safe_load(seed["user-data"])
     assert user.keys() == {"hostname", "manage_etc_hosts", "write_files", "runcmd"}
     assert user["hostname"] == EVIL
     assert user["write_files"][0] == {"path": "/etc/hosts", "content": EVIL}
-    assert user["write_files"][2]["content"].count("\n[Install]\n") == 1
-    assert len(user["runcmd"]) == 2
+    assert user["write_files"][-1]["content"].count("\n[Install]\n") == 1
+    ruled = role in {"firewall", "nat"}
+    assert ({"path": "/etc/nftables.conf", "content": EVIL} in user["write_files"]) == ruled
+    assert len(user["write_files"]) == 3 + ruled
+    assert len(user["runcmd"]) == 2 + 2 * ruled
 
     network = yaml.safe_load(seed["network-config"])
+    assert network.pop("bridges", {"br0": {"interfaces": [EVIL]}})["br0"]["interfaces"] == [EVIL]
     common = {"optional": True, "accept-ra": False, "link-local": [], "addresses": [EVIL]}
     common["routes"] = [{"to": EVIL, "via": EVIL}]
     ethernet = {"match": {"macaddress": EVIL}, "set-name": EVIL, "dhcp4": False, **common}
