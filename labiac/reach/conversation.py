@@ -91,15 +91,14 @@ def exchange(
     talk = _Conversation(plane)
     there, heard = talk.ask(source, question)
     end = plane.nodes[there[-1].end]
-    found = Exchange(source, target or end, asked, asker, there, (), ok=False)
     # A redirect leads to another node than the one that was asked: so it is meant to.
-    led = len(there) > 1
-    if there[-1].problem or (found.target is not end and not led):
-        return found
+    elsewhere = end is not target and target is not None and len(there) == 1
+    if elsewhere or there[-1].problem:
+        return Exchange(source, target or end, asked, asker, there, (), ok=False)
     back, answer = talk.reply(end, there[-1].visits[-1], heard)
     last = back[-1]
     ok = not last.problem and last.end == source.number and answer == question.answer
-    return found._replace(back=back, ok=ok)
+    return Exchange(source, target or end, asked, asker, there, back, ok)
 
 
 class _Conversation:
@@ -173,6 +172,8 @@ class _Conversation:
             was: As it came to the first node, where that is not the same.
         """
         plane, acts = self._plane, []
+        if not plane.boxes and packet.source not in plane.shared:
+            return way, packet
         for hop, to in enumerate(way.visits):
             if way.at(hop) in plane.boxes:
                 came = was or packet

@@ -194,8 +194,7 @@ def _special(planes: dict[int, Plane]) -> set[tuple[int, int]]:
     shared = {
         (version, address)
         for version, plane in planes.items()
-        for address, ports in plane.owners.items()
-        if len(ports) > 1
+        for address in plane.shared
     }
     return hops | shared
 

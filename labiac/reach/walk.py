@@ -135,10 +135,18 @@ class Plane:
         for node in self.nodes:
             for port, address in node.addresses(version):
                 self.owners.setdefault(address.value, []).append(port)
+        self.shared = {address for address, ports in self.owners.items() if len(ports) > 1}
+        """Addresses that several interfaces have."""
         self._classes = Classes((prefix for table in made for prefix in table.entries), version)
         ruled = (prefix for box in filters.values() for prefix in box.prefixes())
         self._ruled = Classes(ruled, version)
-        self._answers = {domain: fabric.answers(domain, version) for domain in fabric.members}
+        answers = {domain: fabric.answers(domain, version) for domain in fabric.members}
+        self._answers = {
+            port.segment: answers.get(fabric.bridges.domain(port.segment), {})
+            for node in self.nodes
+            for port in node.ports
+            if port.segment is not None
+        }
         self._walks: dict[tuple[int, tuple[Prefix, ...], Port | None, bool], Walk] = {}
 
     def chain(self, address: int) -> tuple[Prefix, ...]:
@@ -243,7 +251,7 @@ class Plane:
     def _neighbour(self, out: Port, address: int) -> Port | None:
         if out.problem or out.segment is None:
             return None
-        return self._answers[self.bridges.domain(out.segment)].get(address)
+        return self._answers[out.segment].get(address)
 
     def _silence(self, out: Port, wanted: int, *, hop: bool) -> str:
         """Return why nobody answers for *wanted*, a next hop or the destination, out there."""
