@@ -26,7 +26,7 @@ COMMANDS = {
     "plan": "look",
     "reach": "look",
     "render": "look",
-    "graph": "look",
+    "graph": "graph",
     "diff": "diff",
     "preview": "deploy",
     "up": "deploy",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labiac.cli.graph import Output, emit
 from labiac.cli.options import BackendName, Json, Student
 from labiac.cli.output import console, write_json
+from labiac.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -28,6 +31,8 @@ class Form(StrEnum):
 
     TEXT = "text"
     MARKDOWN = "markdown"
+    SVG = "svg"
+    PNG = "png"
 
 
 @app.command()
@@ -36,8 +41,9 @@ def diff(
     new: New,
     *,
     form: Annotated[
-        Form, typer.Option("--format", help="For a terminal, or for a merge request.")
+        Form, typer.Option("--format", help="For a terminal, for a merge request, or drawn.")
     ] = Form.TEXT,
+    output: Output = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 1 when they differ, as git does.")
     ] = False,
@@ -50,19 +56,41 @@ def diff(
     from labiac.cli.comparison import compare
     from labiac.cli.revision import planned_at
 
+    if output and (json or form is Form.TEXT):
+        fix = f"redirect it: labiac diff {old} {new} > {output}"
+        raise UsageError("diff", "-o is for --format markdown, svg and png", fix=fix)
     before, after = (planned_at(file, student, backend) for file in (old, new))
     found = compare(before, after, open_backend(after.backend).features)
     if json:
         write_json(found.data())
-    elif form is Form.MARKDOWN:
-        from labiac.cli.markdown import markdown
-
-        typer.echo(markdown(found), nl=False)
-    else:
+    elif form is Form.TEXT:
         for line in comparison_view(found):
             console().print(line, soft_wrap=True)
+    else:
+        emit(_document(found, form), output)
     if exit_code and (found.changes or found.turned):
         raise typer.Exit(1)
+
+
+def _document(found: Comparison, form: Form) -> bytes:
+    if form is Form.MARKDOWN:
+        from labiac.cli.markdown import markdown
+
+        return markdown(found).encode()
+    from labiac.cli.draw.graph import rendered
+    from labiac.cli.draw.marked import marked
+
+    return rendered(replace(marked(found), notes=tuple(_for_good(found))), form)
+
+
+def _for_good(found: Comparison) -> Iterator[str]:
+    """Yield who loses and who gains whom, in short: a drawing is no list."""
+    from labiac.cli.comparison import pairs_text
+
+    for now, head in ((False, "no longer reach each other"), (True, "now reach each other")):
+        pairs = [(source, target) for source, target, _, ok, _ in found.turned if ok is now]
+        if pairs:
+            yield f"{head}: {pairs_text(pairs)}"
 
 
 def comparison_view(found: Comparison) -> Iterator[Text]:

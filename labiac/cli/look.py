@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,22 +15,13 @@ from labiac.cli.options import (
     node_of,
     planned,
 )
-from labiac.cli.output import console, note, problem_data, write_json
-from labiac.errors import DescriptionError, LabError, Problem, UsageError
+from labiac.cli.output import console, problem_data, write_json
+from labiac.errors import DescriptionError, Problem, UsageError
 
 if TYPE_CHECKING:
     from labiac.plan.model import Plan
 
 app = typer.Typer()
-
-
-class Form(StrEnum):
-    """How `graph` draws."""
-
-    MERMAID = "mermaid"
-    DOT = "dot"
-    SVG = "svg"
-    PNG = "png"
 
 
 @app.command()
@@ -158,50 +146,6 @@ def render(
         return
     for name, text in seed.items():
         typer.echo(f"# --- {name}\n{text}")
-
-
-@app.command()
-def graph(
-    file: File,
-    form: Annotated[Form, typer.Option("--format", help="How to draw it.")] = Form.MERMAID,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; else stdout.")
-    ] = None,
-    student: Student = "local",
-    backend: BackendName = "auto",
-) -> None:
-    """Draw the topology."""
-    image = _drawn(planned(file, student, backend), form)
-    if output is not None:
-        _write(output, image)
-        note(f"wrote {output}")
-    elif form is Form.PNG and sys.stdout.isatty():
-        fix = "add -o lab.png, or pipe it into a viewer"
-        raise LabError("graph", "a PNG would only garble a terminal", fix=fix)
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(image)
-
-
-def _drawn(the_plan: Plan, form: Form) -> bytes:
-    from labiac.cli.draw.topology import topology
-
-    what = topology(the_plan)
-    if form is Form.MERMAID:
-        from labiac.cli.draw.mermaid import mermaid
-
-        return mermaid(what).encode()
-    from labiac.cli.draw.graph import dot, rendered
-
-    return dot(what).source.encode() if form is Form.DOT else rendered(what, form)
-
-
-def _write(output: Path, content: bytes) -> None:
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        problem = f"it cannot be written: {error.strerror}"
-        raise LabError(str(output), problem, fix="choose another place with -o") from None
 
 
 @app.command()

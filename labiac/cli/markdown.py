@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labiac.cli.comparison import beside_hosts, disturbances, entries, for_good, tally
+from labiac.cli.comparison import disturbances, entries, for_good, tally
 from labiac.cli.draw.marked import marked
 from labiac.cli.draw.mermaid import mermaid
-from labiac.plan.model import Machine, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ def markdown(found: Comparison) -> str:
     lines = [f"### {found.new.lab}: {tally(found)}", ""]
     changes = [change for change, _ in found.changes]
     if changes:
-        lines += ["```mermaid", *_drawing(found).splitlines(), "```", ""]
+        lines += ["```mermaid", *mermaid(marked(found)).splitlines(), "```", ""]
         lines += _folded("What changes", _fenced(_changed(found)))
     on = found.new.backend
     disturbed = [f"- {who}: {pairs}" for who, pairs in disturbances(found)]
@@ -42,17 +41,6 @@ def _changed(found: Comparison) -> Iterator[str]:
         yield f"{head} {entry.title}   {entry.effect}".rstrip()
         for line in entry.lines:
             yield f"{entry.sign}     {line}" if whole else f"{line[0]}     {line[2:]}"
-
-
-def _drawing(found: Comparison) -> str:
-    changes = [change for change, _ in found.changes]
-    renamed = {
-        change.was.name: change.now.name
-        for change in changes
-        if isinstance(change.was, Machine | Network) and isinstance(change.now, Machine | Network)
-    }
-    changed = {change.item for change in changes if beside_hosts(change)}
-    return mermaid(*marked(found.old, found.new, renamed, changed))
 
 
 def _fenced(lines: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from labiac.cli.draw.terminal import drawing
-from labiac.cli.draw.topology import Topology, topology
+from labiac.cli.draw.topology import BoxKind, Topology, topology
 from labiac.cli.tables import table
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 DRAWN_MAX = 24
 """Nodes that a terminal's drawing stays readable with."""
-_STYLES = {"router": "bold yellow", "pc": "bold", "host": "bold green"}
+_STYLES: dict[BoxKind, str] = {
+    "router": "bold yellow", "firewall": "bold red", "nat": "bold magenta", "bridge": "bold cyan",
+    "pc": "bold", "host": "bold green",
+}  # fmt: skip
 
 
 def show(plan: Plan, console: Console) -> None:

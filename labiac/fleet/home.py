@@ -1,8 +1,9 @@
-"""Where labiac keeps what outlives a command: its Pulumi CLI, and the state of labs."""
+"""Where labiac keeps what outlives a command: its Pulumi CLI, the state of labs, measurements."""
 
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -17,3 +18,19 @@ def home() -> Path:
         return Path(own).expanduser().absolute()
     data = Path(os.environ.get("XDG_DATA_HOME", ""))
     return (data if data.is_absolute() else Path.home() / ".local/share") / "labiac"
+
+
+def keep(file: Path, text: str, *, once: bool = False) -> None:
+    """Write *file* whole or not at all, for the user alone; with *once* the first writer wins."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+    try:
+        if once:
+            file.hardlink_to(partial)
+        else:
+            partial.replace(file)
+    except FileExistsError:
+        pass
+    finally:
+        partial.unlink(missing_ok=True)

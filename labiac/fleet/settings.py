@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from labiac.fleet.home import home
+from labiac.fleet.home import home, keep
 
 if TYPE_CHECKING:
     from labiac.backends.base import Copy
@@ -32,7 +32,7 @@ def project_folder() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "Pulumi.yaml"
     if not file.exists():
-        _write(file, f"name: {PROJECT}\nruntime: python\n")
+        keep(file, f"name: {PROJECT}\nruntime: python\n")
     return folder
 
 
@@ -95,21 +95,5 @@ def _passphrase() -> Path:
     file = home() / "passphrase"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        _write(file, secrets.token_urlsafe(32), once=True)
+        keep(file, secrets.token_urlsafe(32), once=True)
     return file
-
-
-def _write(file: Path, text: str, *, once: bool = False) -> None:
-    """Write *file* whole or not at all, for the user alone; with *once* the first writer wins."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
-    try:
-        if once:
-            file.hardlink_to(partial)
-        else:
-            partial.replace(file)
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink(missing_ok=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from html import unescape
 
 import pytest
 import yaml
 
 from labiac.backends.base import Features
-from labiac.cli.comparison import compare, entries, field_lines, pairs_text
+from labiac.cli.comparison import beside_hosts, compare, entries, field_lines, pairs_text
 from labiac.cli.diff import comparison_view
+from labiac.cli.draw.marked import marked
+from labiac.cli.draw.palette import MARKS
 from labiac.cli.markdown import markdown
 from labiac.plan.resolve import plan_file, resolve
 from labiac.plan.said import Difference
@@ -230,3 +233,59 @@ def test_any_lab_can_be_compared_with_any_other(name, lab_file):
         text = markdown(compare(*pair, VM))
         assert f"### {pair[1].lab}: " in text
         assert "```mermaid" in text
+
+
+@pytest.mark.parametrize("form", ["svg", "png"])
+def test_two_versions_are_drawn_into_the_file_that_was_asked_for(labiac, two, tmp_path, form):
+    file = tmp_path / f"diff.{form}"
+    ran = labiac("diff", *two, "--format", form, "-o", str(file))
+
+    assert (ran.code, ran.out) == (0, "")
+    assert file.read_bytes().startswith(b"\x89PNG" if form == "png" else b"<?xml")
+
+
+def test_a_drawing_tells_what_was_and_what_is_now_in_the_colour_of_its_mark(labiac, two):
+    svg = unescape(labiac("diff", *two, "--format", "svg").out)
+
+    for text in ("10.0.2.1 → 10.0.9.1", "~ pc2 → alice", "~ lan3 → core", "+ pc5", "- pc3"):
+        assert f">{text}<" in svg
+    for mark in ("added", "removed", "changed"):
+        assert MARKS[mark].line in svg
+    assert "stroke-dasharray" in svg
+
+
+def test_a_drawing_tells_in_short_who_loses_and_who_gains_whom(labiac, two):
+    svg = unescape(labiac("diff", *two, "--format", "svg").out)
+
+    assert "no longer reach each other: alice <-> pc4" in svg
+    assert "now reach each other: alice <-> pc5, pc1 <-> pc5" in svg
+
+
+def test_a_drawing_and_the_text_are_about_the_same_changes():
+    found = compared()
+    marks = marked(found).marks
+    items = {
+        change.item
+        for change, _ in found.changes
+        if change.kind != "check" and beside_hosts(change)
+    }
+
+    assert {key for key in marks if isinstance(key, str)} == items
+
+
+def test_addresses_that_came_and_went_are_told_with_their_sign():
+    old, new = OLD, OLD.replace("pc1: {lan: lan1}", "pc1: {nics: [{lan: lan1}, {lan: lan1}]}")
+    (there,) = (
+        link.labels
+        for link in marked(compared(old=old, new=new)).topology.links
+        if link.box == "pc1"
+    )
+    assert [label.full[:2] for label in there] == ["10", "+ "]
+
+
+@pytest.mark.parametrize("option", [["--json"], []])
+def test_text_goes_to_a_file_by_the_shell(labiac, two, tmp_path, option):
+    ran = labiac("diff", *two, "-o", str(tmp_path / "x"), *option)
+
+    assert ran.code == 2
+    assert f"redirect it: labiac diff {two[0]} {two[1]} > {tmp_path / 'x'}" in ran.err

@@ -167,19 +167,6 @@ def test_a_seed_has_its_three_files(labiac):
     assert seed["user-data"].startswith("#cloud-config\n")
 
 
-def test_a_graph_goes_to_the_file_that_was_asked_for(labiac, tmp_path):
-    file = tmp_path / "lab.svg"
-    ran = labiac("graph", "three-lans", "--format", "svg", "-o", str(file))
-    assert (ran.code, ran.out) == (0, "")
-    assert "</svg>" in file.read_text()
-
-
-def test_a_graph_that_cannot_be_written_says_so(labiac, tmp_path):
-    ran = labiac("graph", "three-lans", "-o", str(tmp_path / "no" / "lab.mmd"))
-    assert ran.code == 1
-    assert "cannot be written: No such file or directory" in ran.err
-
-
 def test_the_schema_is_the_json_schema_of_a_lab_file(labiac):
     schema = json.loads(labiac("schema").out)
     assert schema["$schema"].endswith("2020-12/schema")

@@ -2,62 +2,67 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from labiac.cli.draw.topology import Box, Bus, Link, Topology
+from labiac.cli.draw.palette import DASHED, KINDS, LAN, MARKS, PLAIN, TEXT
+from labiac.cli.draw.topology import ROLES, Box, BoxKind, Bus, Link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labiac.cli.draw.marked import Marks
+    from labiac.cli.draw.picture import Picture
 
-_STYLES = (
-    "classDef lan fill:#dbeafe,stroke:#1d4ed8,color:#1e3a8a",
-    "classDef router fill:#fde68a,stroke:#b45309,color:#451a03",
-    "classDef pc fill:#f3f4f6,stroke:#4b5563,color:#111827",
-    "classDef host fill:#dcfce7,stroke:#15803d,color:#14532d",
-    "classDef student stroke-width:3px,stroke-dasharray:6 3",
-)
-_MARKS = {
-    "added": "stroke:#15803d,stroke-width:4px",
-    "removed": "stroke:#b91c1c,stroke-width:2px,stroke-dasharray:2 4",
-    "changed": "stroke:#7e22ce,stroke-width:4px",
-}
+_SHAPES: dict[BoxKind, tuple[str, str]] = {
+    "router": ("((", "))"), "firewall": ("{{", "}}"), "nat": ("[/", "\\]"), "bridge": ("[/", "/]"),
+    "pc": ("[", "]"), "host": ("[[", "]]"),
+}  # fmt: skip
+_STUDENT = "classDef student stroke-width:3px,stroke-dasharray:6 3"
 
 
-def mermaid(topology: Topology, marks: Marks | None = None) -> str:
-    """Return *topology* as the text of a Mermaid flowchart, with a newline at its end.
-
-    Args:
-        topology: What to draw.
-        marks: What was added, removed or changed, by the keys of buses and boxes, and of links:
-            box and bus.
-    """
+def mermaid(picture: Picture) -> str:
+    """Return *picture* as the text of a Mermaid flowchart, with a newline at its end."""
+    topology = picture.topology
     keys = [*(bus.key for bus in topology.buses), *(box.key for box in topology.boxes)]
     # Mermaid's own words (end, graph) are names of nodes too, so nodes are called by number.
     ids = {key: f"n{number}" for number, key in enumerate(keys)}
-    lines = ["---", f"title: {topology.title}", "---", "flowchart LR"]
+    lines = ["---", f"title: {_title(picture)}", "---", "flowchart LR"]
     lines += [f"    {ids[bus.key]}{_bus(bus)}" for bus in topology.buses]
     lines += [f"    {ids[box.key]}{_box(box)}" for box in topology.boxes]
     lines += [f"    {ids[link.bus]} {_edge(link)} {ids[link.box]}" for link in topology.links]
-    lines += [f"    {style}" for style in _STYLES]
+    lines += [f"    {style}" for style in _classes(picture)]
     owned = [ids[box.key] for box in topology.boxes if box.student]
     if owned:
         lines.append(f"    class {','.join(owned)} student")
-    lines += [f"    {line}" for line in _marked(topology, ids, marks or {})]
+    lines += [f"    {line}" for line in _marked(picture, ids)]
     return "\n".join(lines) + "\n"
 
 
-def _marked(topology: Topology, ids: dict[str, str], marks: Marks) -> Iterator[str]:
-    for mark, style in _MARKS.items():
-        nodes = [name for key, name in ids.items() if marks.get(key) == mark]
+def _title(picture: Picture) -> str:
+    """Return the title as YAML, with the notes: a flowchart has no other place for them."""
+    text = ": ".join((picture.topology.title, *picture.notes))
+    return json.dumps(text, ensure_ascii=False) if picture.notes else text
+
+
+def _classes(picture: Picture) -> Iterator[str]:
+    for name, tone in (("lan", LAN), *KINDS.items()):
+        fill, line = PLAIN if picture.legend else tone
+        yield f"classDef {name} fill:{fill},stroke:{line},color:{TEXT}"
+    yield _STUDENT
+
+
+def _marked(picture: Picture, ids: dict[str, str]) -> Iterator[str]:
+    for mark in picture.legend:
+        tone, name = MARKS[mark], mark.replace(" ", "-")
+        dashes = ",stroke-dasharray:2 4" if mark in DASHED else ""
+        nodes = [number for key, number in ids.items() if picture.marks.get(key) == mark]
         if nodes:
-            yield f"classDef {mark} {style}"
-            yield f"class {','.join(nodes)} {mark}"
-        links = enumerate(topology.links)
-        numbers = [str(at) for at, link in links if marks.get((link.box, link.bus)) == mark]
-        if numbers:
-            yield f"linkStyle {','.join(numbers)} {style}"
+            yield f"classDef {name} fill:{tone.fill},stroke:{tone.line},stroke-width:3px{dashes}"
+            yield f"class {','.join(nodes)} {name}"
+        links = enumerate(picture.topology.links)
+        cables = [str(at) for at, link in links if picture.marks.get((link.box, link.bus)) == mark]
+        if cables:
+            yield f"linkStyle {','.join(cables)} stroke:{tone.line},stroke-width:3px{dashes}"
 
 
 def _bus(bus: Bus) -> str:
@@ -66,13 +71,15 @@ def _bus(bus: Bus) -> str:
 
 
 def _box(box: Box) -> str:
-    left, right = {"router": ("((", "))"), "pc": ("[", "]"), "host": ("[[", "]]")}[box.kind]
-    return f'{left}"{box.name}"{right}:::{box.kind}'
+    left, right = _SHAPES[box.kind]
+    role = "" if box.kind == "router" else ROLES.get(box.kind, "")
+    text = _text(box.name) + (f"<br/>{role}" if role else "")
+    return f'{left}"{text}"{right}:::{box.kind}'
 
 
 def _edge(link: Link) -> str:
     line = "---" if link.connected else "-.-"
-    text = "<br/>".join(label.full for label in link.labels)
+    text = "<br/>".join(_text(label.full) for label in link.labels)
     return f'{line}|"{text}"|' if text else line
 
 

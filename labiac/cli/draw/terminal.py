@@ -15,13 +15,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labiac.cli.draw.topology import BoxKind, Bus, Label, Link, Topology
+from labiac.cli.draw.topology import ROLES, Box, BoxKind, Bus, Label, Link, Topology
 
 _GAP = 2
 _STEM = 2
 """Where in a column its line runs."""
 _BOX_LINES = 3
-_SHAPES: dict[BoxKind, str] = {"pc": "┌─┐│└┘┴┬", "router": "╔═╗║╚╝╧╤", "host": "╭─╮│╰╯┴┬"}
+_SHAPES: dict[BoxKind, str] = {
+    "pc": "┌─┐│└┘┴┬", "router": "╔═╗║╚╝╧╤", "host": "╭─╮│╰╯┴┬",
+    "firewall": "▒▒▒▒▒▒▒▒", "nat": "╒═╕│╘╛╧╤", "bridge": "╓─╖║╙╜┴┬",
+}  # fmt: skip
 """Corners and sides: left top, horizontal, right top, vertical, left and right bottom, joints."""
 
 
@@ -81,8 +84,7 @@ class _Canvas:
             free = (at for at, row in enumerate(last_row) if row < top)
             column = next(free, len(last_row))
             last_row[column : column + 1] = [bottom]
-            name = f"{box.name} *" if box.student else box.name
-            placed.append(_Placed(name, box.kind, links, column))
+            placed.append(_Placed(_title(box), box.kind, links, column))
         return placed
 
     def _columns(self) -> list[int]:
@@ -188,6 +190,12 @@ class _Canvas:
         cells = self._lines[line]
         cells.extend(" " * (start + len(text) - len(cells)))
         cells[start : start + len(text)] = text
+
+
+def _title(box: Box) -> str:
+    """Return the name of *box*, and what it is where its shape alone would not say so."""
+    role = "" if box.kind == "router" else ROLES.get(box.kind, "")
+    return " ".join(text for text in (box.name, role, "*" if box.student else "") if text)
 
 
 def _margin(bus: Bus) -> list[str]:

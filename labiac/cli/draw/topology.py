@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from ipaddress import ip_interface
 from typing import Literal
 
-from labiac.plan.model import Machine, Network, Nic, Plan
+from labiac.plan.model import Machine, Network, Nic, Plan, Role
 
 BusKind = Literal["internal", "host", "nat", "bridged", "generic"]
-BoxKind = Literal["router", "pc", "host"]
+BoxKind = Role | Literal["host"]
+ROLES: dict[BoxKind, str] = {
+    "router": "router", "firewall": "firewall", "nat": "NAT", "bridge": "bridge"
+}  # fmt: skip
+"""What a drawing says of a node that is on the way of others."""
 
 HOST = "(host)"
 """Key of the host's own box; the parentheses keep it apart from a node of that name."""
@@ -77,7 +81,7 @@ def topology(plan: Plan) -> Topology:
     links: dict[tuple[str, str], list[tuple[Label, ...]]] = defaultdict(list)
     out: set[tuple[str, str]] = set()
     for machine, nic, bus in _nics(plan):
-        links[machine.name, bus.key].append(_labels(nic))
+        links[machine.name, bus.key].append(_labels(nic, outside=_outside(machine) == nic.name))
         if not nic.connected:
             out.add((machine.name, bus.key))
     hosted = [network for network in plan.networks if network.host_addresses]
@@ -131,20 +135,23 @@ def _bus(network: Network) -> Bus:
     return Bus(network.name, network.name, network.type, tuple(notes))
 
 
-def _labels(nic: Nic) -> tuple[Label, ...]:
-    vlan = nic.vlan or nic.native
-    own = [_label(address, vlan or "") for address in nic.addresses]
-    if vlan and not own:
-        own = [Label(vlan, vlan)]
+def _outside(machine: Machine) -> str:
+    return machine.translation.outside if machine.translation else ""
+
+
+def _labels(nic: Nic, *, outside: bool) -> tuple[Label, ...]:
+    head = nic.vlan or nic.native or ("outside" if outside else "")
+    own = [_label(address, head) for address in nic.addresses]
+    if head and not own:
+        own = [Label(head, head)]
     tagged = [_label(address, sub.vlan) for sub in nic.trunk for address in sub.addresses]
     bare = [Label(sub.vlan, sub.vlan) for sub in nic.trunk if not sub.addresses]
     return tuple(own + tagged + bare)
 
 
-def _label(address: str, vlan: str = "") -> Label:
-    interface = ip_interface(address)
-    head = f"{vlan} " if vlan else ""
-    return Label(f"{head}{interface.ip}", f"{head}{_host_part(address)}")
+def _label(address: str, head: str = "") -> Label:
+    ip = ip_interface(address).ip
+    return Label(f"{head} {ip}".lstrip(), f"{head} {_host_part(address)}".lstrip())
 
 
 def _host_part(address: str) -> str:
