@@ -6,7 +6,7 @@ from shutil import which
 from typing import TYPE_CHECKING
 
 from labiac.backends import run
-from labiac.backends.netns import features, kernel, marks, shape
+from labiac.backends.netns import features, kernel, marks, rules, shape
 from labiac.backends.netns.holder import IN_A_SPACE
 from labiac.backends.netns.places import LONGEST
 from labiac.errors import Problem
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labiac.plan.model import Forward, Machine, Network, Nic, Plan
 
 _DYNAMIC = frozenset({"ospf", "rip", "bgp"})
+_SECTIONS = {"router": "routers", "pc": "pcs"}
 _NEIGHBOURS = "net/ipv4/neigh/default/gc_thresh3"
 
 
@@ -30,8 +31,9 @@ def problems(plan: Plan, root: Path) -> list[Problem]:
         found += _network(network)
     for machine in plan.machines:
         found += _machine(plan, machine)
-    if _has_nat(plan) and which("nft") is None:
-        found.append(Problem("netns", "", "NAT needs nftables, and there is no nft", _NFT_FIX))
+    if _needs_nft(plan) and not _has_nft():
+        problem = "firewalls and NATs need nftables, and there is no nft"
+        found.append(Problem("netns", "", problem, _NFT_FIX))
     found += _neighbours(plan, root)
     return found
 
@@ -120,7 +122,7 @@ def _kernel(plan: Plan) -> Iterator[Problem]:
 def _needs(plan: Plan) -> dict[str, list[str]]:
     """Return the features of the kernel that *plan* needs, and the items that need them."""
     needs: dict[str, list[str]] = {"bridge": [], "veth": []}
-    for feature, name in (*_switch_needs(plan), *_machine_needs(plan)):
+    for feature, name in (*_switch_needs(plan), *_machine_needs(plan), *_rules_need(plan)):
         names = needs.setdefault(feature, [])
         if name not in names:
             names.append(name)
@@ -144,6 +146,14 @@ def _machine_needs(plan: Plan) -> Iterator[tuple[str, str]]:
                 yield "netem", machine.name
             elif nic.impair.rate_kbit:
                 yield "tbf", machine.name
+
+
+def _rules_need(plan: Plan) -> Iterator[tuple[str, str]]:
+    for machine in plan.machines if _has_nft() else ():  # without it nothing can be tried out
+        if machine.policy:
+            yield "firewall", machine.name
+        if machine.translation:
+            yield "nat", machine.name
 
 
 def _network(network: Network) -> Iterator[Problem]:
@@ -177,6 +187,14 @@ def _machine(plan: Plan, machine: Machine) -> Iterator[Problem]:
     bridged = {network.name for network in plan.networks if network.type == "bridged"}
     for number, nic in enumerate(machine.nics):
         yield from _nic(where, f"{path}.nics[{number}]", nic, bridged=nic.network in bridged)
+        if machine.role == "bridge" and nic.network in bridged:
+            yield Problem(
+                where,
+                f"{path}.nics[{number}].lan",
+                f"a bridge can't join {nic.network}: on netns a NIC in a bridged LAN is a macvlan,"
+                " which hears only what is sent to its own MAC",
+                "put a router there, or use an internal LAN",
+            )
 
 
 def _nic(where: str, path: str, nic: Nic, *, bridged: bool) -> Iterator[Problem]:
@@ -247,10 +265,15 @@ def _pairs(machines: Iterable[Machine]) -> int:
     return sum(count * (count - 1) for count in ends.values())
 
 
-def _has_nat(plan: Plan) -> bool:
+def _needs_nft(plan: Plan) -> bool:
     return any(network.type == "nat" for network in plan.networks) or any(
-        nic.attach == "nat" for machine in plan.machines for nic in machine.nics
+        machine.policy or machine.translation or any(nic.attach == "nat" for nic in machine.nics)
+        for machine in plan.machines
     )
+
+
+def _has_nft() -> bool:
+    return which(rules.command()) is not None
 
 
 def _exists(interface: str) -> bool:
@@ -260,4 +283,4 @@ def _exists(interface: str) -> bool:
 
 
 def _path(machine: Machine) -> str:
-    return f"{'routers' if machine.role == 'router' else 'pcs'}.{machine.name}"
+    return f"{_SECTIONS.get(machine.role, 'middleboxes')}.{machine.name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.netns import dump, kernel, netlink, shape
+from labiac.backends.netns import dump, kernel, netlink, rules, shape
 from labiac.backends.netns.enter import traveller
 from labiac.plan.model import Impairments, SubInterface
 
@@ -20,8 +20,28 @@ NEEDED: Final = {
     "filtering": "VLAN filtering on bridges (CONFIG_BRIDGE_VLAN_FILTERING)",
     "tbf": "token bucket (CONFIG_NET_SCH_TBF)",
     "netem": "netem (CONFIG_NET_SCH_NETEM)",
+    "firewall": "stateful nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT, CONFIG_NFT_REJECT)",
+    "nat": "nftables with NAT (CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT, CONFIG_NFT_MASQ)",
 }
 """Each feature, as a person looks for it in a kernel's configuration."""
+
+_RULES: Final = {
+    "firewall": (
+        "add table inet t",
+        "add chain inet t c { type filter hook forward priority 0; }",
+        "add rule inet t c ct state invalid drop",
+        "add rule inet t c meta l4proto tcp reject with tcp reset",
+        "add rule inet t c reject with icmpx admin-prohibited",
+    ),
+    "nat": (
+        "add table inet t",
+        "add chain inet t in { type nat hook prerouting priority -100; }",
+        "add chain inet t out { type nat hook postrouting priority 100; }",
+        "add rule inet t in ip daddr 192.0.2.1 meta l4proto tcp th dport 1 dnat ip to 192.0.2.2:1",
+        "add rule inet t out masquerade",
+    ),
+}
+"""What each feature of nftables is tried out with."""
 
 _LOWER: Final = 100
 _FILTERING: Final = 7  # IFLA_BR_VLAN_FILTERING
@@ -36,6 +56,8 @@ def has(feature: str) -> bool:
     """
     with traveller():
         kernel.unshare(kernel.NEW_NET)
+        if feature in _RULES:
+            return rules.accepted("\n".join(_RULES[feature]))
         with netlink.Socket() as sock:
             if feature == "bridge":
                 return not sock.send([netlink.new_link("b", "bridge")])

@@ -122,7 +122,7 @@ def _make(ground: Ground, mark: Mark, machine: Machine) -> Observed:
     ground.folder.begin(mark)
     files.write(ground, machine)
     with ground.spaces.create(machine.host_name, settings.wanted(machine)) as sock:
-        rules.apply(ground, None, machine)  # before it has a cable: nothing slips through
+        rules.load(ground, None, machine)  # before it has a cable: nothing slips through
         cables.plug(ground, machine, machine.nics)
         index = {nic.name: dump.index(sock, nic.name) for nic in machine.nics}
         refused = _configure(ground, sock, index, None, machine)
@@ -133,9 +133,10 @@ def _make(ground: Ground, mark: Mark, machine: Machine) -> Observed:
 
 def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
     """Patch the machine: NICs that stay keep working, and so does every route over them."""
+    rules.drop(ground, item(mark), now)  # as long as the mark knows of them
     ground.folder.replace(mark.about(now))  # from here on, a crash shows as drift
     files.write(ground, now)
-    rules.apply(ground, was, now)
+    rules.load(ground, was, now)
     if _network(was) != _network(now):
         before = {nic.name: nic for nic in was.nics} if _bridges(was) == _bridges(now) else {}
         stay = [nic for nic in now.nics if _same_card(ground, before.get(nic.name), nic)]

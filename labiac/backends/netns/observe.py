@@ -12,7 +12,7 @@ from labiac.backends.netns.wiring import BRIDGE
 from labiac.plan.model import Machine, Nic, Route, SubInterface
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import TypeVar
 
     from labiac.backends.netns.dump import Link
@@ -45,9 +45,12 @@ def machine(ground: Ground, mark: Mark, planned: Machine) -> Machine:
     live = {Route(line.to, line.via or names.get(line.number, "")) for line in lines}
     kept = {line for line in planned.routes if f"{line.to} via {line.via}" in mark.refused}
     nics = [_nic(nic, links, held, switch) for nic in planned.nics if nic.name in links]
+    if planned.role == "bridge":
+        nics = [_port(nic, links) for nic in nics]
     return replace(
         planned,
-        nics=tuple(_ports(nics, links) if planned.role == "bridge" else nics),
+        role="bridge" if BRIDGE in links else planned.role,
+        nics=tuple(nics),
         routes=_in_order(planned.routes, live | kept),
         forwards=forwards,
         hosts=files.read(ground, planned),
@@ -88,12 +91,11 @@ def _nic(
     )
 
 
-def _ports(nics: Iterable[Nic], links: Mapping[str, Link]) -> Iterator[Nic]:
-    """Yield the NICs of a bridge: what is no port of it leads nowhere, as with the cable out."""
+def _port(nic: Nic, links: Mapping[str, Link]) -> Nic:
+    """Return *nic* of a bridge: what is no port of it leads nowhere, as with the cable out."""
     own = links.get(BRIDGE)
-    for nic in nics:
-        joined = own is not None and own.up and links[nic.name].master == own.number
-        yield replace(nic, connected=nic.connected and joined)
+    joined = own is not None and own.up and links[nic.name].master == own.number
+    return replace(nic, connected=nic.connected and joined)
 
 
 def _sub(

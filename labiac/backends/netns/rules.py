@@ -8,6 +8,7 @@ ICMP identifier), so it meets the rules as they are.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -17,30 +18,39 @@ from labiac.backends.netns import kernel
 from labiac.backends.netns.enter import traveller
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labiac.backends.netns.ground import Ground
     from labiac.plan.model import Machine
 
-LOAD: Final = ("nft", "-f", "-")
-"""The command that takes rules on its standard input, all or none of them."""
-_LIST: Final = ("nft", "--stateless", "--numeric", "list", "table", "inet", "labiac")
+_LOAD: Final = ("-f", "-")
+"""How nft takes rules on its standard input, all or none of them."""
+_LIST: Final = ("--stateless", "--numeric", "list", "table", "inet", "labiac")
 _NONE: Final = "add table inet labiac\ndelete table inet labiac\n"
+_SYSTEM: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 _NFT_S: Final = 10.0
 
 
-def apply(ground: Ground, was: Machine | None, now: Machine) -> None:
-    """Make the rules in the namespace of *now* what it says; nothing when *was* says the same.
+def load(ground: Ground, was: Machine | None, now: Machine) -> None:
+    """Load the rules of *now* into its namespace, unless it has none or *was* has the same.
 
     Raises:
         BackendError: the kernel refused.
         LabError: *now* has a value that is none of its kind.
     """
-    old, new = wanted(was) if was else "", wanted(now)
-    if old == new:
-        return
-    with ground.spaces.opened(now.host_name) as space, traveller() as enter:
-        enter(space)
-        rules = (new or _NONE).encode()
-        run.insist(LOAD, where=ground.where(now.name), timeout_s=_NFT_S, stdin=rules)
+    rules = _wanted(now)
+    if rules and (was is None or rules != _wanted(was)):
+        _load(ground, now, rules)
+
+
+def drop(ground: Ground, was: Machine, now: Machine) -> None:
+    """Remove the rules of *was* from its namespace when *now* has none.
+
+    Raises:
+        BackendError: the kernel refused.
+    """
+    if _wanted(was) and not _wanted(now):
+        _load(ground, now, _NONE)
 
 
 def in_force(planned: Machine) -> Machine:
@@ -50,30 +60,50 @@ def in_force(planned: Machine) -> Machine:
     they differ *planned* has no rules: those that are there may say what no plan can. Tables of
     another name are somebody else's, and not looked at.
     """
-    rules = wanted(planned)
+    rules = _wanted(planned)
     if not rules:
         return planned
-    listed = run.run(_LIST, where="netns", timeout_s=_NFT_S)
-    if listed.status == 0 and listed.stdout == afresh(rules):
+    listed = run.run([command(), *_LIST], where="netns", timeout_s=_NFT_S)
+    if listed.status == 0 and listed.stdout == _afresh(rules):
         return planned
     return replace(planned, policy=None, translation=None)
 
 
-@lru_cache(maxsize=64)
-def afresh(rules: str) -> bytes:
-    """Return what the kernel lists of *rules* in a namespace where there are no others.
+def accepted(rules: str) -> bool:
+    """Return whether the kernel takes *rules* in the namespace that the thread is in."""
+    argv = (command(), *_LOAD)
+    return run.run(argv, where="netns", timeout_s=_NFT_S, stdin=rules.encode()).status == 0
 
-    Raises:
-        CommandError: there is no nft, or the kernel takes no such rules.
-        OSError: this process may not make a network namespace.
-    """
+
+def command() -> str:
+    """Return nft, also where the system has it but the PATH of ordinary users does not."""
+    from shutil import which  # takes long to load, and most machines have no rules
+
+    path = f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM}"
+    return which("nft", path=path) or "nft"
+
+
+@lru_cache(maxsize=64)
+def _afresh(rules: str) -> bytes:
+    """Return what the kernel lists of *rules* in a namespace where there are no others."""
     with traveller():
         kernel.unshare(kernel.NEW_NET)
-        run.insist(LOAD, where="netns", timeout_s=_NFT_S, stdin=rules.encode())
-        return run.insist(_LIST, where="netns", timeout_s=_NFT_S)
+        _insist(_LOAD, rules, where="netns")
+        return _insist(_LIST, "", where="netns")
 
 
-def wanted(machine: Machine) -> str:
+def _insist(arguments: Sequence[str], rules: str, *, where: str) -> bytes:
+    argv = (command(), *arguments)
+    return run.insist(argv, where=where, timeout_s=_NFT_S, stdin=rules.encode())
+
+
+def _load(ground: Ground, machine: Machine, rules: str) -> None:
+    with ground.spaces.opened(machine.host_name) as space, traveller() as enter:
+        enter(space)
+        _insist(_LOAD, rules, where=ground.where(machine.name))
+
+
+def _wanted(machine: Machine) -> str:
     """Return the rules of *machine* as nftables reads them; empty for most."""
     if machine.policy is None and machine.translation is None:
         return ""

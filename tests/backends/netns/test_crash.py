@@ -14,7 +14,7 @@ from labiac.backends import run
 from labiac.backends.base import Copy
 from labiac.backends.netns import kernel, netlink
 from labiac.backends.netns.backend import NetnsBackend
-from labiac.plan.model import Service
+from labiac.plan.model import Policy, Service, Translation
 from tests.backends.conftest import Labs
 
 LAB = {
@@ -51,6 +51,7 @@ class Steps:
         for owner, name in ((kernel, "_call"), (netlink.Socket, "send"), (os, "write")):
             setattr(owner, name, self._counted(getattr(owner, name)))
         run.background = self._counted(run.background)
+        run.run = self._counted(run.run)  # nft
         sys.addaudithook(lambda event, _: self.take() if event in AUDITED else None)
 
     def _counted(self, function):
@@ -85,10 +86,10 @@ def nothing_is_left(prefix):
     return not [found for folder in folders for found in folder.glob(f"*{prefix}*")]
 
 
-def at_every_step(lab, prepare, work, then):
+def at_every_step(lab, prepare, work, then, middlebox=lambda machine: machine):
     """Prepare, be killed at step 1, 2, 3 of *work*, check what *then* makes of it, clean up."""
     for step in range(1, 500):
-        plan = lab.plan(LAB)
+        plan = with_r1(lab.plan(LAB), middlebox)
         prepare(plan)
         cut_off = killed(step, lambda backend, plan=plan: work(backend, plan))
         then(plan)
@@ -98,6 +99,14 @@ def at_every_step(lab, prepare, work, then):
             assert step > FEWEST
             return
     pytest.fail("it never came to an end")
+
+
+def with_r1(plan, middlebox):
+    """Return *plan* with the router as *middlebox* makes it."""
+    machines = tuple(
+        middlebox(machine) if machine.name == "r1" else machine for machine in plan.machines
+    )
+    return replace(plan, machines=machines)
 
 
 def everything_is_up(lab, plan):
@@ -114,6 +123,22 @@ def grown(machine):
     nic = replace(machine.nics[0], addresses=("10.0.1.77/24",))
     service = Service("sleeper", ("sleep", "60"))
     return replace(machine, nics=(nic, *machine.nics[1:]), routes=(), services=(service,))
+
+
+def firewall(machine):
+    return replace(machine, role="firewall", policy=Policy((), "drop"))
+
+
+def nat(machine):
+    return replace(machine, role="nat", translation=Translation("eth1", ()))
+
+
+def bridge(machine):
+    bare = tuple(replace(nic, addresses=()) for nic in machine.nics)
+    return replace(machine, role="bridge", nics=bare, routes=(), forwards=False)
+
+
+MIDDLEBOXES = pytest.mark.parametrize("middlebox", [firewall, nat, bridge])
 
 
 def test_creating_a_network_is_completed_by_the_next_up(lab):
@@ -208,3 +233,47 @@ def test_deleting_a_whole_copy_is_completed_by_deleting_it_again(lab):
             backend.delete(lab.ref(plan, item))
 
     at_every_step(lab, lab.up, work, lambda _: None)
+
+
+@MIDDLEBOXES
+def test_creating_a_middlebox_is_completed_by_the_next_up(lab, middlebox):
+    def prepare(plan):
+        for network in plan.networks:
+            lab.backend.create(copy_of(plan), network)
+
+    def work(backend, plan):
+        backend.create(copy_of(plan), plan.machine("r1"))
+
+    def then(plan):
+        lab.up(plan)
+        everything_is_up(lab, plan)
+
+    at_every_step(lab, prepare, work, then, middlebox)
+
+
+@MIDDLEBOXES
+def test_a_router_that_becomes_a_middlebox_is_one_after_the_same_update(lab, middlebox):
+    def work(backend, plan):
+        was = plan.machine("r1")
+        backend.update(lab.ref(plan, was), was, middlebox(was))
+
+    def then(plan):
+        was = plan.machine("r1")
+        lab.backend.update(lab.ref(plan, was), was, middlebox(was))
+        assert lab.read(plan, "r1") == middlebox(was)
+
+    at_every_step(lab, lab.up, work, then)
+
+
+@MIDDLEBOXES
+def test_a_middlebox_that_becomes_a_router_is_one_after_the_next_up(lab, middlebox):
+    def work(backend, plan):
+        was = plan.machine("r1")
+        backend.update(lab.ref(plan, was), was, lab.plan(LAB).machine("r1"))
+
+    def then(plan):
+        lab.up(with_r1(plan, lambda _: lab.plan(LAB).machine("r1")))
+        everything_is_up(lab, lab.plan(LAB))
+        assert lab.answers(lab.plan(LAB), "pc1", "pc2")
+
+    at_every_step(lab, lab.up, work, then, middlebox)

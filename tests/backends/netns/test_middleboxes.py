@@ -13,8 +13,11 @@ from dataclasses import replace
 import pytest
 
 from labiac.backends.base import Copy, Ping
+from labiac.backends.netns import features, rules
 from labiac.backends.netns.backend import NetnsBackend
+from labiac.backends.netns.enter import traveller
 from labiac.backends.netns.user import UserBackend
+from labiac.errors import CommandError
 from labiac.plan.model import Policy, Redirect, Rule, Service, Translation
 from tests.backends.conftest import Labs
 from tests.backends.netns.test_machines import on, pinging, update
@@ -232,8 +235,8 @@ def test_a_router_becomes_a_firewall_a_nat_and_a_router_again_while_it_runs(lab)
 def test_no_packet_of_a_conversation_is_lost_when_rules_change(root):
     plan = up(root, **firewall(ICMP))
     with pinging(plan, "pc1", PC2[0]) as lost:
-        for rules in ((ICMP, WEB), (WEB,), (), (ICMP,)):
-            update(root, plan, "r1", **firewall(*rules))
+        for said in ((ICMP, WEB), (WEB,), (), (ICMP,)):
+            update(root, plan, "r1", **firewall(*said))
         assert lost() == 0
 
 
@@ -272,6 +275,44 @@ def test_what_passed_is_no_change_of_the_rules(root):
     on(plan, "r1", "nft", "add table inet mine")
     assert pings(root, plan, "pc1", *PC2) == [True, True]
     assert root.read(plan, "r1") == plan.machine("r1")
+
+
+def test_nft_is_found_where_the_path_of_ordinary_users_does_not_lead(lab, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    plan = up(lab, **firewall(ICMP))
+    assert lab.backend.check(plan) == []
+    assert lab.read(plan, "r1") == plan.machine("r1")
+
+
+def test_rules_are_refused_by_name_where_there_is_no_nft(root, monkeypatch):
+    plan = with_middlebox(root.plan(LAB), **firewall(ICMP))
+    monkeypatch.setattr(rules, "command", lambda: "no-nft")
+    (problem,) = root.backend.check(plan)
+    assert problem.problem == "firewalls and NATs need nftables, and there is no nft"
+    assert "apt install nftables" in problem.fix
+    with pytest.raises(CommandError, match="no-nft"):
+        root.up(plan)
+    assert root.read(plan, "r1") is None
+
+
+@pytest.mark.parametrize(
+    ("box", "missing"), [(firewall(ICMP), "stateful nftables"), (nat(), "nftables with NAT")]
+)
+def test_rules_that_the_kernel_cannot_do_are_refused_by_name(root, monkeypatch, box, missing):
+    plan = with_middlebox(root.plan(LAB), **box)
+    assert root.backend.check(plan) == []
+    monkeypatch.setattr(features, "has", lambda feature: feature in {"bridge", "veth"})
+    (problem,) = root.backend.check(plan)
+    assert problem.where == "netns r1"
+    assert problem.problem.startswith(f"this kernel has no {missing} (CONFIG_NF_TABLES_INET")
+
+
+def test_a_rule_that_the_kernel_does_not_take_is_not_accepted(bench):
+    bench.add("box")
+    with traveller() as enter:
+        enter(bench.descriptors["box"])
+        assert rules.accepted("add table inet here")
+        assert not rules.accepted("add rule inet nowhere forward accept")
 
 
 def test_rules_loaded_again_by_hand_are_the_same_rules(root):
@@ -384,6 +425,17 @@ def test_what_is_no_port_of_its_bridge_shows_as_a_cable_out_and_up_mends_it(root
     assert pings(root, plan, "pc1", *OTHER_SIDE) == [True, True]
 
 
+def test_a_router_that_was_made_a_bridge_by_hand_shows_as_one_and_up_mends_it(root):
+    plan = root.plan(LAB)
+    root.up(plan)
+    on(plan, "r1", "ip", "link", "add", "br0", "up", "type", "bridge")
+    on(plan, "r1", "ip", "link", "set", "eth0", "master", "br0")
+    assert root.read(plan, "r1").role == "bridge"
+    root.up(plan)
+    assert root.read(plan, "r1") == plan.machine("r1")
+    assert pings(root, plan, "pc1", *PC2) == [True, True]
+
+
 def test_other_conversations_go_on_while_a_bridge_takes_another_nic(root):
     plan = joined(root)
     root.up(plan)
@@ -394,6 +446,15 @@ def test_other_conversations_go_on_while_a_bridge_takes_another_nic(root):
         more = update(root, plan, "br", nics=(*br.nics, third))
         root.backend.update(root.ref(plan, br), more, br)
         assert lost() == 0
+
+
+def test_a_bridge_in_a_bridged_lan_is_refused_with_a_way_out(root):
+    plan = joined(root)
+    lans = tuple(replace(lan, type="bridged", interface="lo") for lan in plan.networks[1:])
+    found = root.backend.check(replace(plan, networks=(plan.networks[0], *lans)))
+    (problem,) = [each for each in found if each.where == "netns br"]
+    assert problem.field == "middleboxes.br.nics[1].lan"
+    assert "internal" in problem.fix
 
 
 def test_commands_run_and_packets_are_seen_on_a_bridge(lab):
