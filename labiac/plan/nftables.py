@@ -116,16 +116,13 @@ def _inward(redirects: Iterable[Redirect], outside: Nic) -> Iterator[str]:
     """Yield what sends a packet for a port of *outside* on to the node inside."""
     addresses = [address.partition("/")[0] for _, held in outside.interfaces() for address in held]
     own = _by_version(addresses)
-    for number, redirect in enumerate(redirects, 1):
+    for redirect in redirects:
         port = f"{_WITH_PORTS[redirect.protocol]} th dport {_port(redirect.port)}"
         for version, targets in _by_version([redirect.target]).items():
             for target in targets if own[version] else ():
                 place = f"[{target}]" if version == "ip6" else target
-                yield _line(
-                    f"{version} daddr {_set(own[version])} {port}",
-                    f"dnat {version} to {place}:{_port(redirect.target_port)}",
-                    f'comment "redirect {number}"',
-                )
+                to = f"dnat {version} to {place}:{_port(redirect.target_port)}"
+                yield f"{version} daddr {_set(own[version])} {port} {to}"
 
 
 def _outward(outside: Nic) -> Iterator[str]:

@@ -245,6 +245,84 @@ def test_what_is_measured_agrees_with_the_forecast_pair_by_pair(labs):
     assert {True, False} == set(forecast.values())
 
 
+def middlebox(labs, **description):
+    """Return two LANs with a PC each, and a middlebox between them, up."""
+    plan = labs.plan(
+        {
+            "pool": {"ipv6": "fd00::/48"},
+            "lans": {"lan1": {}, "lan2": {}},
+            "middleboxes": {"box": {"lans": ["lan1", "lan2"], **description}},
+            "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2"}},
+        }
+    )
+    labs.up(plan)
+    return plan
+
+
+BOXES = {
+    "firewall": {"role": "firewall", "rules": [{"allow": "icmp", "from": "lan1", "to": "pc2"}]},
+    "nat": {"role": "nat", "outside": "lan2", "forwards": [{"port": 8080, "to": "pc1"}]},
+    "bridge": {"role": "bridge"},
+}
+
+
+@pytest.mark.parametrize("box", BOXES.values(), ids=BOXES)
+def test_a_middlebox_reads_as_it_was_planned(labs, box):
+    plan = middlebox(labs, **box)
+    assert labs.backend.check(plan) == []
+    assert [labs.read(plan, item) for item in items(plan)] == list(items(plan))
+    labs.up(plan)
+    assert [labs.read(plan, item) for item in items(plan)] == list(items(plan))
+
+
+@pytest.mark.parametrize("box", BOXES.values(), ids=BOXES)
+def test_a_middlebox_lets_through_what_was_forecast(labs, box):
+    require(labs, Measures)
+    plan = middlebox(labs, **box)
+    forecast = {(pair.source, pair.target): pair.ok for pair in matrix(plan, all_nodes=True)}
+    assert {ends: labs.answers(plan, *ends) for ends in forecast} == forecast
+
+
+def test_a_firewall_lets_answers_through_but_not_the_same_question_back(labs):
+    plan = middlebox(labs, **BOXES["firewall"])
+    assert labs.answers(plan, "pc1", "pc2")
+    assert not labs.answers(plan, "pc2", "pc1")
+
+
+def test_a_nat_hides_who_is_behind_it_from_who_is_outside(labs):
+    plan = middlebox(labs, **BOXES["nat"])
+    assert labs.answers(plan, "pc1", "pc2")
+    assert not labs.answers(plan, "pc2", "pc1")
+
+
+def test_a_bridge_makes_its_lans_one(labs):
+    plan = middlebox(labs, **BOXES["bridge"])
+    assert labs.answers(plan, "pc1", "pc2")
+    assert labs.answers(plan, "pc2", "pc1")
+
+
+def test_an_update_changes_what_a_firewall_lets_through(labs):
+    plan = middlebox(labs, **BOXES["firewall"])
+    was = plan.machine("box")
+    now = replace(was, policy=replace(was.policy, rules=(), default="reject"))
+    for before, after, passes in ((was, now, False), (now, was, True)):
+        assert labs.backend.update(labs.ref(plan, was), before, after).item == after
+        assert labs.read(plan, "box") == after
+        assert labs.answers(plan, "pc1", "pc2") is passes
+
+
+def test_an_update_makes_a_router_of_any_middlebox_and_takes_it_back(labs):
+    router = middlebox(labs, role="firewall", policy="accept").machine("box")
+    router = replace(router, role="router", policy=None)
+    for box in BOXES.values():
+        plan = middlebox(labs, **box)
+        was = plan.machine("box")
+        for before, after in ((was, router), (router, was)):
+            assert labs.backend.update(labs.ref(plan, was), before, after).item == after
+            assert labs.read(plan, "box") == after
+        assert labs.answers(plan, "pc1", "pc2")
+
+
 def test_a_machine_that_is_gone_neither_asks_nor_answers(labs, plan):
     require(labs, Measures)
     labs.backend.delete(labs.ref(plan, "pc3"))

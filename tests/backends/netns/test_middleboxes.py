@@ -328,37 +328,22 @@ def test_rules_loaded_again_by_hand_are_the_same_rules(root):
 
 JOINED = {
     "pool": {"ipv6": "fd00::/48"},
-    "lans": {"lan1": {}, "lan2": {"ipv4": "none"}},
-    "routers": {"br": {"lans": ["lan1", "lan2"]}},
-    "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}},
+    "lans": {"lan1": {}, "lan2": {}},
+    "middleboxes": {"br": {"role": "bridge", "lans": ["lan1", "lan2"]}},
+    "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2"}},
 }
 OTHER_SIDE = ("10.0.1.12", "fd00:0:0:1::12")
 
 
-def joined(lab):
-    """Return two LANs with one subnet, pc1 here and pc2 there, and the bridge between them."""
-    plan = lab.plan(JOINED)
-    br, pc1, pc2 = (plan.machine(name) for name in ("br", "pc1", "pc2"))
-    bare = tuple(replace(nic, addresses=()) for nic in br.nics)
-    return replace(
-        plan,
-        machines=(
-            replace(br, role="bridge", nics=bare, routes=(), forwards=False),
-            replace(pc1, routes=()),
-            replace(pc2, routes=(), nics=(replace(pc2.nics[0], network="lan2"),)),
-        ),
-    )
-
-
 def test_a_bridge_makes_its_lans_one(lab):
-    plan = joined(lab)
+    plan = lab.plan(JOINED)
     lab.up(plan)
     assert pings(lab, plan, "pc1", *OTHER_SIDE) == [True, True]
     assert [lab.read(plan, machine) for machine in plan.machines] == list(plan.machines)
 
 
 def test_without_its_bridge_a_lan_is_alone(lab):
-    plan = joined(lab)
+    plan = lab.plan(JOINED)
     lab.up(plan)
     lab.backend.delete(lab.ref(plan, "br"))
     assert pings(lab, plan, "pc1", *OTHER_SIDE) == [False, False]
@@ -367,7 +352,7 @@ def test_without_its_bridge_a_lan_is_alone(lab):
 
 
 def test_a_bridge_has_neither_addresses_nor_stp_nor_snooping_and_says_nothing(root):
-    plan = joined(root)
+    plan = root.plan(JOINED)
     root.up(plan)
     held = on(plan, "br", "ip", "-oneline", "address").splitlines()
     assert {line.split()[1] for line in held} == {"lo"}
@@ -380,7 +365,7 @@ def test_a_bridge_has_neither_addresses_nor_stp_nor_snooping_and_says_nothing(ro
 
 
 def test_a_bridge_takes_another_nic_and_gives_it_back_while_it_runs(lab):
-    plan = joined(lab)
+    plan = lab.plan(JOINED)
     lab.up(plan)
     br = plan.machine("br")
     narrow = update(lab, plan, "br", nics=br.nics[:1])
@@ -392,10 +377,11 @@ def test_a_bridge_takes_another_nic_and_gives_it_back_while_it_runs(lab):
 
 
 def test_a_bridge_becomes_a_router_and_a_bridge_again_while_it_runs(lab):
-    plan = joined(lab)
+    plan = lab.plan(JOINED)
     lab.up(plan)
     br = plan.machine("br")
-    router = lab.plan(JOINED).machine("br")
+    routed = {**JOINED, "middleboxes": {}, "routers": {"br": {"lans": ["lan1", "lan2"]}}}
+    router = lab.plan(routed).machine("br")
     own = router.nics[0].addresses[0].partition("/")[0]
     assert lab.backend.update(lab.ref(plan, br), br, router).item == router
     assert lab.read(plan, "br") == router
@@ -415,7 +401,7 @@ def test_a_bridge_becomes_a_router_and_a_bridge_again_while_it_runs(lab):
     ],
 )
 def test_what_is_no_port_of_its_bridge_shows_as_a_cable_out_and_up_mends_it(root, command, out):
-    plan = joined(root)
+    plan = root.plan(JOINED)
     root.up(plan)
     on(plan, "br", "ip", *command.split())
     assert [nic.connected for nic in root.read(plan, "br").nics] == out
@@ -437,7 +423,7 @@ def test_a_router_that_was_made_a_bridge_by_hand_shows_as_one_and_up_mends_it(ro
 
 
 def test_other_conversations_go_on_while_a_bridge_takes_another_nic(root):
-    plan = joined(root)
+    plan = root.plan(JOINED)
     root.up(plan)
     br = plan.machine("br")
     third = replace(br.nics[0], name="eth2", mac="02:00:00:00:00:99", attach="none", network="")
@@ -449,7 +435,7 @@ def test_other_conversations_go_on_while_a_bridge_takes_another_nic(root):
 
 
 def test_a_bridge_in_a_bridged_lan_is_refused_with_a_way_out(root):
-    plan = joined(root)
+    plan = root.plan(JOINED)
     lans = tuple(replace(lan, type="bridged", interface="lo") for lan in plan.networks[1:])
     found = root.backend.check(replace(plan, networks=(plan.networks[0], *lans)))
     (problem,) = [each for each in found if each.where == "netns br"]
@@ -458,7 +444,7 @@ def test_a_bridge_in_a_bridged_lan_is_refused_with_a_way_out(root):
 
 
 def test_commands_run_and_packets_are_seen_on_a_bridge(lab):
-    plan = joined(lab)
+    plan = lab.plan(JOINED)
     lab.up(plan)
     ran = lab.backend.execute(
         lab.ref(plan, "br"), ["ip", "-br", "link", "show", "br0"], timeout_s=5
