@@ -29,7 +29,7 @@ class Problem:
         field: Path of the field (``routers.r1.nics[0].ipv4``), or empty.
         problem: One sentence with the offending value and the limit it broke.
         fix: What to do next, or empty when labiac knows of nothing.
-        level: ``error`` stops; ``warning`` is said and goes on.
+        level: ``error`` stops; ``warning`` and ``note`` are said: it is hardly, or may be, meant.
     """
 
     where: str

@@ -205,13 +205,16 @@ def gateway_of(node: Node, table: Table, version: int) -> str:
     via = table.refused.get(DEFAULT[version])
     if via is None:
         return "" if node.router else " (no gateway)"
+    return f" (its gateway {address_text(version, via)} is {refusal(node, table, version, via)})"
+
+
+def refusal(node: Node, table: Table, version: int, via: int) -> str:
+    """Return why the table of *node* refuses next hop *via*: what that is."""
     if any(address.value == via for _, address in node.addresses(version)):
-        why = "its own address"
-    elif any(via in entry.to for entry in table.links):
-        why = "a broadcast address"
-    else:
-        why = "in none of its subnets"
-    return f" (its gateway {address_text(version, via)} is {why})"
+        return "its own address"
+    if any(via in entry.to for entry in table.links):
+        return "a broadcast address"
+    return "in none of its subnets"
 
 
 def _learned(fabric: Fabric) -> Mapping[str, Mapping[Prefix, int]]:

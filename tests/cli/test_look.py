@@ -27,7 +27,7 @@ def test_every_problem_of_a_file_is_said_at_its_line(labiac, lab_file):
 def test_a_check_that_will_not_hold_is_a_problem_at_its_line(labiac, lab_file):
     ran = labiac("check", lab_file(UNREACHABLE), "--backend", "memory", "--json")
     assert ran.code == 1
-    (problem,) = ran.json["problems"]
+    (problem,) = (each for each in ran.json["problems"] if each["level"] == "error")
     assert problem["where"].endswith("lab.yaml:5")
     assert problem["field"] == "checks[0]"
     assert problem["problem"].startswith("ping pc1 -> pc2 will not hold: ")
