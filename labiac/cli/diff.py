@@ -87,7 +87,7 @@ def _for_good(found: Comparison) -> Iterator[str]:
     """Yield who loses and who gains whom, in short: a drawing is no list."""
     from labiac.cli.comparison import pairs_text
 
-    for now, head in ((False, "no longer reach each other"), (True, "now reach each other")):
+    for now, head in ((False, "lost for good"), (True, "gained")):
         pairs = [(source, target) for source, target, _, ok, _ in found.turned if ok is now]
         if pairs:
             yield f"{head}: {pairs_text(pairs)}"

@@ -257,8 +257,8 @@ def test_a_drawing_tells_what_was_and_what_is_now_in_the_colour_of_its_mark(labi
 def test_a_drawing_tells_in_short_who_loses_and_who_gains_whom(labiac, two):
     svg = unescape(labiac("diff", *two, "--format", "svg").out)
 
-    assert "no longer reach each other: alice <-> pc4" in svg
-    assert "now reach each other: alice <-> pc5, pc1 <-> pc5" in svg
+    assert "lost for good: alice <-> pc4" in svg
+    assert "gained: alice <-> pc5, pc1 <-> pc5" in svg
 
 
 def test_a_drawing_and_the_text_are_about_the_same_changes():

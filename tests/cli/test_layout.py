@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
 import pytest
 
+from labiac.cli.draw.columns import columns
 from labiac.cli.draw.graph import dot, rendered
 from labiac.cli.draw.picture import plain
 from labiac.cli.draw.topology import topology
@@ -18,7 +20,7 @@ from labiac.schema.yaml import parse
 from .conftest import DUAL, VLANS
 
 ROOMS = {"hall": ("r1", 20), "office": ("r3", 8), "shop": ("r4", 6), "attic": ("r6", 8)}
-TREE = {"r2": "lan2", "r3": "lan3", "r4": "lan4", "r5": "lan5", "r6": "lan6"}
+TREE = {"r2": "lan2", "r3": "lan3", "r4": "lan4", "r5": "lan5"}
 BOXES = """\
 name: boxes
 lans: {lan1: {}, lan2: {}, lan3: {}, lan4: {}, lan5: {}}
@@ -60,12 +62,20 @@ def twelve_lans():
     """Return a tree of LANs: a router for each branch, and one PC that is in two leaves."""
     routers = {"r1": {"lans": ["lan1", "lan2", "lan3", "lan4"]}}
     for number, (router, lan) in enumerate(TREE.items()):
-        leaves = [f"lan{5 + 2 * number}", f"lan{6 + 2 * number}"]
-        routers[router] = {"lans": [lan, *(leaf for leaf in leaves if int(leaf[3:]) <= 12)]}
+        routers[router] = {"lans": [lan, f"lan{5 + 2 * number}", f"lan{6 + 2 * number}"]}
     pcs: dict[str, Any] = {f"pc{number}": {"lan": f"lan{number}"} for number in range(5, 13)}
     pcs["two"] = {"nics": [{"lan": "lan9"}, {"lan": "lan10"}]}
     lans = {f"lan{number}": {} for number in range(1, 13)}
     return resolve(from_data({"name": "tree", "lans": lans, "routers": routers, "pcs": pcs}))
+
+
+def star():
+    """Return twelve LANs, each with a router of its own to one that all share."""
+    numbers = range(1, 13)
+    lans = {"core": {}} | {f"lan{number}": {} for number in numbers}
+    routers = {f"r{number}": {"lans": ["core", f"lan{number}"]} for number in numbers}
+    pcs = {f"pc{number}": {"lan": f"lan{number}"} for number in numbers}
+    return resolve(from_data({"name": "star", "lans": lans, "routers": routers, "pcs": pcs}))
 
 
 def text_lab(text):
@@ -75,6 +85,7 @@ def text_lab(text):
 LABS = {
     "fifty nodes": fifty_nodes,
     "twelve lans": twelve_lans,
+    "star": star,
     "vlans": lambda: text_lab(VLANS),
     "dual stack": lambda: text_lab(DUAL),
     "middleboxes": lambda: text_lab(BOXES),
@@ -176,8 +187,46 @@ def test_addresses_can_be_read_when_the_whole_lab_is_on_one_page(plan, page_px):
     assert float(laid_out["fontsize"]) * page_px / width_pt >= 12
 
 
-def test_no_cables_of_the_ring_cross():
-    assert crossings(json.loads(rendered(plain(topology(plan_file("ring"))), "json"))) == 0
+@pytest.mark.parametrize("name", ["ring", "fifty nodes", "twelve lans", "star", "middleboxes"])
+def test_cables_that_need_not_cross_do_not(name):
+    assert crossings(json.loads(rendered(plain(topology(LABS[name]())), "json"))) == 0
+
+
+def test_a_few_lans_in_a_row_are_drawn_in_one_row():
+    places = columns(*parts(plan_file("three-lans")))
+
+    assert [places[name] for name in ("lan1", "r1", "lan2", "r2", "lan3")] == [0, 1, 2, 3, 4]
+
+
+def test_a_lab_that_would_be_too_tall_grows_to_both_sides_of_its_middle():
+    places = columns(*parts(star()))
+    sides = Counter(place > 0 for name, place in places.items() if name.startswith("lan"))
+
+    assert places["core"] == 0
+    assert sides == {True: 6, False: 6}
+
+
+def test_a_ring_stays_on_one_side_of_its_middle():
+    assert min(columns(*parts(fifty_nodes())).values()) == 0
+
+
+def test_every_cable_leads_from_one_column_to_the_next():
+    for lab in LABS.values():
+        buses, links = parts(lab())
+        places = columns(buses, links)
+        assert {abs(places[link.box] - places[link.bus]) for link in links} <= {1}
+
+
+def test_a_drawing_is_no_taller_than_a_page(laid_out):
+    _, _, width_pt, height_pt = map(float, laid_out["bb"].split(","))
+
+    assert height_pt <= width_pt * 1.5
+
+
+def parts(plan):
+    what = topology(plan)
+    standing = [link for link in what.links if not link.box.startswith("pc")]
+    return [bus.key for bus in what.buses], standing
 
 
 def test_nics_stand_in_the_order_in_which_their_lans_lie():

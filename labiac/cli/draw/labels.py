@@ -93,16 +93,19 @@ class Labels:
         )
         return f'<<TABLE CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" {frame}>{rows}</TABLE>>'
 
-    def cable(self, link: Link) -> str:
-        """Return the colour of the line of *link*."""
-        return self._tone((link.box, link.bus), PLAIN).line
+    def cable(self, link: Link) -> dict[str, str]:
+        """Return the attributes of the line of *link*."""
+        key = (link.box, link.bus)
+        style = "dashed" if self._picture.marks.get(key) in DASHED else "solid"
+        colour = self._tone(key, PLAIN).line
+        return {"color": colour, "style": style if link.connected else "dotted"}
 
     def _hung(self, box: Box, link: Link) -> _Hung:
         texts = [f"<B>{escape(box.name)}</B>", *self._addresses(link)]
         if not link.connected:
             texts.append("<I>cable out</I>")
         frame = self._frame(box.key, KINDS[box.kind], dashed=box.student)
-        return _Hung(self.cable(link), f'CELLPADDING="5" {frame}', "<BR/>".join(texts))
+        return _Hung(self.cable(link)["color"], f'CELLPADDING="5" {frame}', "<BR/>".join(texts))
 
     def _nics(self, links: Sequence[Link]) -> str:
         """Return the NICs on one side of a node, each with the port that its cable ends at."""
