@@ -23,7 +23,6 @@ COST: tuple[Effect, ...] = ("live", "restart", "reseed", "replace")
 ANYWHERE: dict[str, Effect] = {
     "name": "replace",
     "host_name": "replace",
-    "role": "live",
     "student": "live",
 }
 """What every backend does alike: an object is found by its names; only labiac reads the rest."""
@@ -42,6 +41,7 @@ GUEST: dict[str, Effect] = {
     "hosts": "reseed",
     "nics": "restart",
     "policy": "reseed",
+    "role": "reseed",
     "routes": "reseed",
     "routing": "reseed",
     "services": "reseed",

@@ -12,11 +12,12 @@ from labiac.plan.model import Machine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from labiac.plan.model import Check, Forward, Item, Network, Nic, Route, Vlan
+    from labiac.plan.model import Check, Forward, Item, Network, Nic, Route, Rule, Vlan
 
 Said = dict[str, tuple[str, ...]]
 """What an item has by the name of the field; several values where it may have several."""
 
+_VERBS = {"accept": "allow", "drop": "deny", "reject": "reject"}
 _DEFAULTS = {"0.0.0.0/0": "default route", "::/0": "IPv6 default route"}
 
 
@@ -80,7 +81,8 @@ def _nics(was: Machine, now: Machine) -> Iterator[Difference]:
 
 def _brief(item: Item) -> Said:
     if isinstance(item, Machine):
-        return {nic.name: (_nic_brief(nic),) for nic in item.nics} | _routes(item.routes)
+        nics: Said = {nic.name: (_nic_brief(nic),) for nic in item.nics}
+        return nics | _policy(item) | _translation(item) | _routes(item.routes)
     return {
         field: said
         for field, said in _network(item).items()
@@ -98,6 +100,8 @@ def _machine(machine: Machine) -> Said:
         "role": (machine.role,),
         "routing": (machine.routing,),
         "forwarding": (_yes(machine.forwards),),
+        **_policy(machine),
+        **_translation(machine),
         "left to the student": (_yes(machine.student),),
         **{f"service {each.name}": (shlex.join(each.command),) for each in machine.services},
         "memory": (f"{machine.memory_mib} MiB",),
@@ -105,6 +109,41 @@ def _machine(machine: Machine) -> Said:
         "disk": (f"{machine.disk_gib} GiB",),
         "image": (machine.image,),
     }
+
+
+def _policy(machine: Machine) -> Said:
+    """Return what a firewall lets through; of another node, nothing."""
+    policy = machine.policy
+    if policy is None:
+        return {}
+    return {"policy": (_VERBS[policy.default],), "rule": tuple(map(rule_text, policy.rules))}
+
+
+def rule_text(rule: Rule) -> str:
+    """Return *rule* in the lab file's words: ``allow tcp 80, 443 from 10.0.1.0/24``."""
+    ports = ", ".join("-".join(map(str, dict.fromkeys(span))) for span in rule.ports)
+    ends = {"from": rule.sources, "to": rule.targets}
+    words = (f"{way} {', '.join(map(_alone, places))}" for way, places in ends.items() if places)
+    return " ".join(filter(None, (_VERBS[rule.action], rule.protocol, ports, *words)))
+
+
+def _alone(prefix: str) -> str:
+    """Return *prefix*, without its length where it is that of one address."""
+    address, _, length = prefix.partition("/")
+    return address if length == ("128" if ":" in address else "32") else prefix
+
+
+def _translation(machine: Machine) -> Said:
+    """Return what a NAT hides; of another node, nothing."""
+    translation = machine.translation
+    if translation is None:
+        return {}
+    said: Said = {"outside": (translation.outside,)}
+    for each in translation.redirects:
+        field = f"forward {each.protocol} {each.port}"
+        target = f"[{each.target}]" if ":" in each.target else each.target
+        said[field] = (*said.get(field, ()), f"to {target}:{each.target_port}")
+    return said
 
 
 def _seed(machine: Machine) -> Said:

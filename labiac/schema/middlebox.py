@@ -62,14 +62,19 @@ Ports = Annotated[
 """Destination ports: one, a range, or a list of them."""
 
 
+PLACES = "write lan1, pc1, 10.0.1.11 or 10.0.1.0/24"
+
+
 def _place(value: str) -> str:
     if is_name(value):
         return checked_name(value)
+    problem = f"{value!r} is no LAN, node, address or prefix"
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        fix = "write lan1, pc1, 10.0.1.11 or 10.0.1.0/24"
-        raise broken(f"{value!r} is no LAN, node, address or prefix", fix) from None
+        raise broken(problem, PLACES) from None
+    if "%" in value:  # a scope: an interface of this host
+        raise broken(problem, PLACES)
     if network.network_address != ipaddress.ip_address(value.partition("/")[0]):
         raise broken(f"{value} has host bits set", f"write {network}")
     return str(network)

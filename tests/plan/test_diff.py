@@ -20,10 +20,12 @@ from labiac.plan.model import (
     Impairments,
     Machine,
     Nic,
+    Policy,
     Route,
     SeedFile,
     Service,
     SubInterface,
+    Translation,
     Vlan,
 )
 from labiac.plan.resolve import plan_file, resolve
@@ -56,6 +58,8 @@ OTHERS = {
     "hosts": ["10.0.1.1\tpc1\n", "10.0.1.2\tpc1\n"],
     "properties": [(("dest", "10.9.9.9"),), ()],
     "nics": [(), None],
+    "policy": [Policy((), "drop"), None],
+    "translation": [Translation("eth0", ()), None],
 }
 """Two values for each kind of field, to change it by."""
 

@@ -15,6 +15,8 @@ def everything():
         "lans": {
             "lan1": {},
             "lan2": {"ipv4": "10.2.0.0/24"},
+            "left": {},
+            "right": {},
             "campus": {"vlans": {"red": 10, "blue": {"id": 20, "ipv4": "10.20.0.0/24"}}},
         },
         "routers": {
@@ -32,6 +34,26 @@ def everything():
                 },
             },
             "r2": {"lans": ["lan1", "lan2"], "routes": [{"to": "10.9.0.0/16", "via": "r1"}]},
+        },
+        "middleboxes": {
+            "fw": {
+                "role": "firewall",
+                "lans": ["lan1", "lan2"],
+                "rules": [
+                    {"reject": "any", "from": "pc2"},
+                    {"allow": "tcp", "ports": [80, "8000-8080"], "from": "lan1", "to": "pc2"},
+                ],
+            },
+            "gw": {
+                "role": "nat",
+                "lans": ["lan1", "lan2"],
+                "outside": "lan2",
+                "forwards": [{"port": 8080, "to": "pc1", "to_port": 80}],
+            },
+            "br": {
+                "role": "bridge",
+                "nics": [{"lan": "left"}, {"lan": "right", "connected": False}],
+            },
         },
         "pcs": {
             "pc1": {"lan": "lan1"},

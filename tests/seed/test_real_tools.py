@@ -1,6 +1,7 @@
 """The programs that read a seed in a guest judge it here.
 
-Debian packages cloud-init, netplan.io, procps and systemd. Where CI is set nothing is skipped.
+Debian packages cloud-init, netplan.io, nftables, procps and systemd. Where CI is set nothing is
+skipped.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import yaml
 PACKAGES = {
     "cloud-init": "cloud-init",
     "netplan": "netplan.io",
+    "nft": "nftables",
     "sysctl": "procps",
     "systemd-analyze": "systemd",
 }
-NODES = ("r1", "r2", "pc1", "pc2", "pc3")
+NODES = ("r1", "r2", "fw", "gw", "br", "pc1", "pc2", "pc3")
+APART = ["unshare", "--user", "--map-root-user", "--net"]
+"""Runs a program as root of a network of its own."""
 
 
 @pytest.fixture
@@ -59,7 +63,9 @@ def test_cloud_init_would_refuse_a_value_of_the_wrong_kind(tool, everything, tmp
 @pytest.mark.parametrize("node", NODES)
 def test_netplan_takes_the_network_config(tool, everything, node, tmp_path):
     networks = generated(tool, seed(everything, node)["network-config"], tmp_path)
-    assert len(networks) == sum(1 + len(nic.trunk) for nic in everything.machine(node).nics)
+    bridges = everything.machine(node).role == "bridge"
+    nics = everything.machine(node).nics
+    assert len(networks) == bridges + sum(1 + len(nic.trunk) for nic in nics)
 
 
 def test_the_boot_waits_for_addresses_that_are_given_and_for_nothing_else(
@@ -71,6 +77,26 @@ def test_the_boot_waits_for_addresses_that_are_given_and_for_nothing_else(
     assert waits == {"eth0", "wan0", "eth2.10", "eth2.20"}
     unplugged = generated(tool, seed(everything, "pc2")["network-config"], tmp_path)
     assert "RequiredForOnline=no" in unplugged["eth0"]
+
+
+def test_the_boot_of_a_bridge_waits_for_its_ports_and_not_for_the_bridge(
+    tool, everything, tmp_path
+):
+    # A port in its bridge is online ("enslaved"); the bridge, without an address, never is.
+    networks = generated(tool, seed(everything, "br")["network-config"], tmp_path)
+    waits = {name for name, text in networks.items() if "RequiredForOnline=no" not in text}
+    assert waits == {"eth0"}  # eth1's cable is out
+
+
+def test_netplan_makes_a_bridge_of_its_nics_without_spanning_tree_or_address(
+    tool, everything, tmp_path
+):
+    networks = generated(tool, seed(everything, "br")["network-config"], tmp_path)
+    assert all("Bridge=br0\n" in networks[port] for port in ("eth0", "eth1"))
+    assert "LinkLocalAddressing=no" in networks["br0"]
+    netdev = (tmp_path / "run/systemd/network/10-netplan-br0.netdev").read_text()
+    assert "Kind=bridge\n" in netdev
+    assert "STP=false\n" in netdev
 
 
 def test_netplan_gives_a_router_its_names_addresses_routes_and_vlans(tool, everything, tmp_path):
@@ -109,15 +135,27 @@ def written(plan, node):
     return {file["path"]: file["content"] for file in files}
 
 
-@pytest.mark.parametrize(("node", "forwards"), [("r1", "1"), ("pc1", "0")])
-def test_only_a_router_forwards(tool, everything, node, forwards, tmp_path):
+@pytest.mark.parametrize(
+    ("node", "forwards"), [("r1", "1"), ("fw", "1"), ("gw", "1"), ("br", "0"), ("pc1", "0")]
+)
+def test_only_who_routes_forwards(tool, everything, node, forwards, tmp_path):
     path = tmp_path / "90-labiac.conf"
     path.write_text(written(everything, node)["/etc/sysctl.d/90-labiac.conf"])
-    apart = ["unshare", "--user", "--map-root-user", "--net"]
-    said = tool("sysctl", "--load", str(path), within=apart)
+    said = tool("sysctl", "--load", str(path), within=APART)
     assert f"net.ipv4.ip_forward = {forwards}\n" in said
     assert f"net.ipv6.conf.all.forwarding = {forwards}\n" in said
     assert "net.ipv4.conf.lo.rp_filter = 0\n" in said
+
+
+@pytest.mark.parametrize("node", ["fw", "gw"])
+def test_nftables_takes_the_ruleset_and_it_is_loaded_before_packets_are_forwarded(
+    tool, everything, node, tmp_path
+):
+    path = tmp_path / "nftables.conf"
+    path.write_text(written(everything, node)["/etc/nftables.conf"])
+    assert tool("nft", "--file", str(path), within=APART) == ""
+    steps = [step[0] for step in yaml.safe_load(seed(everything, node)["user-data"])["runcmd"]]
+    assert steps == ["systemctl", "systemctl", "sysctl"]
 
 
 def test_systemd_takes_the_unit_of_a_service(tool, everything, tmp_path):

@@ -42,6 +42,10 @@ def test_plain_lines_stay_lines_for_people():
     assert block("10.0.1.1\tr1\n10.0.1.11\tpc1\n", 4) == "|\n    10.0.1.1\tr1\n    10.0.1.11\tpc1"
 
 
+def test_lines_with_a_margin_stay_lines_too():
+    assert block("table {\n\tchain {\n\t}\n}\n", 2) == "|\n  table {\n  \tchain {\n  \t}\n  }"
+
+
 @given(st.lists(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)), min_size=1))
 def test_a_systemd_command_has_the_words_of_its_argv(argv):
     # Between double quotes, of printable ASCII, the escapes of systemd are those of the shell,

@@ -29,7 +29,7 @@ FEATURES: Final = Features(
     boots=False,
     live=frozenset(
         {
-            *("forwards", "hosts", "nics", "policy", "routes", "routing", "services"),
+            *("forwards", "hosts", "nics", "policy", "role", "routes", "routing", "services"),
             "translation",
             *("host_addresses", "host_routes", "interface", "ipv4", "ipv6", "type", "vlans"),
         }
