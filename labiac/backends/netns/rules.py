@@ -2,7 +2,7 @@
 
 Conversations that are under way when the rules change stay with what let them in, as ever with
 Linux: nothing is taken out of the kernel's table of connections, so no packet of theirs is lost.
-What is measured is a conversation of its own each time (`labiac.backends.netns.ping` takes another
+What is measured is a conversation of its own each time (`labiac.backends.netns.ping` takes a random
 ICMP identifier), so it meets the rules as they are.
 """
 
