@@ -77,6 +77,15 @@ def _document(found: Comparison, form: Form) -> bytes:
         from labiac.cli.markdown import markdown
 
         return markdown(found).encode()
+    return drawn(found, form)
+
+
+def drawn(found: Comparison, form: str) -> bytes:
+    """Return a drawing of *found* as ``svg`` or ``png``.
+
+    Raises:
+        LabError: Graphviz is not installed, or it failed.
+    """
     from labiac.cli.draw.graph import rendered
     from labiac.cli.draw.marked import marked
 

@@ -1,13 +1,19 @@
 import re
+from typing import get_args
 
 import pytest
 
+from labiac.cli import show as show_module
+from labiac.cli.draw import mermaid as mermaid_module
+from labiac.cli.draw import terminal as terminal_module
 from labiac.cli.draw.graph import dot, rendered
 from labiac.cli.draw.mermaid import mermaid
+from labiac.cli.draw.palette import KINDS
 from labiac.cli.draw.picture import plain
 from labiac.cli.draw.terminal import drawing
-from labiac.cli.draw.topology import topology
+from labiac.cli.draw.topology import ROLES, topology
 from labiac.errors import LabError
+from labiac.plan.model import END_ROLES, Role
 from labiac.plan.resolve import plan_file
 
 from .conftest import DUAL, VLANS
@@ -129,3 +135,11 @@ def test_of_a_large_lab_addresses_are_what_they_add_to_their_subnet():
     assert "10.0.1.0/24" in text
     assert ">.1<" in text
     assert ">10.0.1.1<" not in text
+
+
+def test_every_role_has_its_colours_and_shapes():
+    kinds = {*get_args(Role), "host"}
+    for drawn in (KINDS, mermaid_module._SHAPES, terminal_module._SHAPES, show_module._STYLES):
+        assert set(drawn) == kinds
+    assert len(set(KINDS.values())) == len(kinds)
+    assert set(ROLES) == kinds - {"host", *END_ROLES}
