@@ -8,7 +8,7 @@ from contextlib import suppress
 from socket import if_nametoindex
 from typing import Final
 
-from labiac.backends.netns import kernel, netlink
+from labiac.backends.netns import kernel, netlink, wiring
 from labiac.backends.netns.enter import traveller
 
 _POLL_S: Final = 0.001
@@ -28,7 +28,7 @@ def wait(deadline: float) -> bool:
         try:
             kernel.unshare(kernel.NEW_NET)
             with netlink.Socket() as sock:
-                sock.send([netlink.veth("end", "end", last, master=0, up=False, mac=b"")])
+                sock.send([wiring.veth(wiring.End("end"), wiring.End("end", last), up=False)])
         finally:
             os.close(last)
         with suppress(OSError):  # there is no such interface: it is gone

@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from labiac.backends.netns import dump, netlink, shape, wiring
-from labiac.backends.netns.places import bridge, port
+from labiac.backends.netns.places import bridge, bridge_index, port, port_index
 from labiac.errors import BackendError
 from labiac.plan.model import Network
 
@@ -15,32 +15,49 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from labiac.backends.netns.ground import Ground
-    from labiac.backends.netns.netlink import Socket
+    from labiac.backends.netns.netlink import Message, Socket
     from labiac.plan.model import Machine, Nic
 
 
-def plug(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
-    """Lay the cables of *nics* into the namespace of *machine*."""
-    if not nics:
-        return
-    with ground.spaces.opened(machine.host_name) as space:
-        with ground.switch() as sock:
-            masters = {nic.name: _master(ground, sock, machine, nic) for nic in nics}
-            inward = [nic for nic in nics if masters[nic.name] is not None]
-            messages = [
-                wiring.cable(machine.name, nic, masters[nic.name] or 0, space) for nic in inward
-            ]
-            refused = sock.send(messages)
-            if any(refusal.errno == errno.EEXIST for refusal in refused):
-                # What stands in the way is ours: its other end is in a namespace still dying.
-                names = [port(machine.name, nic.name) for nic in inward]
-                refused = sock.send([netlink.delete_link(name, errno.ENODEV) for name in names])
-                refused += sock.send(messages)
-            ground.insist(machine.name, refused)
-            _tag(ground, machine, inward, sock, known=False)
-        outward = [nic for nic in nics if nic not in inward]
-        if outward:
+def plug(ground: Ground, machine: Machine, nics: Sequence[Nic], sock: Socket) -> None:
+    """Lay the cables of *nics* into the namespace of *machine*, where *sock* is."""
+    inward = [nic for nic in nics if nic.attach != "nat"]
+    if inward:
+        with ground.opened_switch() as switch:
+            refused = sock.send([_cable(machine, nic, switch) for nic in inward])
+            if refused:
+                masters = _clear(ground, machine, inward)
+                inward = [nic for nic in inward if nic.name in masters]
+                refused = sock.send(
+                    [wiring.cable(machine.name, nic, switch, masters[nic.name]) for nic in inward]
+                )
+        ground.insist(machine.name, refused)
+    tagged = [nic for nic in inward if nic.vlan or nic.native or nic.trunk]
+    if tagged:
+        with ground.switch() as lans:
+            _tag(ground, machine, tagged, lans, known=False)
+    outward = [nic for nic in nics if nic not in inward]
+    if outward:
+        with ground.spaces.opened(machine.host_name) as space:
             _outside().plug(ground, machine, outward, space)
+
+
+def _cable(machine: Machine, nic: Nic, switch: int) -> Message:
+    """Return the request for the cable of *nic* as it mostly is: to a LAN that is there."""
+    master = bridge_index(nic.network) if nic.attach == "lan" else 0
+    return wiring.cable(machine.name, nic, switch, master, port_index(machine.name, nic.name))
+
+
+def _clear(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> dict[str, int]:
+    """Clear the way for the cables of *nics*; return the bridge of each that belongs in here.
+
+    What stands in the way is ours: its other end is in a namespace still dying.
+    """
+    with ground.switch() as sock:
+        found = {nic.name: _master(ground, sock, machine, nic) for nic in nics}
+        names = [port(machine.name, nic.name) for nic in nics]
+        sock.send([netlink.delete_link(name, errno.ENODEV) for name in names])
+    return {name: master for name, master in found.items() if master is not None}
 
 
 def move(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
@@ -115,11 +132,10 @@ def _tag(
     """Give the ports of *nics* their VLANs."""
     messages = []
     for nic in nics:
-        if nic.vlan or nic.native or nic.trunk or known:
-            vlans = _vlans(ground, nic.network)
-            if vlans:
-                own = dump.index(sock, port(machine.name, nic.name))
-                messages += shape.port_vlans(own, nic, vlans, known=known)
+        vlans = _vlans(ground, nic.network)
+        if vlans:
+            own = dump.index(sock, port(machine.name, nic.name))
+            messages += shape.port_vlans(own, nic, vlans, known=known)
     ground.insist(machine.name, sock.send(messages))
 
 

@@ -24,6 +24,8 @@ _MAIN_TABLE: Final = 254
 _UNICAST: Final = 1
 _OWN: Final = frozenset({0, 1, 2})  # routes that the kernel made: learned, redirects, connected
 _SKIP_STATS: Final = netlink.number(29, 8)
+_GETNETCONF: Final = 82
+_NETCONF: Final = struct.Struct("=Bxxx")
 
 
 class Link(NamedTuple):
@@ -80,6 +82,13 @@ def routes(sock: netlink.Socket, family: int) -> list[LiveRoute]:
     """Return the unicast routes that somebody added to *family*'s main table, one a next hop."""
     bodies = sock.dump(netlink.GETROUTE, _ROUTE.pack(family, *[0] * 8))
     return [route for body in bodies for route in _routes(body)]
+
+
+def netconf(sock: netlink.Socket) -> dict[int, dict[int, bytes]]:
+    """Return the namespace's IPv4 settings (`NETCONFA_*`) by link: -1 is all, -2 the default."""
+    bodies = sock.dump(_GETNETCONF, _NETCONF.pack(socket.AF_INET))
+    found = [dict(netlink.attributes(body, _NETCONF.size)) for body in bodies]
+    return {_number(values[1]): values for values in found}
 
 
 def find(data: bytes, wanted: int, start: int = 0) -> bytes:

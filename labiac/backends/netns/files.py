@@ -86,4 +86,4 @@ def forget(ground: Ground, name: str) -> None:
 
 
 def _folder(ground: Ground, name: str) -> str:
-    return f"{ground.folder.path}/machine.{name}.etc"
+    return f"{ground.folder.text}/machine.{name}.etc"

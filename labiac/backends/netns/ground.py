@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from labiac.backends.netns import kernel
 from labiac.backends.netns.marks import put
 from labiac.backends.netns.places import switch_space
 from labiac.errors import BackendError, ForeignError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from labiac.backends.base import Copy
     from labiac.backends.netns.marks import Folder
     from labiac.backends.netns.netlink import Refusal, Socket
     from labiac.backends.netns.places import Places
     from labiac.backends.netns.spaces import Spaces
-
-_SILENT: Final = {"net/ipv6/conf/default/disable_ipv6": "1"}
-"""A switch has no addresses, and says nothing of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +47,26 @@ class Ground:
         Raises:
             ForeignError: somebody else has a namespace of that name.
         """
+        with self.spaces.inside(self._made_switch()) as sock:
+            yield sock
+
+    def opened_switch(self) -> AbstractContextManager[int]:
+        """Yield the same namespace, open.
+
+        Raises:
+            ForeignError: somebody else has a namespace of that name.
+        """
+        return self.spaces.opened(self._made_switch())
+
+    def _made_switch(self) -> str:
         name = switch_space(self.copy)
         if not os.path.exists(self._switch_mark):  # noqa: PTH110  # on the hot path
             if self.spaces.taken(name):
                 raise self.foreign("switch", name)
             put(self._switch_mark, b"")
         if not self.spaces.inode(name):
-            self.spaces.create(name, _SILENT).close()
-        with self.spaces.inside(name) as sock:
-            yield sock
+            self.spaces.create(name, _silence).close()
+        return name
 
     def has_switch(self) -> bool:
         """Return whether the namespace with the copy's LANs is there, and ours."""
@@ -74,7 +84,7 @@ class Ground:
 
     @property
     def _switch_mark(self) -> str:
-        return f"{self.folder.path}/switch"
+        return f"{self.folder.text}/switch"
 
     def foreign(self, item: str, space: str) -> ForeignError:
         """Return the error about a namespace *space* that stands where *item* should."""
@@ -92,3 +102,8 @@ class Ground:
         """
         for refusal in refused:
             raise BackendError(self.where(name), f"{refusal.message.what}: {refusal.reason}")
+
+
+def _silence(_: Socket) -> None:
+    """Let the new switch that the thread is in say nothing of its own: it has no addresses."""
+    kernel.sysctl("net/ipv6/conf/default/disable_ipv6", "1")

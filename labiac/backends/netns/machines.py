@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
-from socket import if_nameindex
+from functools import partial
 from typing import TYPE_CHECKING
 
 from labiac.backends.base import Observed
@@ -121,9 +121,10 @@ def _refuse_foreign(ground: Ground, mark: Mark | None, machine: Machine) -> None
 def _make(ground: Ground, mark: Mark, machine: Machine) -> Observed:
     ground.folder.begin(mark)
     files.write(ground, machine)
-    with ground.spaces.create(machine.host_name, settings.wanted(machine)) as sock:
+    settle = partial(settings.settle_new, machine)
+    with ground.spaces.create(machine.host_name, settle) as sock:
         rules.load(ground, None, machine)  # before it has a cable: nothing slips through
-        cables.plug(ground, machine, machine.nics)
+        cables.plug(ground, machine, machine.nics, sock)
         index = {nic.name: dump.index(sock, nic.name) for nic in machine.nics}
         refused = _configure(ground, sock, index, None, machine)
     inode = ground.spaces.inode(machine.host_name)
@@ -147,10 +148,10 @@ def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
             gone = [netlink.delete_link(name, errno.ENODEV) for name in sorted(old)]
             ground.insist(now.name, sock.send(gone))
         cables.unplug(ground, was, [nic for nic in was.nics if nic.name in old])
-        cables.plug(ground, now, [nic for nic in now.nics if nic not in stay])
-        cables.move(ground, now, [nic for nic in stay if _plug(before[nic.name]) != _plug(nic)])
-        with ground.spaces.inside(now.host_name) as sock:
-            index = {name: number for number, name in if_nameindex()}
+        with ground.spaces.socket(now.host_name) as sock:
+            cables.plug(ground, now, [nic for nic in now.nics if nic not in stay], sock)
+            cables.move(ground, now, [nic for nic in stay if _plug(before[nic.name]) != _plug(nic)])
+            index = {name: link.number for name, link in dump.links(sock).items()}
             refused = _configure(ground, sock, index, replace(was, nics=kept), now)
         mark = replace(mark, refused=refused)
     return _finish(ground, mark, now)

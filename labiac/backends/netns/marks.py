@@ -83,7 +83,13 @@ class Folder:
 
     def __init__(self, root: Path, copy: Copy) -> None:
         self.copy, self._root = copy, root
-        self.path = root / safe(copy.lab) / safe(copy.student)
+        self.text = f"{root}/{safe(copy.lab)}/{safe(copy.student)}"
+        """Its path, as the hot path needs it."""
+
+    @property
+    def path(self) -> Path:
+        """Return its path."""
+        return Path(self.text)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -92,7 +98,7 @@ class Folder:
         The folder goes with the last mark (`tidy`), so the lock is good only on the file that is
         there.
         """
-        path = f"{self.path}/.lock"
+        path = f"{self.text}/.lock"
         while True:
             try:
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -142,7 +148,7 @@ class Folder:
         os.rename(f"{path}~", path)  # noqa: PTH104  # on the hot path
 
     def _mark(self, kind: Kind, name: str) -> str:
-        return f"{self.path}/{kind}.{name}.json"
+        return f"{self.text}/{kind}.{name}.json"
 
     def remove(self, kind: Kind, name: str) -> None:
         """Forget an item. Already forgotten is fine."""
@@ -152,7 +158,7 @@ class Folder:
     def names(self, kind: Kind) -> list[str]:
         """Return the items of *kind* that have a mark, sorted."""
         try:
-            files = os.listdir(self.path)  # noqa: PTH208  # likewise
+            files = os.listdir(self.text)  # noqa: PTH208  # likewise
         except (FileNotFoundError, NotADirectoryError):
             return []
         start, end = f"{kind}.", ".json"
@@ -169,19 +175,19 @@ class Folder:
 
     def note_dying(self) -> None:
         """Note that a machine is about to die: until the kernel is done with it, it answers."""
-        put(f"{self.path}/{_DYING}", b"")
+        put(f"{self.text}/{_DYING}", b"")
 
     def forget_dying(self) -> bool:
         """Return whether a machine died since this was asked last."""
         try:
-            os.unlink(f"{self.path}/{_DYING}")  # noqa: PTH108  # likewise
+            os.unlink(f"{self.text}/{_DYING}")  # noqa: PTH108  # likewise
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
 
     def tidy(self) -> None:
         """Remove the folder, which is locked, when nothing but the lock is left in it."""
-        left = os.listdir(self.path)  # noqa: PTH208
+        left = os.listdir(self.text)  # noqa: PTH208
         if any(not name.endswith("~") and name != ".lock" for name in left):
             return
         for name in left:

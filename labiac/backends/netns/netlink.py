@@ -103,19 +103,6 @@ def new_link(
     return Message(f"{kind} {name}", NEWLINK, _NEW, body)
 
 
-def veth(name: str, peer: str, namespace: int, *, master: int, up: bool, mac: bytes) -> Message:
-    """Return the request for a cable: *name* here, *peer* with *mac* in the open *namespace*.
-
-    *master* is the bridge it is plugged into, or 0. The peer is down: it can't be up in the
-    message that creates it, because a veth opens only when its other end exists.
-    """
-    one_queue = number(31, 1) + number(32, 1)
-    there = link_header() + text(3, peer) + number(28, namespace) + one_queue
-    there += attribute(1, mac) if mac else b""
-    more = (number(10, master) if master else b"", one_queue)
-    return new_link(name, "veth", *more, data=attribute(1, there), up=up)
-
-
 def change_link(what: str, index: int, *more: bytes, up: bool | None = None) -> Message:
     """Return the request that changes link *index*; *more* are the attributes to set."""
     return Message(what, NEWLINK, 0, link_header(index, up=up) + b"".join(more))

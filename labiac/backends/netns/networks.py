@@ -27,7 +27,7 @@ def create(ground: Ground, network: Network, owner: str) -> Observed:
     if old and _with_host(old.item) and old.item.type != network.type:
         _outside().leave(ground, item(old))
     mark = marks.begin(network, owner)
-    ground.folder.replace(mark)
+    (ground.folder.replace if old else ground.folder.begin)(mark)
     try:
         _make(ground, network)
     except BaseException:
@@ -40,11 +40,19 @@ def create(ground: Ground, network: Network, owner: str) -> Observed:
 
 def _make(ground: Ground, network: Network) -> None:
     if network.type != "bridged":  # there, the physical link is the switch
-        with ground.switch() as sock:
-            request = wiring.bridge(bridge(network.name), vlans=bool(network.vlans))
-            ground.insist(network.name, sock.send([request]))
+        with ground.opened_switch() as switch, netlink.Socket() as sock:
+            request = wiring.lan(network.name, switch, vlans=bool(network.vlans))
+            refused = sock.send([request])
+        if not (refused and _there(ground, network)):
+            ground.insist(network.name, refused)
     if _with_host(network):
         _outside().join(ground, network)
+
+
+def _there(ground: Ground, network: Network) -> bool:
+    """Return whether the LAN has its bridge already. What is in its way is another LAN's else."""
+    with ground.switch() as sock:
+        return dump.index(sock, bridge(network.name)) != 0
 
 
 def read(ground: Ground, mark: Mark) -> Observed | None:

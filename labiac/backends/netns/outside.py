@@ -39,14 +39,9 @@ def join(ground: Ground, network: Network) -> None:
     home = os.open(kernel.HERE, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with ground.switch() as sock:
-            cable = netlink.veth(
-                switch_end(network.name),
-                name,
-                home,
-                master=if_nametoindex(bridge(network.name)),
-                up=True,
-                mac=b"",
-            )
+            master = if_nametoindex(bridge(network.name))
+            ends = wiring.End(switch_end(network.name)), wiring.End(name, home)
+            cable = wiring.veth(*ends, master=master, up=True)
             ground.insist(network.name, sock.send([cable._replace(forgiven=(errno.EEXIST,))]))
     finally:
         os.close(home)
@@ -104,9 +99,9 @@ def _nat_nic(ground: Ground, machine: Machine, nic: Nic, space: int) -> None:
     owner = _nic_name(machine, nic)
     name, alias = host_end(owner), _alias(ground, machine.name)
     _refuse_foreign(ground, machine.name, name, alias)
-    mac = wiring.mac_bytes(nic.mac)
+    guest = wiring.End(nic.name, space, mac=wiring.mac_bytes(nic.mac))
     with netlink.Socket() as sock:
-        cable = netlink.veth(name, nic.name, space, master=0, up=False, mac=mac)
+        cable = wiring.veth(wiring.End(name), guest, up=False)
         ground.insist(machine.name, sock.send([netlink.delete_link(name, errno.ENODEV), cable]))
         gateways = [_gateway(address) for address in nic.addresses]
         _settle(name, gateways, forwards=True, natted=True)

@@ -85,6 +85,23 @@ def bridge(network: str) -> str:
     return _short(network)
 
 
+def bridge_index(network: str) -> int:
+    """Return the number of a LAN's bridge in the switch namespace, where the kernel counts from 1.
+
+    So that a machine is plugged in without a look into the switch first.
+    """
+    return 1 << 30 | int(digest(network)[:8], 16) >> 2
+
+
+def port_index(machine: str, nic: str) -> int:
+    """Return the number of the switch's end of a NIC's cable.
+
+    The kernel's own choice might be that of the NIC in its namespace, and a cable whose ends have
+    the same number is put to use up to a second later (Linux: net/core/link_watch.c).
+    """
+    return 1 << 29 | int(digest(f"{machine}.{nic}")[:8], 16) >> 3
+
+
 def port(machine: str, nic: str) -> str:
     """Return the name of the switch's end of a NIC's cable. No LAN can have a dot."""
     return _short(f"{machine}.{nic}")

@@ -53,7 +53,7 @@ def alive(mark: Mark, machine: Machine) -> tuple[Service, ...]:
 def end(ground: Ground, machine: Machine) -> None:
     """End every process on *machine*, and remove the logs of its services."""
     node.end_residents(ground, machine)
-    for name in os.listdir(ground.folder.path):  # noqa: PTH208  # a pattern takes longer to compile
+    for name in os.listdir(ground.folder.text):  # noqa: PTH208  # a pattern takes longer to compile
         if name.startswith(f"machine.{machine.name}.") and name.endswith(".log"):
             (ground.folder.path / name).unlink(missing_ok=True)
 

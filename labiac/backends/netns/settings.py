@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.netns import kernel, wiring
+from labiac.backends.netns import dump, kernel, wiring
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from labiac.backends.netns.netlink import Socket
     from labiac.plan.model import Machine
 
-# A new namespace takes its IPv4 settings from the host, so each is set, on or off.
 _FORWARD: Final = "net/ipv4/ip_forward"
 _FORWARD_IPV6: Final = "net/ipv6/conf/all/forwarding"
+_RP_FILTER: Final = "net/ipv4/conf/all/rp_filter"
+_RP_FILTER_LATER: Final = "net/ipv4/conf/default/rp_filter"
 _ALWAYS: Final = {
-    "net/ipv4/conf/all/rp_filter": "0",  # a ring's replies may take the other way round
-    "net/ipv4/conf/default/rp_filter": "0",
+    _RP_FILTER: "0",  # a ring's replies may take the other way round
+    _RP_FILTER_LATER: "0",
 }
+_ALL, _DEFAULT = -1, -2
+_TOLD: Final = {_FORWARD: (_ALL, 2), _RP_FILTER: (_ALL, 3), _RP_FILTER_LATER: (_DEFAULT, 3)}
+"""Those that rtnetlink tells, all in one go."""
 _QUIET_IPV6: Final = {
     "net/ipv6/conf/default/accept_ra": "0",
     "net/ipv6/conf/default/autoconf": "0",
@@ -29,12 +36,20 @@ _WITH_IPV6: Final = {
 }
 
 
+def settle_new(machine: Machine, sock: Socket) -> None:
+    """Set what *machine* wants otherwise than its new namespace, which the thread is in, has it.
+
+    A new namespace takes its IPv4 settings from the host's. To ask is worth it: below /proc/sys
+    each namespace has files of its own, and the more there are the longer one takes to open.
+    """
+    told = dump.netconf(sock)
+    have = {key: str(told[link][kind][0]) for key, (link, kind) in _TOLD.items()}
+    _set(have, wanted(machine))
+
+
 def settle(was: Machine, now: Machine) -> None:
     """Set what differs between *was* and *now*, in the namespace that the thread is in."""
-    before = wanted(was)
-    for key, value in wanted(now).items():
-        if before.get(key) != value:
-            kernel.sysctl(key, value)
+    _set(wanted(was), wanted(now))
 
 
 def forwards(planned: Machine) -> bool:
@@ -54,3 +69,9 @@ def wanted(machine: Machine) -> dict[str, str]:
     if wiring.uses_ipv6(machine):
         return {**values, **_QUIET_IPV6, **_WITH_IPV6, _FORWARD_IPV6: forward}
     return {**values, **_NO_IPV6}
+
+
+def _set(have: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    for key, value in wanted.items():
+        if have.get(key) != value:
+            kernel.sysctl(key, value)

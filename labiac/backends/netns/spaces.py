@@ -13,7 +13,7 @@ from labiac.backends.netns.netlink import Socket
 from labiac.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -22,11 +22,12 @@ class Spaces:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._text = str(folder)
         self._ready = False
 
     def path(self, name: str) -> str:
         """Return the file of namespace *name*."""
-        return f"{self.folder}/{name}"
+        return f"{self._text}/{name}"
 
     def inode(self, name: str) -> int:
         """Return what tells namespace *name* from others of this boot; 0 when there is none."""
@@ -53,6 +54,16 @@ class Spaces:
         finally:
             os.close(descriptor)
 
+    def socket(self, name: str) -> Socket:
+        """Return a netlink socket in namespace *name*.
+
+        Raises:
+            BackendError: there is none.
+        """
+        with self.opened(name) as space, traveller() as enter:
+            enter(space)
+            return Socket()
+
     @contextmanager
     def inside(self, name: str) -> Iterator[Socket]:
         """Move this thread into namespace *name* for a while; yield a netlink socket there.
@@ -65,20 +76,25 @@ class Spaces:
             with Socket() as sock:
                 yield sock
 
-    def create(self, name: str, settings: Mapping[str, str]) -> Socket:
-        """Create namespace *name* with these sysctl *settings*; return a netlink socket there.
+    def create(self, name: str, settle: Callable[[Socket], None]) -> Socket:
+        """Create namespace *name*; return a netlink socket there.
 
-        A file of that name that holds no namespace (a reboot left it) is used again.
+        It is settled before it has its name, so that nobody finds it half made. A file of that
+        name that holds no namespace (a reboot left it) is used again.
         """
         self._prepare()
         path = self.path(name)
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
         with traveller():
             kernel.unshare(kernel.NEW_NET)
-            for key, value in settings.items():
-                kernel.sysctl(key, value)
-            kernel.mount(kernel.HERE, path, flags=kernel.BIND)
-            return Socket()
+            sock = Socket()
+            try:
+                settle(sock)
+                kernel.mount(kernel.HERE, path, flags=kernel.BIND)
+            except BaseException:
+                sock.close()
+                raise
+            return sock
 
     def delete(self, name: str) -> None:
         """Let namespace *name* die. The kernel takes its time, and what is in it with it."""

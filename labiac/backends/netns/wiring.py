@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import struct
 from socket import AF_INET, AF_INET6
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from labiac.backends.netns import netlink, shape
+from labiac.backends.netns import netlink, places, shape
 from labiac.backends.netns.netlink import Message
 from labiac.backends.netns.places import port
 
@@ -27,25 +27,61 @@ _LOOKUP_MS: Final = 100
 _NO_DELAY: Final = netlink.number(1, 0)  # IFLA_BR_FORWARD_DELAY: a port forwards at once
 _NO_STP: Final = netlink.number(5, 0)
 _NO_SNOOPING: Final = netlink.attribute(23, b"\0")
+_ONE_QUEUE: Final = netlink.number(31, 1) + netlink.number(32, 1)
 _VLAN_FILTERING: Final = netlink.attribute(7, b"\1")
 
 
-def bridge(name: str, *, vlans: bool, index: int = 0) -> Message:
-    """Return the request for a bridge *name*. That it is there already is fine."""
+class End(NamedTuple):
+    """One end of a cable: the interface, and the open namespace it is in, None being the socket's.
+
+    Without `number` and `mac` the kernel chooses.
+    """
+
+    name: str
+    namespace: int | None = None
+    number: int = 0
+    mac: bytes = b""
+
+
+def veth(end: End, peer: End, *, up: bool, master: int = 0) -> Message:
+    """Return the request for a cable from *end* to *peer*.
+
+    *end* is plugged into bridge *master*, unless that is 0. *peer* is down: it can't be up in the
+    message that creates it, because a veth opens only when its other end exists.
+    """
+    there = netlink.link_header(peer.number) + netlink.text(3, peer.name) + _end(peer)
+    plug = netlink.number(10, master) if master else b""
+    data = netlink.attribute(1, there)
+    return netlink.new_link(end.name, "veth", plug, _end(end), data=data, up=up, index=end.number)
+
+
+def _end(end: End) -> bytes:
+    place = b"" if end.namespace is None else netlink.number(28, end.namespace)
+    return place + _ONE_QUEUE + (netlink.attribute(1, end.mac) if end.mac else b"")
+
+
+def lan(network: str, switch: int, *, vlans: bool) -> Message:
+    """Return the request for the bridge of LAN *network* in the open namespace *switch*."""
+    there = netlink.number(28, switch)
+    return _bridge(places.bridge(network), there, vlans=vlans, index=places.bridge_index(network))
+
+
+def _bridge(name: str, *more: bytes, vlans: bool, index: int) -> Message:
     data = _NO_DELAY + _NO_STP + _NO_SNOOPING + (_VLAN_FILTERING if vlans else b"")
-    message = netlink.new_link(name, "bridge", data=data, index=index)
-    return message._replace(forgiven=(errno.EEXIST,))
+    return netlink.new_link(name, "bridge", *more, data=data, index=index)
 
 
-def cable(machine: str, nic: Nic, bridge_index: int, space: int) -> Message:
-    """Return the request, in the switch namespace, for the cable of *nic* into open *space*."""
-    return netlink.veth(
-        port(machine, nic.name),
-        nic.name,
-        space,
-        master=bridge_index,
-        up=bool(bridge_index) and nic.connected,
-        mac=mac_bytes(nic.mac),
+def cable(machine: str, nic: Nic, switch: int, master: int, index: int = 0) -> Message:
+    """Return the request, in the machine's namespace, for the cable of *nic*.
+
+    It leads to port number *index* (0 lets the kernel choose) of bridge *master* (0 leaves it
+    out) in the open namespace *switch*.
+    """
+    return veth(
+        End(port(machine, nic.name), switch, index),
+        End(nic.name, mac=mac_bytes(nic.mac)),
+        master=master,
+        up=bool(master) and nic.connected,
     )
 
 
@@ -86,16 +122,12 @@ def configure(was: Machine | None, now: Machine, index: Mapping[str, int]) -> li
         for line in (was.routes if was else ())
         if line not in now.routes
     ]
-    rewired = False
     for nic in now.nics:
-        changes = _nic(before.get(nic.name), nic, index)
-        rewired = rewired or bool(changes)
-        messages += changes
+        messages += _nic(before.get(nic.name), nic, index)
     if now.role == "bridge":
         messages += _ports(now, index)
-    if was is None or rewired or was.routes != now.routes:
-        # All, not only the new ones: an address that goes takes the routes over it along.
-        messages += [route(line.to, line.via, index, errno.EEXIST) for line in now.routes]
+    # All, not only the new ones: an address or NIC that goes takes the routes over it along.
+    messages += [route(line.to, line.via, index, errno.EEXIST) for line in now.routes]
     return messages
 
 
@@ -136,8 +168,9 @@ def _ports(machine: Machine, index: Mapping[str, int]) -> list[Message]:
     """
     own = index.get(BRIDGE, _BRIDGE_NUMBER)
     master = netlink.number(10, own)
+    made = _bridge(BRIDGE, vlans=False, index=own)
     return [
-        bridge(BRIDGE, vlans=False, index=own),
+        made._replace(forgiven=(errno.EEXIST,)),
         netlink.change_link(BRIDGE, own, up=True),
         *(netlink.change_link(nic.name, index[nic.name], master) for nic in machine.nics),
     ]

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from labiac.backends.base import Copy, Ping
-from labiac.backends.netns import features
+from labiac.backends.netns import features, places
 from labiac.backends.netns.backend import NetnsBackend
 from labiac.backends.netns.enter import traveller
 from labiac.errors import BackendError, ForeignError
@@ -581,3 +581,36 @@ def test_a_host_name_that_would_lead_elsewhere_is_refused(lab):
     )
     with pytest.raises(BackendError, match="file name"):
         lab.backend.create(Copy("a", "b"), network)
+
+
+def test_the_ends_of_a_cable_have_different_numbers_so_that_its_carrier_is_used_at_once(plan):
+    links = Path("/sys/class/net")
+    for name, nic in (("r1", "eth0"), ("r1", "eth1"), ("pc1", "eth0"), ("pc3", "eth0")):
+        ends = [int(on(plan, name, "cat", f"{links}/{nic}/{end}")) for end in ("ifindex", "iflink")]
+        assert ends[0] != ends[1]
+
+
+def test_a_lan_and_a_port_whose_numbers_are_taken_are_found_by_name(lab):
+    plan = lab.plan(LAB)
+    copy = Copy(plan.lab, plan.student)
+    lab.backend.create(copy, plan.networks[0])
+    switch = f"{plan.lab}-{plan.student}~lans"
+    inside = ("ip", "-n", switch, "link")
+    subprocess.run([*inside, "del", "lan1"], check=True)
+    subprocess.run([*inside, "add", "lan1", "up", "type", "bridge"], check=True)
+    number = str(places.port_index("pc1", "eth0"))
+    subprocess.run([*inside, "add", "index", number, "name", "odd", "type", "bridge"], check=True)
+    lab.up(plan)
+    assert lab.read(plan, "pc1") == plan.machine("pc1")
+    assert lab.answers(plan, "pc1", "r1")
+
+
+def test_a_lan_whose_number_another_has_is_refused(lab):
+    plan = lab.plan(LAB)
+    lab.up(plan)
+    inside = ("ip", "-n", f"{plan.lab}-{plan.student}~lans", "link")
+    number = str(places.bridge_index("lan4"))
+    subprocess.run([*inside, "add", "index", number, "name", "odd", "type", "bridge"], check=True)
+    lan = replace(plan.networks[0], name="lan4")
+    with pytest.raises(BackendError, match="bridge lan4: File exists"):
+        lab.backend.create(Copy(plan.lab, plan.student), lan)

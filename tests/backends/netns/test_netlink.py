@@ -38,10 +38,10 @@ def space():
 
 
 def test_a_bridge_has_neither_stp_nor_delay_nor_snooping():
-    read = parsed(wiring.bridge("lan1", vlans=False), ifinfmsg)
+    read = parsed(wiring.lan("lan1", 7, vlans=False), ifinfmsg)
     info = read.get_attr("IFLA_LINKINFO")
     data = info.get_attr("IFLA_INFO_DATA")
-    assert read.get_attr("IFLA_IFNAME") == "lan1"
+    assert (read.get_attr("IFLA_IFNAME"), read.get_attr("IFLA_NET_NS_FD")) == ("lan1", 7)
     assert info.get_attr("IFLA_INFO_KIND") == "bridge"
     assert [
         data.get_attr(f"IFLA_BR_{name}")
@@ -51,14 +51,15 @@ def test_a_bridge_has_neither_stp_nor_delay_nor_snooping():
 
 
 def test_a_bridge_with_vlans_filters_them():
-    read = parsed(wiring.bridge("lan1", vlans=True), ifinfmsg)
+    read = parsed(wiring.lan("lan1", 7, vlans=True), ifinfmsg)
     data = read.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
     assert data.get_attr("IFLA_BR_VLAN_FILTERING") == 1
 
 
 def test_a_cable_ends_in_the_machine_under_its_final_name_and_mac():
     mac = bytes.fromhex("02abcdef0102")
-    message = netlink.veth("pc1.eth0", "eth0", 7, master=3, up=True, mac=mac)
+    ends = wiring.End("pc1.eth0", 7), wiring.End("eth0", mac=mac)
+    message = wiring.veth(*ends, master=3, up=True)
     read = parsed(message, ifinfmsg)
     info = read.get_attr("IFLA_LINKINFO")
     peer = info.get_attr("IFLA_INFO_DATA").get_attr("VETH_INFO_PEER")
@@ -68,7 +69,7 @@ def test_a_cable_ends_in_the_machine_under_its_final_name_and_mac():
     assert info.get_attr("IFLA_INFO_KIND") == "veth"
     assert peer.get_attr("IFLA_IFNAME") == "eth0"
     assert peer.get_attr("IFLA_ADDRESS") == "02:ab:cd:ef:01:02"
-    assert peer.get_attr("IFLA_NET_NS_FD") == 7
+    assert (read.get_attr("IFLA_NET_NS_FD"), peer.get_attr("IFLA_NET_NS_FD")) == (7, None)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_a_refusal_names_its_message_and_the_rest_is_done(space):
 
 
 def test_what_is_forgiven_is_no_refusal(space):
-    lan = wiring.bridge("lan1", vlans=False)
+    lan = netlink.new_link("lan1", "bridge")._replace(forgiven=(17,))
     assert space.send([lan, lan]) == []
     assert space.send([netlink.delete_link("lan9", 19)]) == []
     assert [refusal.errno for refusal in space.send([netlink.delete_link("lan9")])] == [19]
