@@ -1,7 +1,8 @@
 """The lab as it is beside the lab as planned: where do they first differ on the way of a ping?
 
 Walked as planned, there and back, node by node: does it run, are its interfaces up, where they
-belong and with their addresses, does it forward, which route does it take, who answers on the LAN.
+belong and with their addresses, does it forward, by which rules, which route does it take, by which
+bridges, who answers on the LAN.
 A student's node is compared only in that it runs: the rest is their own work.
 """
 
@@ -18,7 +19,7 @@ from labiac.reach.verdict import Judge
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from labiac.plan.model import Plan
+    from labiac.plan.model import Machine, Nic, Plan
     from labiac.reach.conversation import Exchange
     from labiac.reach.fabric import Address, Node, Port
     from labiac.reach.tables import Entry
@@ -59,6 +60,10 @@ class Comparison:
         }
         self._broken = broken
         self._students = {machine.name for machine in planned.machines if machine.student}
+        self._wanted = {machine.name: machine for machine in planned.machines}
+        self._found = {
+            machine.name: machine for machine in live.machines if machine.name not in self._students
+        }
 
     def differences(self, source: str, target: str) -> Iterator[Difference]:
         """Yield all that differs on the way of a ping and its answer, in the order met, each once.
@@ -99,17 +104,38 @@ class Comparison:
             if forwarded and came is not None and not came.forwards:
                 setting = ("sysctl", "-w", f"{FORWARDING[plane.version]}=1")
                 yield _at(step.node, "does not forward", setting, colon="")
+            if forwarded:
+                yield from self._rules(step.node)
             yield from self._gone(entry.port.segment[0] if entry.port.segment else "")
             yield from _interface(plane, step.node, entry.port, live)
             yield from self._route(plane, step, address, (live, came))
         if entry is not None:
             yield from self._strangers(plane, step.asks, entry.port)
+            yield from self._bridges(plane, entry.port, step.to)
         if step.to is not None:
             taker = plane.nodes[step.to.node]
             yield from self._gone(taker.name)
             there = self._compared(plane, taker)
             if there is not None:
                 yield from _interface(plane, taker, step.to, there)
+
+    def _rules(self, node: Node) -> Iterator[Difference]:
+        """Yield whether *node* filters or translates otherwise than planned."""
+        wanted, found = self._wanted.get(node.name), self._found.get(node.name)
+        if wanted and found and _ruled(wanted) != _ruled(found):
+            yield _at(node, "its nftables rules are not as planned")
+
+    def _bridges(self, plane: Plane, out: Port, to: Port | None) -> Iterator[Difference]:
+        """Yield which bridges between two interfaces, as planned, do not join their LANs."""
+        if to is None or out.segment is None or to.segment is None:
+            return
+        for bridge, planned in plane.bridges.between(out.segment, to.segment):
+            found = self._found.get(bridge.name)
+            yield from self._gone(bridge.name)
+            if found is not None and not any(_joins(nic, planned) for nic in found.nics):
+                yield Difference(
+                    f"{bridge.name}: {planned.name} does not join {planned.network}", bridge.name
+                )
 
     def _compared(self, plane: Plane, node: Node) -> Node | None:
         """Return planned *node* as it is, or None: it does not run, or is the student's."""
@@ -167,6 +193,15 @@ def _addresses(plane: Plane, node: Node, planned: Port, now: Port) -> Iterator[D
         if text not in held:
             problem = f"address {text} is missing" + (f"; has {', '.join(more)}" if more else "")
             yield _at(node, problem, ("ip", "address", "add", text, "dev", planned.name))
+
+
+def _ruled(machine: Machine) -> tuple[object, ...]:
+    return machine.policy, machine.translation
+
+
+def _joins(nic: Nic, planned: Nic) -> bool:
+    """Return whether *nic* of a bridge leads where *planned* does."""
+    return nic.connected and (nic.name, nic.network) == (planned.name, planned.network)
 
 
 def _at(node: Node, problem: str, command: tuple[str, ...] = (), *, colon: str = ":") -> Difference:

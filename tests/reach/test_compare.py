@@ -112,6 +112,34 @@ def test_a_router_that_does_not_forward_is_named_with_the_setting(lab):
     assert command(lab, live) == "sysctl -w net.ipv4.ip_forward=1"
 
 
+@pytest.fixture
+def boxes(planned):
+    """Return a row of boxes: pc1 - lan1 - fw - lan2 - br - lan3 - pc3."""
+    return planned(
+        lans={"lan1": {}, "lan2": {}, "lan3": {}},
+        middleboxes={
+            "fw": {"role": "firewall", "lans": ["lan1", "lan2"], "rules": [{"allow": "icmp"}]},
+            "br": {"role": "bridge", "lans": ["lan2", "lan3"]},
+        },
+        pcs={"pc1": {"lan": "lan1"}, "pc3": {"lan": "lan3"}},
+    )
+
+
+def test_a_firewall_whose_rules_were_changed_is_named(boxes):
+    assert texts(boxes, boxes) == []
+    live = with_machine(boxes, "fw", policy=None)
+    assert texts(boxes, live) == ["fw: its nftables rules are not as planned"]
+    assert texts(boxes, live, "pc1", "fw") == []
+
+
+def test_a_bridge_that_does_not_join_its_lans_is_named(boxes):
+    out = with_nic(boxes, "br", 1, connected=False)
+    assert texts(boxes, out) == ["br: eth1 does not join lan3"]
+    moved = with_nic(boxes, "br", 0, network="lan1")
+    assert texts(boxes, moved) == ["br: eth0 does not join lan2"]
+    assert texts(boxes, without(boxes, "br"), br="br is gone") == ["br is gone"]
+
+
 def test_a_router_need_not_forward_to_answer_itself(lab):
     assert texts(lab, with_machine(lab, "r1", forwards=False), "pc1", "r1") == []
 
