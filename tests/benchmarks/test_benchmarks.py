@@ -65,6 +65,17 @@ def test_copies_as_one_lab_are_as_many_nodes_for_netlab_as_for_labiac(tmp_path):
     assert len(re.findall(r"^- ", for_netlab(3), re.MULTILINE)) == 9
 
 
+def test_the_plain_walk_finds_for_every_pair_what_labiac_foretells():
+    from plain_walk import plain_matrix, planned
+
+    from labiac.reach.matrix import matrix
+
+    plan = planned(nodes=120, lans=8)
+    found = plain_matrix(plan)
+    assert found == {pair.ends: (pair.ok, pair.path) for pair in matrix(plan)}
+    assert {ok for ok, _ in found.values()} == {True, False}
+
+
 def rows(**medians):
     from report import Row
 
