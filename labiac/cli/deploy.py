@@ -251,12 +251,14 @@ def _counted(result: Result) -> str:
 
 def _live_pairs(plan: Plan) -> Sequence[Pair]:
     """Return the pairs of end nodes as the live lab has them."""
+    from labiac.cli.graph import remember
     from labiac.cli.measure import measured
     from labiac.provider.lifecycle import backend
     from labiac.reach.matrix import matrix
 
     predicted = {pair.ends: pair for pair in matrix(plan, all_nodes=True)}
     live = measured(plan, backend(plan.backend), predicted)
+    remember(plan, predicted, live)
     return [live[ends] for ends in permutations(plan.end_nodes, 2)]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labiac.fleet.home import home, keep
 from labiac.plan.names import digest
+from labiac.reach.student import students_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ class Outcome(NamedTuple):
         target: Name of the node that should answer.
         predicted: Whether the answer should arrive.
         live: Whether it did.
+        students: Whether the student's own work decides that.
         planned: Names of the nodes that the question should visit.
         path: Those that it visited, as far as it came; empty where that is not known.
         reason: Why no answer came; empty if it did.
@@ -35,14 +37,15 @@ class Outcome(NamedTuple):
     target: str
     predicted: bool
     live: bool
+    students: bool
     planned: tuple[str, ...]
     path: tuple[str, ...]
     reason: str
 
     @property
     def agrees(self) -> bool:
-        """Whether the live lab did as predicted."""
-        return self.predicted == self.live
+        """Whether the live lab did as predicted, or what the student gained."""
+        return self.live == self.predicted or (self.live and self.students)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,11 @@ def record(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair]
     Raises:
         OSError: labiac's own folder cannot be written.
     """
+    theirs = students_pairs(plan, predicted)
     outcomes = [
-        Outcome(*ends, predicted[ends].ok, now.ok, predicted[ends].path, now.path, now.reason)
+        Outcome(*ends, was.ok, now.ok, ends in theirs, was.path, now.path, now.reason)
         for ends, now in live.items()
+        for was in [predicted[ends]]
     ]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     data = {"when": now, "plan": mark(plan), "pairs": [each._asdict() for each in outcomes]}

@@ -12,7 +12,7 @@ from labiac.cli.draw.live import live
 from labiac.cli.draw.picture import SIGNS
 from labiac.cli.draw.topology import topology
 from labiac.cli.graph import _ago, remember
-from labiac.fleet.measured import Outcome
+from labiac.fleet.measured import Outcome, recall
 from labiac.plan.resolve import plan_file
 from labiac.reach.matrix import matrix
 
@@ -43,7 +43,15 @@ def outcomes(plan, **silent):
     A pair is called ``pc1_pc4``.
     """
     return [
-        Outcome(*ends, pair.ok, name not in silent, pair.path, silent.get(name, pair.path), "")
+        Outcome(
+            *ends,
+            predicted=pair.ok,
+            live=name not in silent,
+            students=False,
+            planned=pair.path,
+            path=silent.get(name, pair.path),
+            reason="",
+        )
         for ends, pair in pairs(plan).items()
         for name in ["_".join(ends)]
     ]
@@ -94,11 +102,25 @@ def test_a_packet_that_strayed_marks_the_node_where_it_ended(plan):
     assert {key for key, mark in marks.items() if mark == BAD} == {"pc1", "pc2", "r2"}
 
 
-def test_an_answer_that_should_not_be_marks_its_ends_alone(plan):
-    gained = [Outcome("pc1", "pc4", predicted=False, live=True, planned=(), path=(), reason="")]
-    marks = live(topology(plan), gained, names(plan), ()).marks
+@pytest.mark.parametrize(("students", "mark"), [(False, BAD), (True, GOOD)])
+def test_an_answer_that_was_not_predicted_is_right_where_it_is_the_students_work(
+    plan, students, mark
+):
+    (silent,) = (each for each in outcomes(plan, pc1_pc4=()) if not each.live)
+    gained = silent._replace(predicted=False, live=True, students=students, planned=())
+    marks = live(topology(plan), [gained], names(plan), ()).marks
 
-    assert marks == {"pc1": BAD, "pc4": BAD}
+    assert marks == {"pc1": mark, "pc4": mark}
+
+
+def test_what_a_student_gained_is_kept_as_such(folder):
+    plan = plan_file("student-routes", "drawn")
+    predicted = pairs(plan)
+    remember(plan, predicted, {ends: pair._replace(ok=True) for ends, pair in predicted.items()})
+
+    assert not all(pair.ok for pair in predicted.values())
+    assert all(outcome.agrees for outcome in recall(plan).outcomes)
+    assert len(list(folder.iterdir())) == 1
 
 
 def test_what_does_not_run_is_marked_so_whatever_was_measured(plan):
