@@ -21,6 +21,8 @@ from .conftest import Ran
 class Live:
     """``labiac`` for one student of this test's own, with state of its own."""
 
+    nodes = ("pc1", "pc2", "pc3", "pc4", "r1", "r2")
+
     def __init__(self, home):
         self.student = f"cli{secrets.token_hex(4)}"
         path = f"{find().path.parent}{os.pathsep}{os.environ['PATH']}"
@@ -85,6 +87,12 @@ def test_up_again_changes_nothing_and_measures(live):
     assert [pair["ok"] for pair in document["pairs"]] == [True] * 12
 
 
+def test_what_up_has_measured_can_be_drawn(live):
+    drawn = live("graph", "three-lans", "--live").out
+    assert "12 of 12 pairs as predicted" in drawn
+    assert not [name for name in live.nodes if f'"! {name}"' in drawn]
+
+
 def test_verify_agrees_with_a_lab_that_is_as_predicted(live):
     ran = live("verify", "three-lans", "--json")
     assert ran.code == 0, ran.err
@@ -138,7 +146,7 @@ def test_status_lists_the_copy_with_its_nodes(live):
     (copy,) = [each for each in labs if each["student"] == live.student]
     assert (copy["lab"], copy["backend"]) == ("three-lans", "netns")
     nodes = {node["name"] for node in copy["nodes"] if node["running"]}
-    assert nodes == {"pc1", "pc2", "pc3", "pc4", "r1", "r2"}
+    assert nodes == set(live.nodes)
 
 
 def test_a_route_deleted_by_hand_is_found_explained_and_mended(live):
@@ -152,6 +160,9 @@ def test_a_route_deleted_by_hand_is_found_explained_and_mended(live):
     why = live("why", "three-lans", "pc4", "pc1")
     assert (why.code, f"pc1 does not answer pc4: {missing}\n" in why.out) == (1, True)
     assert verified.json["checks"][0]["ok"] is False
+    drawn = live("graph", "three-lans", "--live").out
+    assert "8 of 12 pairs as predicted" in drawn
+    assert [name for name in live.nodes if f'"! {name}"' in drawn] == ["pc1", "pc2", "pc4", "r2"]
 
     refreshed = live("refresh", "three-lans", "--json")
     assert refreshed.code == 1
