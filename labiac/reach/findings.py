@@ -99,7 +99,7 @@ def _turns(plan: Plan, talks: list[_Talk]) -> Iterator[Finding]:
     boxes = [m for m in plan.machines if m.name in astray and (m.policy or m.translation)]
     if boxes:
         who = shortened(box.name for box in boxes)
-        fix = f"lead both ways over {who}: of half a conversation it can make nothing"
+        fix = f"lead both ways over {who}: a firewall or NAT has to see both"
         yield Finding(node_path(boxes[0]), problem, fix)
     else:
         fix = "make one router the gateway of both ends, or leave it: plain routers don't mind"

@@ -43,7 +43,8 @@ def _shared(plan: Plan, whole: Fabric, ports: tuple[Port, ...]) -> Iterator[Find
                 who = " and ".join(_end(whole, each) for each in (first, port))
                 problem = f"{who} both have {address_text(version, address.value)}"
                 fix = "give one of them another address: only one of the two is heard"
-                yield Finding(port_path(plan, whole, port), problem, fix, "error")
+                place = (*port_path(plan, whole, port), f"ipv{version}")
+                yield Finding(place, problem, fix, "error")
 
 
 def _overlapping(plan: Plan, whole: Fabric) -> Iterator[Finding]:
@@ -61,7 +62,8 @@ def _overlapping(plan: Plan, whole: Fabric) -> Iterator[Finding]:
         names = shortened(_name(whole, other) for other in others)
         problem = f"{_name(whole, link)} overlaps {names}: routers can't tell them apart"
         fix = "give each LAN a subnet of its own, and all NICs there its prefix length"
-        yield Finding(port_path(plan, whole, link.port), problem, fix)
+        place = (*port_path(plan, whole, link.port), f"ipv{link.prefix.version}")
+        yield Finding(place, problem, fix)
 
 
 def _routed(plan: Plan, whole: Fabric) -> Iterator[_Link]:

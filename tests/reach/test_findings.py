@@ -252,7 +252,7 @@ def test_an_address_that_two_nodes_of_one_broadcast_domain_have_is_an_error(foun
         "pc1": {"lan": "sw", "access": "red", "ipv4": "10.0.1.5/24"},
         "pc2": {"lan": "sw", "ipv4": "10.0.1.5/24"},
     }
-    assert "error pcs.pc2.nics.0: pc1 on sw and pc2 on sw both have 10.0.1.5" in found(
+    assert "error pcs.pc2.nics.0.ipv4: pc1 on sw and pc2 on sw both have 10.0.1.5" in found(
         lans=lans, pcs=pcs
     )
 
@@ -270,8 +270,8 @@ def test_the_subnets_of_two_lans_that_a_router_joins_may_not_overlap(found):
     }
     assert found(lans=lans, routers=routers, pcs=pcs) == [
         (
-            "warning routers.r1.nics.0: 10.0.0.0/16 (r1 on lan1) overlaps 10.0.2.0/24 (r1 on lan2)"
-            ": routers can't tell them apart"
+            "warning routers.r1.nics.0.ipv4: 10.0.0.0/16 (r1 on lan1) overlaps "
+            "10.0.2.0/24 (r1 on lan2): routers can't tell them apart"
         )
     ]
 
@@ -279,8 +279,8 @@ def test_the_subnets_of_two_lans_that_a_router_joins_may_not_overlap(found):
 def test_a_prefix_that_is_too_short_is_found_at_the_nic_that_has_it(found, row):
     assert found(**row(pc1={"ipv4": "10.0.1.11/16"})) == [
         (
-            "warning pcs.pc1.nics.0: 10.0.0.0/16 (pc1 on lan1) overlaps 10.0.2.0/24 (r1 on lan2), "
-            "10.0.3.0/24 (r2 on lan3): routers can't tell them apart"
+            "warning pcs.pc1.nics.0.ipv4: 10.0.0.0/16 (pc1 on lan1) overlaps "
+            "10.0.2.0/24 (r1 on lan2), 10.0.3.0/24 (r2 on lan3): routers can't tell them apart"
         )
     ]
 
