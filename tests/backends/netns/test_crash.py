@@ -14,7 +14,7 @@ from labiac.backends import run
 from labiac.backends.base import Copy
 from labiac.backends.netns import kernel, netlink
 from labiac.backends.netns.backend import NetnsBackend
-from labiac.plan.model import Policy, Service, Translation
+from labiac.plan.model import Policy, Service
 from tests.backends.conftest import Labs
 
 LAB = {
@@ -129,16 +129,12 @@ def firewall(machine):
     return replace(machine, role="firewall", policy=Policy((), "drop"))
 
 
-def nat(machine):
-    return replace(machine, role="nat", translation=Translation("eth1", ()))
-
-
 def bridge(machine):
     bare = tuple(replace(nic, addresses=()) for nic in machine.nics)
     return replace(machine, role="bridge", nics=bare, routes=(), forwards=False)
 
 
-MIDDLEBOXES = pytest.mark.parametrize("middlebox", [firewall, nat, bridge])
+MIDDLEBOXES = pytest.mark.parametrize("middlebox", [firewall, bridge])
 
 
 def test_creating_a_network_is_completed_by_the_next_up(lab):
@@ -235,6 +231,7 @@ def test_deleting_a_whole_copy_is_completed_by_deleting_it_again(lab):
     at_every_step(lab, lab.up, work, lambda _: None)
 
 
+@pytest.mark.slow
 @MIDDLEBOXES
 def test_creating_a_middlebox_is_completed_by_the_next_up(lab, middlebox):
     def prepare(plan):
@@ -251,6 +248,7 @@ def test_creating_a_middlebox_is_completed_by_the_next_up(lab, middlebox):
     at_every_step(lab, prepare, work, then, middlebox)
 
 
+@pytest.mark.slow
 @MIDDLEBOXES
 def test_a_router_that_becomes_a_middlebox_is_one_after_the_same_update(lab, middlebox):
     def work(backend, plan):
@@ -265,6 +263,7 @@ def test_a_router_that_becomes_a_middlebox_is_one_after_the_same_update(lab, mid
     at_every_step(lab, lab.up, work, then)
 
 
+@pytest.mark.slow
 @MIDDLEBOXES
 def test_a_middlebox_that_becomes_a_router_is_one_after_the_next_up(lab, middlebox):
     def work(backend, plan):
