@@ -45,6 +45,8 @@ This page is made from that schema. Do not edit it: change the descriptions in `
 and run `python docs/reference.py`.
 """
 
+ROUTERS = "It takes these keys, and those in the table of [a router](#a-router-or-a-pc)."
+
 SECTIONS = {
     "Lab": ("The lab", "The keys at the top of the file."),
     "Lan": ("A LAN", "An entry of `lans`. [LANs and NICs](lans-and-nics.md) tells the types."),
@@ -52,26 +54,14 @@ SECTIONS = {
     "HostSide": ("The host in a LAN", "A LAN's `host`."),
     "PortForward": ("A port forward of a LAN", "An element of a LAN's `forwards`."),
     "Router": ("A router or a PC", "An entry of `routers` or `pcs`. Both take the same keys."),
-    "Firewall": (
-        "A firewall",
-        "An entry of `middleboxes` with `role: firewall`. It takes these keys, and those in "
-        "the table of [a router](#a-router-or-a-pc).",
-    ),
+    "Firewall": ("A firewall", f"An entry of `middleboxes` with `role: firewall`. {ROUTERS}"),
     "Rule": (
         "A rule",
-        "An element of a firewall's `rules`: exactly one of `allow`, `deny` and `reject`, and what "
-        "it is about.",
+        "An element of `rules`: exactly one of allow, deny and reject, and of what.",
     ),
-    "Nat": (
-        "A NAT",
-        "An entry of `middleboxes` with `role: nat`. It takes these keys, and those in "
-        "the table of [a router](#a-router-or-a-pc).",
-    ),
+    "Nat": ("A NAT", f"An entry of `middleboxes` with `role: nat`. {ROUTERS}"),
     "NatForward": ("A port forward of a NAT", "An element of a NAT's `forwards`."),
-    "Bridge": (
-        "A bridge",
-        "An entry of `middleboxes` with `role: bridge`. It has neither addresses nor routes.",
-    ),
+    "Bridge": ("A bridge", "An entry of `middleboxes` with `role: bridge`. It has no addresses."),
     "Nic": ("A NIC", "An element of a node's `nics`."),
     "Tagged": ("A VLAN on a trunk", "An entry of a NIC's `trunk`; in short, a list of names."),
     "NicForward": ("A port forward of a NIC", "An element of a NIC's `forwards`."),

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labiac.plan.model import Machine, Plan
+from labiac.plan.said import duties
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +83,7 @@ def shortened(names: Sequence[str], limit: int = 6) -> str:
 
 
 def plan_view(plan: Plan) -> Iterator[RenderableType]:
-    """Yield what shows *plan*: LANs, NICs with their addresses, routes."""
+    """Yield what shows *plan*: LANs, NICs with their addresses, routes, what middleboxes do."""
     yield _lans(plan)
     yield _nics(plan)
     routes = table("node", "to", "via")
@@ -91,6 +92,21 @@ def plan_view(plan: Plan) -> Iterator[RenderableType]:
             routes.add_row("" if number else machine.name, route.to, route.via)
     if routes.row_count:
         yield routes
+    boxes = _boxes(plan)
+    if boxes.row_count:
+        yield boxes
+
+
+def _boxes(plan: Plan) -> Table:
+    boxes = table("node", "what it does", "")
+    for machine in plan.machines:
+        head = machine.name
+        for field, values in duties(machine).items():
+            for number, value in enumerate(values, 1):
+                # A forecast names the rule that refuses a packet by its number.
+                boxes.add_row(head, f"rule {number}" if field == "rule" else field, value)
+                head = ""
+    return boxes
 
 
 def _lans(plan: Plan) -> Table:

@@ -12,7 +12,7 @@ from labiac.plan.model import Machine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from labiac.plan.model import Check, Forward, Item, Network, Nic, Route, Rule, Vlan
+    from labiac.plan.model import Check, Forward, Item, Network, Nic, Redirect, Route, Rule, Vlan
 
 Said = dict[str, tuple[str, ...]]
 """What an item has by the name of the field; several values where it may have several."""
@@ -82,7 +82,7 @@ def _nics(was: Machine, now: Machine) -> Iterator[Difference]:
 def _brief(item: Item) -> Said:
     if isinstance(item, Machine):
         nics: Said = {nic.name: (_nic_brief(nic),) for nic in item.nics}
-        return nics | _policy(item) | _translation(item) | _routes(item.routes)
+        return nics | duties(item) | _routes(item.routes)
     return {
         field: said
         for field, said in _network(item).items()
@@ -100,8 +100,7 @@ def _machine(machine: Machine) -> Said:
         "role": (machine.role,),
         "routing": (machine.routing,),
         "forwarding": (_yes(machine.forwards),),
-        **_policy(machine),
-        **_translation(machine),
+        **duties(machine),
         "left to the student": (_yes(machine.student),),
         **{f"service {each.name}": (shlex.join(each.command),) for each in machine.services},
         "memory": (f"{machine.memory_mib} MiB",),
@@ -111,15 +110,19 @@ def _machine(machine: Machine) -> Said:
     }
 
 
-def _policy(machine: Machine) -> Said:
-    """Return what a firewall lets through; of another node, nothing."""
-    policy = machine.policy
-    if policy is None:
-        return {}
-    return {"policy": (_VERBS[policy.default],), "rule": tuple(map(rule_text, policy.rules))}
+def duties(machine: Machine) -> Said:
+    """Return what a firewall lets through, or a NAT hides; of any other node, nothing."""
+    said: Said = {}
+    if machine.policy:
+        rules = tuple(_rule(rule) for rule in machine.policy.rules)
+        said |= {"rule": rules, "policy": (machine.policy.default,)}
+    if machine.translation:
+        said |= {"outside": (machine.translation.outside,)}
+        said |= _redirects(machine.translation.redirects)
+    return said
 
 
-def rule_text(rule: Rule) -> str:
+def _rule(rule: Rule) -> str:
     """Return *rule* in the lab file's words: ``allow tcp 80, 443 from 10.0.1.0/24``."""
     ports = ", ".join("-".join(map(str, dict.fromkeys(span))) for span in rule.ports)
     ends = {"from": rule.sources, "to": rule.targets}
@@ -133,13 +136,9 @@ def _alone(prefix: str) -> str:
     return address if length == ("128" if ":" in address else "32") else prefix
 
 
-def _translation(machine: Machine) -> Said:
-    """Return what a NAT hides; of another node, nothing."""
-    translation = machine.translation
-    if translation is None:
-        return {}
-    said: Said = {"outside": (translation.outside,)}
-    for each in translation.redirects:
+def _redirects(redirects: Iterable[Redirect]) -> Said:
+    said: Said = {}
+    for each in redirects:
         field = f"forward {each.protocol} {each.port}"
         target = f"[{each.target}]" if ":" in each.target else each.target
         said[field] = (*said.get(field, ()), f"to {target}:{each.target_port}")

@@ -523,8 +523,8 @@ def test_a_changed_policy_is_told_in_the_words_of_the_lab_file():
     old = box(firewall("lan1", "lan2", rules=rules))
     new = box(firewall("lan1", "lan2", rules=[rules[0], {"deny": "any"}], policy="accept"))
     assert told(old, new) == [
-        "policy: deny -> allow",
         "rule: allow tcp 80, 90-99 from 10.0.1.11, 10.9.0.0/16 to 10.0.2.0/24 -> deny any",
+        "policy: drop -> accept",
     ]
     turned = box(firewall("lan1", "lan2", rules=[{"deny": "any"}, rules[0]], policy="accept"))
     assert told(new, turned) == ["rule: allow icmp, deny any -> deny any, allow icmp"]
@@ -540,11 +540,11 @@ def test_a_changed_role_is_told_with_all_that_it_brings():
     old, new = box(firewall("lan1", "lan2")), box(nat("lan1", "lan2"))
     assert told(old, new) == [
         "role: firewall -> nat",
-        "policy: deny -> None",
+        "policy: drop -> None",
         "outside: None -> eth1",
     ]
 
 
 def test_a_new_firewall_is_told_with_its_policy():
     said = told(None, box(firewall("lan1", rules=[{"reject": "udp"}])))
-    assert said[-2:] == ["policy: None -> deny", "rule: None -> reject udp"]
+    assert said[-2:] == ["rule: None -> reject udp", "policy: None -> drop"]

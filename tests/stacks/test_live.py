@@ -105,6 +105,31 @@ def test_a_port_of_the_host_leads_to_the_web_server_behind_nat(host):
         assert "GPL" in fetched(8080)
 
 
+def test_a_port_of_a_nat_leads_to_the_web_server_inside(host):
+    with host.up("nat-box") as live:
+        url = "http://10.0.2.2:8080"
+        page = live.run("pc3", "curl", "--silent", "--retry", "9", "--retry-connrefused", url)
+        assert "GPL" in page
+
+
+def test_who_is_refused_is_told_and_who_is_dropped_is_not(host):
+    with host.up("firewall") as live:
+        refused = ["ping", "-c", "1", "-W", "1", "10.0.2.14"]
+        assert "Packet filtered" in live.run("pc2", "sh", "-c", f"{' '.join(refused)}; true")
+        dropped = ["ping", "-c", "1", "-W", "1", "10.0.1.11"]
+        assert "Packet filtered" not in live.run("pc3", "sh", "-c", f"{' '.join(dropped)}; true")
+
+
+def test_a_bridge_learns_on_which_side_everybody_is_and_leaves_their_macs_alone(host):
+    with host.up("bridge") as live:
+        live.run("pc1", "ping", "-c", "1", "10.0.1.12")
+        macs = {name: live.plan.machine(name).nics[0].mac for name in ("pc1", "pc2")}
+        assert macs["pc2"] in live.run("pc1", "ip", "neighbour", "show", "10.0.1.12")
+        learned = live.run("br1", "bridge", "fdb", "show", "br", "br0").splitlines()
+        for name, port in (("pc1", "eth0"), ("pc2", "eth1")):
+            assert any(line.startswith(f"{macs[name]} dev {port} ") for line in learned)
+
+
 def internet(host):
     """Make a network beyond the host that knows of no lab; return the name of its namespace."""
     host.run("ip", "netns", "add", "internet")
