@@ -251,3 +251,11 @@ def _cross(a, b, c, d) -> bool:
         return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
 
     return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+
+
+def test_a_lan_called_as_a_part_of_a_node_has_its_cable_at_its_nic():
+    plan = text_lab("name: x\nlans: {name: {}, bus: {}}\nrouters: {r1: {lans: [name, bus]}}\n")
+    source = dot(plain(topology(plan))).source
+
+    assert "r1:name:w" in source or "r1:name:e" in source
+    assert source.count('PORT="name"') == source.count('PORT="bus"') == 1

@@ -18,9 +18,10 @@ from labiac.cli.draw.palette import DASHED, KINDS, LAN, MARKS, PLAIN, Tone
 from labiac.cli.draw.picture import SIGNS, Key, Picture
 from labiac.cli.draw.topology import ROLES, Box, Bus, Link
 
-BUS, NAME = "bus", "name"
-"""Ports: where a LAN's cables end, and where that of a NIC with no address does."""
-ROW = 4
+BUS, NAME = "_bus", "_name"
+"""Ports: where a LAN's cables end, and where that of a NIC with no address does. NICs have the
+names of their LANs, which begin with a letter."""
+_ROW = 4
 """So many PCs hang on a bus side by side; more hang below each other, in columns."""
 _BARE = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
 _NICS = 'BORDER="0" CELLBORDER="1" CELLSPACING="3" CELLPADDING="3"'
@@ -71,11 +72,11 @@ class Labels:
         text = f"<B>{escape(bus.name)}</B>  {escape(first)}".rstrip()
         text += "".join(f"<BR/>{escape(note)}" for note in more)
         hung = [self._hung(box, link) for box, link in hanging]
-        columns = len(hung) if len(hung) <= ROW else ceil(sqrt(len(hung)))
+        columns = len(hung) if len(hung) <= _ROW else ceil(sqrt(len(hung)))
         span = f'COLSPAN="{4 * columns}" ' if columns else ""
         style = self._frame(bus.key, LAN)
         rows = [f'<TR><TD PORT="{BUS}" {span}CELLPADDING="6" {style}>{text}</TD></TR>']
-        rows += _side_by_side(hung) if len(hung) <= ROW else _in_columns(hung, columns)
+        rows += _side_by_side(hung) if len(hung) <= _ROW else _in_columns(hung, columns)
         return f"<<TABLE {_BARE}>{''.join(rows)}</TABLE>>"
 
     def box(self, box: Box, left: Sequence[Link], right: Sequence[Link]) -> str:
