@@ -13,6 +13,7 @@ from labiac.backends.netns import (
     dump,
     files,
     marks,
+    neighbours,
     netlink,
     observe,
     rules,
@@ -128,6 +129,7 @@ def _make(ground: Ground, mark: Mark, machine: Machine) -> Observed:
         index = {nic.name: dump.index(sock, nic.name) for nic in machine.nics}
         refused = _configure(ground, sock, index, None, machine)
     inode = ground.spaces.inode(machine.host_name)
+    neighbours.announce(ground, None, machine)
     mark = replace(mark, state="made", space=inode, refused=refused)
     return _finish(ground, mark, machine)
 
@@ -153,6 +155,7 @@ def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
             cables.move(ground, now, [nic for nic in stay if _plug(before[nic.name]) != _plug(nic)])
             index = {name: link.number for name, link in dump.links(sock).items()}
             refused = _configure(ground, sock, index, replace(was, nics=kept), now)
+        neighbours.announce(ground, was, now)
         mark = replace(mark, refused=refused)
     return _finish(ground, mark, now)
 
