@@ -210,11 +210,17 @@ def down(plan: Plan, item: Item) -> Plan:
 
 
 def _recabled(was: Item, now: Item) -> Item:
-    """Return *now* while those of its cables are out that led elsewhere in *was*."""
+    """Return *now* while those of its cables are out that led elsewhere in *was*.
+
+    Of two NICs in a LAN either may answer for the other: where one leaves, so do the rest.
+    """
     if not isinstance(was, Machine) or not isinstance(now, Machine):
         return now
-    before = {nic.name: _cable(nic) for nic in was.nics}
-    return _unplugged(now, [nic for nic in now.nics if before.get(nic.name) != _cable(nic)])
+    before, after = ({nic.name: _cable(nic) for nic in each.nics} for each in (was, now))
+    moved = {name for name in before | after if before.get(name) != after.get(name)}
+    left = {nic.network for nic in was.nics if nic.name in moved and nic.network}
+    out = [nic for nic in now.nics if nic.name in moved or nic.network in left]
+    return _unplugged(now, out)
 
 
 def _cable(nic: Nic) -> tuple[object, ...]:
