@@ -61,14 +61,19 @@ SECTIONS = (
     Section(
         "plan",
         "A plan of N copies as one lab",
-        "`netlab create` also writes its configuration files; it plans its own addresses, and OSPF "
-        "on the routers. Both commands from start to end; the third line is labiac's without "
-        "start-up and imports.",
-        {
-            OURS: rivals.labiac_plan,
-            "netlab create": rivals.netlab,
-            "labiac, in a running Python": rivals.labiac_plan_alone,
-        },
+        "From a file to a plan, by the Python API of each, in a process that has planned one copy "
+        "before: no start-up and no imports count, and nothing is written. netlab plans its own "
+        "addresses, and OSPF on the routers.",
+        {OURS: rivals.labiac_plan, "netlab": rivals.netlab_plan},
+        {1: 5, 10: 3, 100: 3},
+        {"wall_ms": "ms for all copies", "rss_mib": MEMORY},
+    ),
+    Section(
+        "commands",
+        "The same by whole commands",
+        "From start to end. `netlab create` also writes its configuration files. Of `labiac plan` "
+        "on a small lab nearly all is start-up: Python, Pydantic, and the classes of the lab file.",
+        {"labiac plan": rivals.labiac_command, "netlab create": rivals.netlab_command},
         {1: 5, 10: 3, 100: 3},
         {"wall_ms": "ms for all copies", "rss_mib": MEMORY},
     ),
@@ -139,7 +144,7 @@ PROMISES = (
     Promise("labs", "faster than `ip -batch`", "ip -batch", OURS, "up_ms", least=1),
     Promise("labs", "within 1.5 of the C floor", OURS, "C, raw netlink", "up_ms", most=1.5),
     Promise("labs", "destroyed in under 5 ms a lab", OURS, "", "down_ms", most=5),
-    Promise("plan", "20 times faster than netlab", "netlab create", OURS, "wall_ms", least=20),
+    Promise("plan", "plans 20 times faster than netlab", "netlab", OURS, "wall_ms", least=20),
     Promise("matrix", "the matrix of 1,000 nodes in under 5 s", OURS, "", "wall_s", most=5),
     Promise("matrix", "the same in under 190 MiB (200 MB)", OURS, "", "rss_mib", most=190),
     Promise("start", "start-up under 100 ms", OURS, "", "wall_ms", most=100),

@@ -14,9 +14,13 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netlab_topology import for_labiac, for_netlab
 from timing import MissingError, Ran, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
@@ -84,7 +88,7 @@ def _compiled_floor() -> str:
 # ---- plans ----
 
 
-def labiac_plan(copies: int) -> Figures:
+def labiac_command(copies: int) -> Figures:
     """`labiac plan`, the command, of all copies as one lab."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "many.yaml")
@@ -94,21 +98,28 @@ def labiac_plan(copies: int) -> Figures:
         )
 
 
-def labiac_plan_alone(copies: int) -> Figures:
-    """Return the figures of the same in a running Python: file read, checked, planned."""
-    program = (
-        "import json, sys, time; from labiac.plan.resolve import plan_file; "
-        "start = time.monotonic(); "
-        "plan_file(sys.argv[1]); print(json.dumps({'wall_ms': 1000 * (time.monotonic() - start)}))"
-    )
+def labiac_plan(copies: int) -> Figures:
+    """Return the figures of labiac's planner in a running Python: file read, checked, planned."""
+    return _planned(sys.executable, "labiac_plan.py", for_labiac, copies)
+
+
+def netlab_plan(copies: int) -> Figures:
+    """Return the figures of netlab's, likewise: file read, transformed."""
+    python = str(Path(_installed_netlab()).with_name("python"))
+    return _planned(python, "netlab_plan.py", for_netlab, copies)
+
+
+def _planned(python: str, script: str, text: Callable[[int], str], copies: int) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "many.yaml")
-        file.write_text(for_labiac(copies))
-        ran = run([sys.executable, "-c", program, str(file)], cwd=PROJECT)
+        warm_up, file = Path(folder, "one.yml"), Path(folder, "many.yml")
+        warm_up.write_text(text(1))
+        file.write_text(text(copies))
+        argv = [python, f"{HERE}/{script}", str(warm_up), str(file)]
+        ran = run(argv, cwd=Path(folder), env={"PYTHONPATH": str(PROJECT)})
     return {"wall_ms": ran.figures()["wall_ms"], "rss_mib": ran.rss_mib}
 
 
-def netlab(copies: int) -> Figures:
+def netlab_command(copies: int) -> Figures:
     """`netlab create`, which plans and writes its configuration files."""
     program = _installed_netlab()
     with tempfile.TemporaryDirectory() as folder:
