@@ -38,9 +38,8 @@ def load(ground: Ground, was: Machine | None, now: Machine) -> None:
         BackendError: the kernel refused.
         LabError: *now* has a value that is none of its kind.
     """
-    rules = _wanted(now)
-    if rules and (was is None or rules != _wanted(was)):
-        _load(ground, now, rules)
+    if _has_rules(now) and (was is None or _said(was) != _said(now)):
+        _load(ground, now, _wanted(now))
 
 
 def drop(ground: Ground, was: Machine, now: Machine) -> None:
@@ -49,7 +48,7 @@ def drop(ground: Ground, was: Machine, now: Machine) -> None:
     Raises:
         BackendError: the kernel refused.
     """
-    if _wanted(was) and not _wanted(now):
+    if _has_rules(was) and not _has_rules(now):
         _load(ground, now, _NONE)
 
 
@@ -60,11 +59,10 @@ def in_force(planned: Machine) -> Machine:
     they differ *planned* has no rules: those that are there may say what no plan can. Tables of
     another name are somebody else's, and not looked at.
     """
-    rules = _wanted(planned)
-    if not rules:
+    if not _has_rules(planned):
         return planned
     listed = run.run([command(), *_LIST], where="netns", timeout_s=_NFT_S)
-    if listed.status == 0 and listed.stdout == _afresh(rules):
+    if listed.status == 0 and listed.stdout == _afresh(_wanted(planned)):
         return planned
     return replace(planned, policy=None, translation=None)
 
@@ -103,10 +101,19 @@ def _load(ground: Ground, machine: Machine, rules: str) -> None:
         _insist(_LOAD, rules, where=ground.where(machine.name))
 
 
+def _has_rules(machine: Machine) -> bool:
+    return machine.policy is not None or machine.translation is not None
+
+
+def _said(machine: Machine) -> tuple[object, ...]:
+    """Return what the rules of *machine* are made of, though one that drifted may lack a NIC."""
+    outside = machine.translation.outside if machine.translation else ""
+    ways = [tuple(nic.interfaces()) for nic in machine.nics if nic.name == outside]
+    return machine.policy, machine.translation, ways
+
+
 def _wanted(machine: Machine) -> str:
-    """Return the rules of *machine* as nftables reads them; empty for most."""
-    if machine.policy is None and machine.translation is None:
-        return ""
-    from labiac.plan.nftables import ruleset  # most machines have none
+    """Return the rules of *machine* as nftables reads them."""
+    from labiac.plan.nftables import ruleset  # likewise
 
     return ruleset(machine)

@@ -139,6 +139,16 @@ def test_the_first_rule_that_matches_decides(lab):
     assert pings(lab, plan, "pc1", *PC2) == [True, True]
 
 
+@pytest.mark.parametrize(
+    ("everywhere", "passes"), [("0.0.0.0/0", [True, False]), ("::/0", [False, True])]
+)
+def test_all_of_one_ip_version_is_nothing_of_the_other(root, everywhere, passes):
+    plan = up(root, **firewall(Rule("accept", "any", (everywhere,), (), ())))
+    assert pings(root, plan, "pc1", *PC2) == passes
+    update(root, plan, "r1", **firewall(Rule("accept", "icmp", (), (everywhere, PC1[0]), ())))
+    assert pings(root, plan, "pc1", *PC2) == passes
+
+
 def test_a_firewall_itself_answers_as_any_router_does(lab):
     plan = up(lab, **firewall())
     assert pings(lab, plan, "pc1", *R1_OUTSIDE, *PC2) == [True, True, False, False]
@@ -313,6 +323,15 @@ def test_a_rule_that_the_kernel_does_not_take_is_not_accepted(bench):
         enter(bench.descriptors["box"])
         assert rules.accepted("add table inet here")
         assert not rules.accepted("add rule inet nowhere forward accept")
+
+
+def test_a_nat_that_lost_its_outside_gets_it_back(root):
+    plan = up(root, **nat(Redirect("tcp", 8080, PC1[0], 80)))
+    on(plan, "r1", "ip", "link", "del", "eth1")
+    assert [nic.name for nic in root.read(plan, "r1").nics] == ["eth0"]
+    root.up(plan)
+    assert root.read(plan, "r1") == plan.machine("r1")
+    assert whom_the_web_sees(root, plan, "pc2", R1_OUTSIDE[0], 8080) == PC2[0]
 
 
 def test_rules_loaded_again_by_hand_are_the_same_rules(root):
