@@ -208,6 +208,22 @@ def test_a_mistake_in_a_port_forward_of_a_nat_is_said_with_its_remedy(forwards, 
     assert any(says in each for each in said), said
 
 
+def test_a_middlebox_that_is_wrong_does_not_hide_what_is_wrong_elsewhere(tmp_path):
+    text = (
+        "fw: {role: firewall, lans: [in, out], rules: [{allow: tcp, ports: x}, {deny: any}]}\n"
+        "  gw: {role: gate}\n"
+        "  br: {role: bridge, lans: [in]}"
+    )
+    pcs = "pcs: {pc1: {lan: in, gateway: fw}, pc2: {lan: out, gateway: gw}}"
+    file = tmp_path / "lab.yaml"
+    file.write_text(f"name: x\n{LANS}\nmiddleboxes:\n  {text}\n{pcs}\n")
+    assert [problem.field for problem in read(str(file)).problems] == [
+        "middleboxes.fw.rules[0].ports",
+        "middleboxes.gw",
+        "middleboxes.br",
+    ]
+
+
 def test_one_port_of_a_nat_can_lead_to_two_nodes_by_tcp_and_udp(tmp_path):
     forwards = "{port: 53, to: pc1}, {port: 53, to: pc1, protocol: udp}"
     text = f"gw: {{role: nat, lans: [in, out], outside: out, forwards: [{forwards}]}}"
