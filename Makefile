@@ -11,7 +11,7 @@ NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up setup test check bench docs pulumi-path lock clean needs lacking
+.PHONY: help up setup test fuzz check bench docs pulumi-path lock clean needs lacking
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ setup: $(VENV)/run.stamp ## all that `make up` needs: virtual environment and Pu
 
 test: setup $(VENV)/dev.stamp needs ## set up what is missing, and run all tests
 	@$(BIN)/python -m pytest -m "" --cov
+
+fuzz: setup $(VENV)/dev.stamp needs ## hold the forecast against N=1000 random labs, measured
+	@LABIAC_FUZZ=$(or $(N),1000) $(BIN)/python -m pytest -q -m "" tests/differential/test_differential.py
 
 check: $(VENV)/dev.stamp ## lint, types and import contracts
 	@$(BIN)/ruff check .

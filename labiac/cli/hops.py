@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 NEIGHBOURS = {4: "ARP", 6: "ND"}
 """What asks for the MAC of a neighbour, by IP version."""
 
+RULES = {"known": "it has let the question through"}
+"""What lets a packet through that no rule is about."""
+
 
 def hops_view(traces: Iterable[Trace], pair: Pair) -> Iterator[RenderableType]:
     """Yield what shows *traces* of *pair*: each node's choice, there and back, and the end."""
@@ -27,7 +30,7 @@ def hops_view(traces: Iterable[Trace], pair: Pair) -> Iterator[RenderableType]:
         yield Text(f"ping {found.asked} from {found.asker or pair.source}", "bold")
         yield _way(found, found.there, "" if found.back else found.problem)
         if found.back:
-            yield Text(f"the reply, to {found.asker}", "bold")
+            yield Text(f"the reply, to {found.heard}", "bold")
             yield _way(found, found.back, found.problem)
     if pair.ok:
         yield Text(f"{pair.target} answers {pair.source}", "green")
@@ -48,13 +51,21 @@ def _way(found: Trace, hops: Sequence[Hop], problem: str) -> Table:
 
 
 def _hop(protocol: str, hop: Hop, problem: str) -> Iterator[Text]:
-    """Yield what *hop* does, a line each: its route, those it leaves aside, whom it looks for."""
+    """Yield what *hop* does, a line each: its route, those it leaves aside, whom it looks for.
+
+    A firewall, what decides; a NAT, what it makes of the packet.
+    """
     if not hop.route:
         yield _failed(problem)
         return
     yield Text(f"{hop.route} {f'via {hop.via}' if hop.via else 'is on the link'}, out of {hop.nic}")
     for other in hop.others:
         yield Text(f"not {other}: {_aside(other, hop.route)}", "dim")
+    if hop.to and hop.rule:
+        yield Text(f"lets it through: {RULES.get(hop.rule, hop.rule)}", "yellow")
+    for end, address in (("source", hop.source), ("destination", hop.target)):
+        if address:
+            yield Text(f"makes {address} its {end}", "yellow")
     if hop.to:
         mac = f", {hop.mac}" if hop.mac else ""
         yield Text(f"{protocol} on {hop.segment}: who has {hop.asks}? {hop.to}{mac}", "cyan")

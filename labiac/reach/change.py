@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import BITS
 from labiac.plan.model import Machine, Network
+from labiac.reach.conversation import exchange
 from labiac.reach.verdict import Judge
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ class Passage:
     def disturbs(self, change: Change) -> tuple[Ends, ...]:
         """Return the pairs that reach each other before and after, and not all the while.
 
-        A connection does not outlive the address that it was made to: a node with another one
-        is disturbed, however short that takes.
+        A connection does not outlive the address that it was made to, or from: a node with
+        another one is disturbed, however short that takes, and so is who is hidden otherwise.
         """
         was, now = change.was, change.now
         if not isinstance(was, Machine | Network) or not isinstance(now, Machine | Network):
@@ -94,6 +95,8 @@ class Passage:
             silent |= self._silent(state)
         if isinstance(now, Machine) and self._readdressed(now.name):
             silent |= self._lasting_of(now.name)
+        if any(isinstance(each, Machine) and each.translation for each in (was, now)):
+            silent |= self._heard_otherwise(now.name)
         return tuple(sorted(silent, key=self._place))
 
     def _silent(self, state: _Asked) -> set[Ends]:
@@ -115,6 +118,16 @@ class Passage:
             if name in self._groups[source] or name in self._groups[target]
             for ends in _pairs(self._groups[source], self._groups[target])
             if name in ends
+        }
+
+    def _heard_otherwise(self, name: str) -> set[Ends]:
+        """Return the lasting pairs whose source NAT *name* hides otherwise than before."""
+        return {
+            ends
+            for source, target in self._lasting
+            for asked in islice(_pairs(self._groups[source], self._groups[target]), 1)
+            if self._before.hidden(asked, name) != self._after.hidden(asked, name)
+            for ends in _pairs(self._groups[source], self._groups[target])
         }
 
     def _place(self, ends: Ends) -> tuple[int, int]:
@@ -145,7 +158,10 @@ class _Asked:
         self.nodes = {node.name: node for node in self._judge.nodes}
 
     def node(self, name: str) -> Node | None:
-        return self.nodes.get(self._names.get(name, name))
+        return self.nodes.get(self._old(name))
+
+    def _old(self, name: str) -> str:
+        return self._names.get(name, name)
 
     def kind(self, name: str) -> int | None:
         """Return what *name* has in common with those that others reach alike, or not."""
@@ -155,6 +171,19 @@ class _Asked:
     def answers(self, ends: Ends) -> bool:
         source, target = map(self.node, ends)
         return bool(source and target and self._judge.verdict(source, target).ok)
+
+    def hidden(self, ends: Ends, nat: str) -> list[int]:
+        """Return the addresses that *nat* gives the questions of *ends*."""
+        source, target = map(self.node, ends)
+        if source is None or target is None:
+            return []
+        return [
+            act.source
+            for plane, asked in self._judge.questions(source, target)
+            for way in exchange(plane, source, target, asked).there
+            for act in way.acts
+            if act.source is not None and plane.nodes[way.at(act.hop)].name == self._old(nat)
+        ]
 
     def reason(self, ends: Ends) -> str:
         """Return why *ends* do not reach each other; empty when they do."""
@@ -185,7 +214,8 @@ def _known_by(node: Node) -> list[int | None]:
 def _carries(item: Item) -> tuple[object, ...]:
     """Return what of *item* packets depend on."""
     if isinstance(item, Machine):
-        return item.nics, item.routes, item.forwards, item.routing
+        filters = item.policy, item.translation
+        return item.nics, item.routes, item.forwards, item.routing, item.role, *filters
     return item.vlans, item.host_addresses, item.host_routes, item.routes, item.type
 
 

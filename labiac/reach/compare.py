@@ -167,7 +167,7 @@ class Comparison:
         rightful = {plane.nodes[port.node].name for port in plane.owners.get(asked, ())}
         for port in now.owners.get(asked, ()):
             node = now.nodes[port.node]
-            on_lan = any(each.segment == out.segment for each in node.ports)
+            on_lan = any(_joined(now, each, out) for each in node.ports)
             if on_lan and node.name not in rightful:
                 yield _at(node, f"address {plane.text(asked)} is not planned")
 
@@ -193,6 +193,13 @@ def _addresses(plane: Plane, node: Node, planned: Port, now: Port) -> Iterator[D
         if text not in held:
             problem = f"address {text} is missing" + (f"; has {', '.join(more)}" if more else "")
             yield _at(node, problem, ("ip", "address", "add", text, "dev", planned.name))
+
+
+def _joined(plane: Plane, one: Port, other: Port) -> bool:
+    """Return whether two interfaces are in one broadcast domain."""
+    if one.segment is None or other.segment is None:
+        return False
+    return plane.bridges.domain(one.segment) == plane.bridges.domain(other.segment)
 
 
 def _ruled(machine: Machine) -> tuple[object, ...]:

@@ -4,7 +4,8 @@ A pair is asked as ``ping`` asks: a packet goes to the target's primary address,
 comes back to the address that the source sent from, each by the tables on its own way. It is asked
 in every IP version that both nodes have, and holds when every one is answered.
 
-Firewalls and address translation are not followed: a LAN of type nat is one that the host routes.
+Firewalls and NATs of the lab are followed on the way there and back; what the host hides is not: a
+LAN of type nat is one that the host routes.
 """
 
 from __future__ import annotations

@@ -65,6 +65,8 @@ class Trace:
         version: 4 or 6.
         asker: The address that the source sends from; empty when it has no route.
         asked: The target's address.
+        heard: The address that the question comes from where it arrives, be it a NAT's; empty
+            where it does not arrive.
         ok: Whether the answer arrives.
         reason: Why not, in one sentence; empty when `ok`.
         problem: The same about the hop where it ends, which is the last there is.
@@ -75,6 +77,7 @@ class Trace:
     version: int
     asker: str
     asked: str
+    heard: str
     ok: bool
     reason: str
     problem: str
@@ -144,6 +147,7 @@ def _trace(plane: Plane, asked: int, ends: tuple[Node, Node], macs: Macs) -> Tra
         plane.version,
         "" if found.asker is None else plane.text(found.asker),
         plane.text(asked),
+        plane.text(found.back[0].address) if found.back else "",
         verdict.ok,
         reason,
         reason.removeprefix(REPLY.format(target=target.name)),

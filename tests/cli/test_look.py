@@ -145,6 +145,9 @@ def test_a_pair_for_programs_has_its_path_and_its_hops(labiac):
         "to": "r2",
         "mac": "02:d6:22:0c:42:eb",
         "others": [],
+        "rule": "",
+        "source": "",
+        "target": "",
     }
 
 

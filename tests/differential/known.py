@@ -14,6 +14,28 @@ def wired(*lans, **more):
     return {"lans": list(lans), **more}
 
 
+def with_boxes(lans, pcs, routers=None, **boxes):
+    return lab(lans, pcs, **(routers or {})) | {"middleboxes": boxes}
+
+
+def firewall(*lans, rules=(), policy="drop", **more):
+    return wired(*lans, role="firewall", rules=list(rules), policy=policy, **more)
+
+
+def nat(*lans, **more):
+    """Return a NAT whose outside is the first of *lans*."""
+    return wired(*lans, role="nat", outside=lans[0], **more)
+
+
+def bridge(*nics):
+    return {"role": "bridge", "nics": [{"lan": n} if isinstance(n, str) else n for n in nics]}
+
+
+TWO = {"lan1": DUAL, "lan2": {"ipv4": "10.0.2.0/24", "ipv6": "fd00:0:0:2::/64"}}
+THREE = TWO | {"lan3": {"ipv4": "10.0.3.0/24", "ipv6": "fd00:0:0:3::/64"}}
+ENDS = {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2"}}
+ICMP = {"allow": "icmp"}
+
 KNOWN = {
     "an answer to what a wrong mask takes for a broadcast address arrives": lab(
         {"lan1": {}},
@@ -183,5 +205,125 @@ KNOWN = {
             "pc4": {"lan": "lan4"},
         },
         r1=wired("lan2", "lan4"),
+    ),
+    "a firewall leads nobody past itself by a redirect": with_boxes(
+        {"lan2": {}, "lan3": {}},
+        {"pc1": {"lan": "lan3"}},
+        f1=firewall("lan3"),
+        f2=firewall("lan3", "lan2"),
+    ),
+    "an answer whose question took another way is dropped by a firewall": with_boxes(
+        TWO,
+        {
+            "pc1": {"lan": "lan1", "gateway": "r1"},
+            "pc2": {"lan": "lan2", "gateway": "f1"},
+        },
+        routers={"r1": wired("lan1", "lan2")},
+        f1=firewall("lan1", "lan2", policy="accept"),
+    ),
+    "a firewall lets an answer pass that its rules would drop": with_boxes(
+        TWO,
+        ENDS,
+        f1=firewall("lan1", "lan2", rules=[{"deny": "any", "to": "lan1"}, ICMP]),
+    ),
+    "a rule about one IP version says nothing of the other": with_boxes(
+        TWO,
+        ENDS,
+        f1=firewall("lan1", "lan2", rules=[{"reject": "any", "to": "10.0.2.0/24"}, ICMP]),
+    ),
+    "a firewall's own addresses, on either side, answer whatever it drops": with_boxes(
+        THREE, ENDS, f1=firewall("lan1", "lan2", "lan3")
+    ),
+    "a firewall behind a NAT sees addresses that one beyond it does not": with_boxes(
+        THREE | {"lan4": {"ipv4": "10.0.4.0/24", "ipv6": "fd00:0:0:4::/64"}},
+        {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}, "pc4": {"lan": "lan4"}},
+        f1=firewall("lan1", "lan2", rules=[{"deny": "icmp", "from": "pc2"}, ICMP]),
+        n1=nat("lan3", "lan2"),
+        f2=firewall("lan3", "lan4", rules=[{"deny": "icmp", "from": ["pc1", "pc2"]}, ICMP]),
+    ),
+    "NATs nest, and nobody gets in who has no route": with_boxes(
+        THREE,
+        {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2"}, "pc3": {"lan": "lan3"}},
+        n1=nat("lan2", "lan1"),
+        n2=nat("lan3", "lan2"),
+    ),
+    "who has a route to what a NAT hides gets in, and is answered": with_boxes(
+        TWO,
+        {
+            "pc1": {"lan": "lan1"},
+            "pc2": {
+                "lan": "lan2",
+                "routes": [
+                    {"to": "10.0.1.0/24", "via": "n1"},
+                    {"to": "fd00:0:0:1::/64", "via": "n1"},
+                ],
+            },
+        },
+        n1=nat("lan2", "lan1"),
+    ),
+    "a NAT hides who is outside too, if it is their gateway": with_boxes(
+        THREE,
+        {"pc1": {"lan": "lan1", "gateway": "n1"}, "pc3": {"lan": "lan3"}},
+        routers={"r1": wired("lan1", "lan3")},
+        n1=nat("lan1", "lan2"),
+    ),
+    "an answer whose question went around a NAT keeps its address": with_boxes(
+        TWO,
+        {"pc1": {"lan": "lan1", "gateway": "n1"}, "pc2": {"lan": "lan2", "gateway": "r1"}},
+        routers={"r1": wired("lan2", "lan1")},
+        n1=nat("lan2", "lan1"),
+    ),
+    "of several addresses outside, a NAT takes the one in the next hop's subnet": with_boxes(
+        {"lan1": {}, "lan2": PLAIN, "lan3": {}},
+        {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2", "ipv4": "10.8.0.12/24"}},
+        routers={"r1": {"nics": [{"lan": "lan2", "ipv4": "10.8.0.1/24"}, {"lan": "lan3"}]}},
+        n1={
+            "role": "nat",
+            "outside": "lan2",
+            "nics": [{"lan": "lan2", "ipv4": ["10.7.0.2/24", "10.8.0.2/24"]}, {"lan": "lan1"}],
+            "routes": [{"to": "10.0.3.0/24", "via": "10.8.0.1"}],
+        },
+    ),
+    "bridges make one LAN of several, and a cable that is out parts it": with_boxes(
+        {"lan1": {}, "lan2": {}, "lan3": {}, "lan4": {}},
+        {f"pc{n}": {"lan": f"lan{n}"} for n in range(1, 5)},
+        b1=bridge("lan1", "lan2", "lan3"),
+        b2=bridge("lan3", {"lan": "lan4", "connected": False}),
+    ),
+    "a gateway behind a bridge is a gateway": with_boxes(
+        {"lan1": {}, "lan2": {}, "lan3": {}},
+        {"pc1": {"lan": "lan1"}, "pc3": {"lan": "lan3"}},
+        routers={"r1": wired("lan2", "lan3")},
+        b1=bridge("lan1", "lan2"),
+    ),
+    "of two interfaces in bridged LANs either answers, in IPv4 alone": with_boxes(
+        {"lan1": DUAL, "lan2": {}, "lan3": {"ipv4": "10.0.3.0/24", "ipv6": "fd00:0:0:3::/64"}},
+        {
+            "pc1": {"lan": "lan1"},
+            "pc2": wired("lan3", "lan2"),
+            "pc3": {"nics": [{"lan": "lan1"}, {"lan": "lan2"}]},
+            "pc4": {"nics": [{"lan": "lan1", "connected": False}, {"lan": "lan2"}]},
+        },
+        b1=bridge("lan1", "lan2"),
+    ),
+    "a packet from a node's own address is dropped by that node, in IPv4 alone": lab(
+        {"lan1": PLAIN, "lan2": PLAIN, "lan3": PLAIN},
+        {
+            "pc1": {"nics": [{"lan": "lan1", "ipv4": "10.9.1.7/24", "ipv6": "fd00:0:0:9::7/64"}]}
+            | {"gateway": "r1"},
+            "pc2": {
+                "nics": [
+                    {"lan": "lan2", "ipv4": "10.9.2.8/24", "ipv6": "fd00:0:0:a::8/64"},
+                    {"lan": "lan3", "ipv4": "10.9.1.7/32", "ipv6": "fd00:0:0:9::7/128"},
+                ],
+                "gateway": "r1",
+            },
+        },
+        r1={
+            "nics": [
+                {"lan": "lan1", "ipv4": "10.9.1.1/24", "ipv6": "fd00:0:0:9::1/64"},
+                {"lan": "lan2", "ipv4": "10.9.2.1/24", "ipv6": "fd00:0:0:a::1/64"},
+            ]
+        },
     ),
 }

@@ -16,9 +16,14 @@ _FORWARD: Final = "net/ipv4/ip_forward"
 _FORWARD_IPV6: Final = "net/ipv6/conf/all/forwarding"
 _RP_FILTER: Final = "net/ipv4/conf/all/rp_filter"
 _RP_FILTER_LATER: Final = "net/ipv4/conf/default/rp_filter"
+_REDIRECTS: Final = "net/ipv4/conf/all/accept_redirects"
 _ALWAYS: Final = {
     _RP_FILTER: "0",  # a ring's replies may take the other way round
     _RP_FILTER_LATER: "0",
+    # Routes alone decide: a redirect would lead packets past the firewall that sends it. In IPv6
+    # none is heeded: it comes from a link-local address, and next hops here have others.
+    _REDIRECTS: "0",
+    "net/ipv4/conf/default/accept_redirects": "0",
 }
 _ALL, _DEFAULT = -1, -2
 _TOLD: Final = {_FORWARD: (_ALL, 2), _RP_FILTER: (_ALL, 3), _RP_FILTER_LATER: (_DEFAULT, 3)}
@@ -49,7 +54,9 @@ def settle_new(machine: Machine, sock: Socket) -> None:
 
 def settle(was: Machine, now: Machine) -> None:
     """Set what differs between *was* and *now*, in the namespace that the thread is in."""
-    _set(wanted(was), wanted(now))
+    have = wanted(was)
+    del have[_REDIRECTS]  # Linux sets it anew when forwarding goes on or off
+    _set(have, wanted(now))
 
 
 def forwards(planned: Machine) -> bool:
