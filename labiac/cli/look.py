@@ -12,6 +12,7 @@ from labiac.cli.options import (
     Json,
     Node,
     Student,
+    end_of,
     node_of,
     planned,
 )
@@ -104,7 +105,7 @@ def reach(
 
     the_plan = planned(file, student, backend)
     for name in filter(None, (source, target)):
-        node_of(the_plan, name)
+        end_of(the_plan, name)
     if source and source == target:
         raise UsageError("reach", f"{source} is on both ends", fix="name two nodes")
     pairs = [

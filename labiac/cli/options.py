@@ -145,6 +145,19 @@ def node_of(plan: Plan, name: str) -> Machine:
         raise UsageError(plan.lab, f"has no node {name}", fix=f"its nodes are {nodes}") from None
 
 
+def end_of(plan: Plan, name: str) -> Machine:
+    """Return the machine of *plan* that the user named to ask, or to be asked.
+
+    Raises:
+        UsageError: there is no such node, or it has no network layer.
+    """
+    machine = node_of(plan, name)
+    if machine.role == "bridge":
+        problem = f"{name} is a bridge: it has no address"
+        raise UsageError(plan.lab, problem, fix="name a node on either side of it")
+    return machine
+
+
 def up_command(plan: Plan, file: str) -> str:
     """Return the command that brings the copy of *plan* up."""
     return f"labiac up {file}{whose(plan)}"

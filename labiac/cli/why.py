@@ -12,7 +12,7 @@ from labiac.cli.options import (
     File,
     Json,
     Student,
-    node_of,
+    end_of,
     planned,
     up_command,
     whose,
@@ -48,7 +48,7 @@ def why(
 
     plan = planned(file, student, backend)
     for name in (source, target):
-        node_of(plan, name)
+        end_of(plan, name)
     if source == target:
         raise UsageError("why", f"{source} is on both ends", fix="name two nodes")
     there = open_backend(plan.backend)

@@ -94,6 +94,13 @@ def test_the_host_is_a_hop_where_it_is_the_router(labiac):
     assert "who has 10.0.1.1? host " in ran.out
 
 
+def test_a_bridge_can_neither_ask_nor_be_asked(labiac):
+    for end in ("--from", "--to"):
+        ran = labiac("reach", "bridge", end, "br1")
+        assert ran.code == 2
+        assert "br1 is a bridge: it has no address" in ran.err
+
+
 def test_a_pair_without_a_common_ip_version_has_no_hops(labiac, lab_file):
     six = "name: six\nlans: {lan1: {ipv4: 10.0.1.0/24, ipv6: fd00::/64}}\n"
     pcs = "pcs: {pc1: {lan: lan1, ipv6: none}, pc2: {lan: lan1, ipv4: none}}\n"
