@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from labiac.cli.draw.topology import Link
+    from labiac.cli.draw.topology import Topology
 
 _ROW_MAX = 4
 """LANs that a page has room for in one row."""
@@ -18,17 +18,19 @@ _TALL = 2.5
 Neighbours = dict[str, list[str]]
 
 
-def columns(buses: Sequence[str], links: Sequence[Link]) -> dict[str, int]:
-    """Return the column of each of *buses*, and of each box that *links* join to them.
+def columns(what: Topology) -> dict[str, int]:
+    """Return the column of each bus, and of each box that does not just hang on one.
 
     Each link leads from one column to the next. A few LANs in a row begin with an end of it. Other
     labs would be too wide: what is in the middle of them comes first, and the rest grows from it to
     the right; to both sides, where one would be too tall.
     """
+    buses, hung = [bus.key for bus in what.buses], what.hanging()
     neighbours: Neighbours = {bus: [] for bus in buses}
-    for link in links:
-        neighbours[link.bus].append(link.box)
-        neighbours.setdefault(link.box, []).append(link.bus)
+    for link in what.links:
+        if link.box not in hung:
+            neighbours[link.bus].append(link.box)
+            neighbours.setdefault(link.box, []).append(link.bus)
     found: dict[str, int] = {}
     for bus in buses:
         if bus not in found:

@@ -49,11 +49,10 @@ def dot(
         node_attr={"shape": "plain", "fontname": _FONT, "fontsize": "12"},
         edge_attr={"penwidth": "2"},
     )  # fmt: skip
-    hung = {box.key: link for box in what.boxes if (link := _only(what, box))}
+    hung = what.hanging()
     for bus in what.buses:
         graph.node(bus.key, labels.bus(bus, _hanging(what, bus, hung)))
-    standing = [link for link in what.links if link.box not in hung]
-    place = columns([bus.key for bus in what.buses], standing)
+    place = columns(what)
     for box in what.boxes:
         if box.key not in hung:
             links = list(what.links_of(box.key))
@@ -67,12 +66,6 @@ def dot(
                 tail, head = reversed(ends) if link in left else ends
                 graph.edge(f"{tail}:e", f"{head}:w", **labels.cable(link))
     return graph
-
-
-def _only(what: Topology, box: Box) -> Link | None:
-    """Return the one link of a PC that has no other, so that it can hang on its LAN."""
-    links = what.links_of(box.key)
-    return links[0] if box.kind == "pc" and len(links) == 1 else None
 
 
 def _hanging(what: Topology, bus: Bus, hung: Mapping[str, Link]) -> list[tuple[Box, Link]]:

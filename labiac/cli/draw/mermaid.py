@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from labiac.cli.draw.columns import columns
 from labiac.cli.draw.palette import DASHED, KINDS, LAN, MARKS, PLAIN, TEXT
 from labiac.cli.draw.topology import ROLES, Box, BoxKind, Bus, Link
 
@@ -28,8 +29,13 @@ def mermaid(picture: Picture) -> str:
     ids = {key: f"n{number}" for number, key in enumerate(keys)}
     lines = ["---", f"title: {_title(picture)}", "---", "flowchart LR"]
     lines += [f"    {ids[bus.key]}{_bus(bus)}" for bus in topology.buses]
-    lines += [f"    {ids[box.key]}{_box(box)}" for box in topology.boxes]
-    lines += [f"    {ids[link.bus]} {_edge(link)} {ids[link.box]}" for link in topology.links]
+    hung, place = topology.hanging(), columns(topology)
+    lines += [f"    {ids[box.key]}{_box(box, hung.get(box.key))}" for box in topology.boxes]
+    for link in topology.links:
+        ends = [ids[link.bus], ids[link.box]]
+        if link.box not in hung and place[link.box] < place[link.bus]:
+            ends.reverse()  # Mermaid, too, puts what comes first to the left
+        lines.append(f"    {ends[0]} {_edge(link, told=link.box not in hung)} {ends[1]}")
     lines += [f"    {style}" for style in _classes(picture)]
     owned = [ids[box.key] for box in topology.boxes if box.student]
     if owned:
@@ -70,16 +76,18 @@ def _bus(bus: Bus) -> str:
     return f'(["<b>{_text(bus.name)}</b>{notes}"]):::lan'
 
 
-def _box(box: Box) -> str:
+def _box(box: Box, hanging: Link | None) -> str:
+    """Return a node; the addresses of one that hangs on a LAN stand in it, not at its cable."""
     left, right = _SHAPES[box.kind]
     role = "" if box.kind == "router" else ROLES.get(box.kind, "")
-    text = _text(box.name) + (f"<br/>{role}" if role else "")
+    addresses = [label.full for label in hanging.labels] if hanging else []
+    text = "<br/>".join(_text(line) for line in (box.name, role, *addresses) if line)
     return f'{left}"{text}"{right}:::{box.kind}'
 
 
-def _edge(link: Link) -> str:
+def _edge(link: Link, *, told: bool) -> str:
     line = "---" if link.connected else "-.-"
-    text = "<br/>".join(_text(label.full) for label in link.labels)
+    text = "<br/>".join(_text(label.full) for label in link.labels) if told else ""
     return f'{line}|"{text}"|' if text else line
 
 

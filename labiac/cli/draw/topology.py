@@ -75,6 +75,11 @@ class Topology:
         """Return the links of the box with key *box*, in the order of its NICs."""
         return tuple(link for link in self.links if link.box == box)
 
+    def hanging(self) -> dict[str, Link]:
+        """Return, by key, the one link of each PC that has no other: it can hang on its LAN."""
+        links = {box.key: self.links_of(box.key) for box in self.boxes if box.kind == "pc"}
+        return {key: only[0] for key, only in links.items() if len(only) == 1}
+
 
 def topology(plan: Plan) -> Topology:
     """Return what a drawing of *plan* shows; buses and nodes keep the order of the plan."""
