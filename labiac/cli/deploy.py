@@ -157,13 +157,14 @@ def destroy(
 def _possible(file: str, student: str, backend: str) -> Plan:
     """Return the plan of the lab that the user named, once its backend has agreed to it."""
     from labiac.backends import open_backend
+    from labiac.cli.guard import oddities
 
     plan = planned(file, student, backend)
     problems = open_backend(plan.backend).check(plan)
     if any(problem.level == "error" for problem in problems):
         raise UnsupportedError(problems)
-    for problem in problems:
-        note(str(problem))
+    for problem in (*problems, *oddities(plan, file)):
+        note(f"{problem.level}: {problem}")
     return plan
 
 

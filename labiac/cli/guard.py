@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from labiac.plan.model import Plan
 
 
+def oddities(plan: Plan, file: str) -> list[Problem]:
+    """Return what is odd about the lab in *file*, and no reason to stop."""
+    from labiac.cli.findings import finding_problems
+    from labiac.schema.load import load
+
+    found = finding_problems(plan, load(file).source)
+    return [each for each in found if each.level == "warning"]
+
+
 def broken_checks(plan: Plan, file: str) -> list[Problem]:
     """Return a problem for each check of the lab in *file* that will not hold once it is up."""
     from labiac.cli.verdict import forecast_problems
@@ -28,9 +37,8 @@ def broken_checks(plan: Plan, file: str) -> list[Problem]:
 
     if not plan.checks:
         return []
-    again = f"{up_command(plan, file)} --force"
     return [
-        replace(each, fix=f"{each.fix}; {again} goes on all the same")
+        replace(each, fix=f"{each.fix}; up --force goes on all the same")
         for each in forecast_problems(plan, load(file).source)
         if each.level == "error"
     ]

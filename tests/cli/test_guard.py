@@ -105,7 +105,7 @@ def test_up_refuses_a_lab_that_breaks_a_check_of_its_own_and_touches_nothing(
     ran = labiac("up", file, "--backend", "memory")
     assert ran.code == 1
     assert f"{file}:5 checks[0]: ping pc1 -> pc2 will not hold: pc1 has no route to" in ran.err
-    assert f"labiac up {file} --force goes on all the same" in ran.err
+    assert "; up --force goes on all the same" in ran.err
     assert not (home / "labiac" / "state").exists()
 
 

@@ -28,8 +28,7 @@ def announce(ground: Ground, was: Machine | None, now: Machine) -> None:
     """Let *now* tell its neighbours the addresses that are its own since it was *was*."""
     if not os.path.exists(_talked(ground.folder)):  # noqa: PTH110  # on the hot path
         return
-    known = {each for nic in was.nics for each in _known_by(nic)} if was else set()
-    news = [nic for nic in now.nics if nic.connected and _known_by(nic) - known]
+    news = _news(was.nics if was else (), now.nics)
     if not news or not ground.has_switch():
         return
     with ground.spaces.opened(switch_space(ground.copy)) as switch:
@@ -46,6 +45,19 @@ def note_talk(folder: Folder) -> None:
 def _talked(folder: Folder) -> str:
     """Return a file beside the marks; one with such a name keeps no folder alive."""
     return f"{folder.path}/talked~"
+
+
+def _news(was: Sequence[Nic], now: Sequence[Nic]) -> list[Nic]:
+    """Return the NICs of *now* with an address that neighbours do not know by their MACs.
+
+    Of two NICs in a LAN either answers for the other: where one left, the rest are news.
+    """
+    known = {each for nic in was for each in _known_by(nic)}
+    plugged, still = (
+        {(nic.mac, nic.network) for nic in each if nic.connected} for each in (was, now)
+    )
+    left = {network for _, network in plugged - still}
+    return [nic for nic in now if nic.connected and (_known_by(nic) - known or nic.network in left)]
 
 
 def _known_by(nic: Nic) -> set[tuple[str, ...]]:
