@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import BITS
 from labiac.plan.model import Action, Policy, Redirect, Rule, Translation
-from labiac.schema.middlebox import Firewall, Nat, port_span
+from labiac.schema.middlebox import Bridge, Firewall, Nat, port_span
 from labiac.schema.node import is_name
 
 if TYPE_CHECKING:
@@ -65,9 +65,13 @@ class _Book:
         self._lans: dict[str, list[str]] = defaultdict(list)
         for (lan, _), segment in segments.items():
             self._lans[lan] += [str(hosts.prefix) for hosts in segment.hosts.values()]
-        self.drafts: dict[str, list[Draft]] = {name: [] for name in lab.nodes}
+        # A bridge is as good as not there: who names one has been told that it has no address.
+        self.drafts: dict[str, list[Draft]] = {
+            name: [] for name, node in lab.nodes.items() if not isinstance(node, Bridge)
+        }
         for draft in drafted:
-            self.drafts[draft.node].append(draft)
+            if draft.node in self.drafts:
+                self.drafts[draft.node].append(draft)
 
     def prefixes(self, place: str) -> tuple[str, ...] | None:
         """Return the prefixes that *place* stands for, or None: it is a name that is not there."""

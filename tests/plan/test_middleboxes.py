@@ -12,7 +12,7 @@ from labiac.errors import DescriptionError
 from labiac.plan.document import from_data as plan_from
 from labiac.plan.document import to_json
 from labiac.plan.model import Machine, Policy, Redirect, Rule, Translation
-from labiac.plan.resolve import resolve
+from labiac.plan.resolve import plan_file, resolve
 from labiac.plan.said import differences
 from labiac.schema.load import from_data
 
@@ -223,6 +223,23 @@ def test_a_rule_that_no_packet_can_match_is_refused_not_widened(rule, says):
         pcs={"idle": {"lan": "wire"}},
     )
     assert said == [says]
+
+
+def test_a_rule_about_a_bridge_is_said_once(tmp_path):
+    file = tmp_path / "lab.yaml"
+    file.write_text(
+        "name: x\nlans: {lan1: {}, lan2: {}}\nmiddleboxes:\n"
+        "  br: {role: bridge, lans: [lan1, lan2]}\n"
+        "  fw: {role: firewall, lans: [lan1], rules: [{allow: any, from: br}]}\n"
+        "  gw: {role: nat, lans: [lan1, lan9], outside: lan9, forwards: [{port: 1, to: br}]}\n"
+    )
+    with pytest.raises(DescriptionError) as error:
+        plan_file(str(file))
+    assert [each.problem for each in error.value.problems] == [
+        "br is a bridge: it has no address",
+        "br is a bridge: it has no address",
+        "there is no LAN 'lan9'",
+    ]
 
 
 # What a NAT hides.
