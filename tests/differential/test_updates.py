@@ -296,7 +296,7 @@ def test_up_brings_a_lab_that_is_up_to_the_next_version_where(case, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(600 + 4 * FUZZ)
 @settings(
-    max_examples=FUZZ or 100,
+    max_examples=FUZZ or 60,
     derandomize=not FUZZ,
     deadline=None,
     database=None,
