@@ -9,10 +9,10 @@ a time: it comes first or goes last, and whatever that changes is for good.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from labiac.plan.addressing import BITS
+from labiac.plan.addressing import BITS, Prefix
 from labiac.plan.model import Machine, Network
 from labiac.reach.conversation import exchange
 from labiac.reach.verdict import Judge
@@ -55,6 +55,7 @@ class Passage:
             if isinstance(change.was, Machine) and isinstance(change.now, Machine)
         }
         self._names = {now: was for was, now in renamed.items()}
+        self._translated = any(each.translation for each in (*old.machines, *new.machines))
         self._before, self._after = _Asked(old, self._names), _Asked(new, {})
         # Who became a router is asked too: that others reach it is no news of its role.
         wanted = {*new.end_nodes, *(renamed.get(name, name) for name in old.end_nodes)}
@@ -91,20 +92,46 @@ class Passage:
         if change.effect == "live" and _carries(was) == _carries(now):
             return ()
         silent: set[Ends] = set()
-        for state in self._midway(was, now, change.effect):
-            silent |= self._silent(state)
+        concerned = self._concerned(was, now, change.effect)
+        for state in self._midway(was, now, change.effect) if concerned else ():
+            silent |= self._silent(state, concerned)
         if isinstance(now, Machine) and self._readdressed(now.name):
             silent |= self._lasting_of(now.name)
         if any(isinstance(each, Machine) and each.translation for each in (was, now)):
             silent |= self._heard_otherwise(now.name)
         return tuple(sorted(silent, key=self._place))
 
-    def _silent(self, state: _Asked) -> set[Ends]:
-        """Return the lasting pairs that do not reach each other in *state*."""
-        parts = [_alike(names, state) for names in self._groups]
+    def _concerned(self, was: Item, now: Item, effect: str) -> list[tuple[int, int]]:
+        """Return those of the lasting pairs of groups that the change can silence.
+
+        Routes alone concern who has an address that they lead to. A NAT has its own in between.
+        """
+        prefixes = _rerouted(was, now) if effect == "live" and not self._translated else None
+        if prefixes is None:
+            return self._lasting
+        near = [any(self._in_one_of(prefixes, name) for name in names) for names in self._groups]
+        return [
+            (source, target) for source, target in self._lasting if near[source] or near[target]
+        ]
+
+    def _in_one_of(self, prefixes: Iterable[Prefix], name: str) -> bool:
+        """Return whether a node has, or had, an address in one of *prefixes*."""
+        nodes = filter(None, (asked.node(name) for asked in (self._before, self._after)))
+        return any(
+            address.value in prefix
+            for node in nodes
+            for prefix in prefixes
+            for _, address in node.addresses(prefix.version)
+        )
+
+    def _silent(self, state: _Asked, lasting: Sequence[tuple[int, int]]) -> set[Ends]:
+        """Return those of the *lasting* pairs that do not reach each other in *state*."""
+        parts = {
+            place: _alike(self._groups[place], state) for place in set(chain.from_iterable(lasting))
+        }
         return {
             ends
-            for source, target in self._lasting
+            for source, target in lasting
             for sources, targets in product(parts[source], parts[target])
             for asked in islice(_pairs(sources, targets), 1)
             if not state.answers(asked)
@@ -217,6 +244,29 @@ def _carries(item: Item) -> tuple[object, ...]:
         filters = item.policy, item.translation
         return item.nics, item.routes, item.forwards, item.routing, item.role, *filters
     return item.vlans, item.host_addresses, item.host_routes, item.routes, item.type
+
+
+def _rerouted(was: Item, now: Item) -> list[Prefix] | None:
+    """Return where the routes lead that only one of two machines has.
+
+    None where more than routes differ, or where one of them leads to a next hop of another: that
+    decides what becomes of the other.
+    """
+    if not isinstance(was, Machine) or not isinstance(now, Machine) or was.name != now.name:
+        return None
+    if _carries(replace(was, routes=now.routes)) != _carries(now):
+        return None
+    prefixes = [Prefix.parse(route.to) for route in {*was.routes} ^ {*now.routes}]
+    hops = {route.via for route in (*was.routes, *now.routes)}
+    if any(_holds(prefix, hop) for prefix in prefixes for hop in hops):
+        return None
+    return prefixes
+
+
+def _holds(prefix: Prefix, hop: str) -> bool:
+    """Return whether next hop *hop*, an address or an interface, is in *prefix*."""
+    there = Prefix.parse(hop) if hop[0].isdigit() or ":" in hop else None
+    return there is not None and there.version == prefix.version and there.first in prefix
 
 
 def _with(plan: Plan, item: Item) -> Plan:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 
 from labiac.errors import DescriptionError
 from labiac.plan.diff import diff
@@ -187,3 +190,33 @@ def test_what_turns_is_what_differs_and_who_is_disturbed_reaches_each_other_befo
         assert (ends in found) == (was.get(ends, False) != now[ends])
     for change in changes:
         assert set(way.disturbs(change)) <= lasting
+
+
+@settings(max_examples=60, deadline=None)
+@given(lab=labs(HOST_LANS), data=st.data())
+def test_routes_disturb_nobody_but_who_has_an_address_that_they_lead_to(lab, data):
+    try:
+        before = resolve(from_data(lab))
+    except DescriptionError:
+        reject()
+    routes = [route for machine in before.machines for route in machine.routes]
+    if not routes:
+        reject()
+    other = st.lists(st.sampled_from(routes), max_size=3, unique=True).map(tuple)
+    machines = tuple(
+        replace(each, routes=data.draw(st.one_of(st.just(each.routes), other)))
+        for each in before.machines
+    )
+    after = replace(before, machines=machines)
+    changes = diff(before, after, boots=False, live=LIVE)
+    few, all_asked = (Passage(before, after, changes) for _ in range(2))
+    all_asked._concerned = lambda *_: all_asked._lasting
+    for change in changes:
+        assert few.disturbs(change) == all_asked.disturbs(change)
+
+
+def test_a_route_to_where_nobody_is_asks_for_no_state_in_between(passage, row, monkeypatch):
+    nowhere = {"routes": [{"to": "10.77.0.0/16", "via": "10.0.2.2"}]}
+    way, changes = passage(row(), row(r1=nowhere))
+    monkeypatch.setattr(way, "_midway", None)
+    assert way.disturbs(changes["r1"]) == ()
