@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from labiac.cli.tables import shortened
 from labiac.plan.diff import Change, diff
 from labiac.plan.model import Machine, Network
 from labiac.reach.change import Passage, down
+from labiac.reach.finding import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -127,7 +127,7 @@ def entries(changes: Iterable[Change]) -> Iterator[Entry]:
     for entry, titles in alike.items():
         yield entry._replace(title=", ".join(titles) or entry.title)
     if renumbered:
-        whose = f"hosts file of {shortened(list(renumbered))}"
+        whose = f"hosts file of {shortened(renumbered)}"
         lines = tuple(line.replace(HOSTS, "", 1) for line in hosts)
         yield Entry("~", whose, ", ".join(costs), lines)
 
@@ -216,4 +216,4 @@ def pairs_text(pairs: Sequence[Ends]) -> str:
     for source, target in pairs:
         if (target, source) not in told:
             told[source, target] = "<->" if (target, source) in both else "->"
-    return shortened([f"{source} {arrow} {target}" for (source, target), arrow in told.items()])
+    return shortened(f"{source} {arrow} {target}" for (source, target), arrow in told.items())

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from labiac.plan.model import Machine, Plan
 from labiac.plan.said import duties
+from labiac.reach.finding import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,12 +75,6 @@ def _reasons(pairs: Iterable[Pair]) -> Iterator[Text]:
             failed[pair.reason].append(f"{pair.source} -> {pair.target}")
     for reason, who in failed.items():
         yield Text.assemble("  ", (reason, "red"), f": {shortened(who)}")
-
-
-def shortened(names: Sequence[str], limit: int = 6) -> str:
-    """Return *names* in a line; of more than *limit*, the first and how many more."""
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
 
 
 def plan_view(plan: Plan) -> Iterator[RenderableType]:
