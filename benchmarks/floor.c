@@ -5,7 +5,8 @@
  *
  * Builds N copies with raw netlink, one send a namespace; pings all pairs of PCs until every one
  * has answered; deletes it all; prints one line of JSON, in milliseconds. A copy is seven named
- * namespaces: its six nodes, and one for its three bridges.
+ * namespaces: its six nodes, each with its own /etc/hosts and /etc/resolv.conf where `ip netns exec`
+ * looks for them, and one for its three bridges.
  *
  *     cc -O2 -o floor floor.c && ./floor N
  */
@@ -36,6 +37,8 @@
 enum { R1, R2, PC1, PC2, PC3, PC4, NODES, SWITCHES = NODES, SPACES };
 enum { LANS = 3, PCS = NODES - PC1, GIVE_UP_MS = 30000, FIRST_WAIT_MS = 1, LONGEST_WAIT_MS = 20 };
 
+#define FILES "/run/floor"
+
 static const char *const SPACE[SPACES] = {"r1", "r2", "pc1", "pc2", "pc3", "pc4", "switches"};
 static const char *const PC_ADDRESS[PCS] = {"10.0.1.11", "10.0.1.20", "10.0.2.13", "10.0.3.14"};
 
@@ -47,6 +50,12 @@ static const struct nic {
     {R2, 3, 1, "10.0.3.2"},   {PC1, 1, 0, "10.0.1.11"}, {PC2, 1, 0, "10.0.1.20"},
     {PC3, 2, 0, "10.0.2.13"}, {PC4, 3, 0, "10.0.3.14"},
 };
+
+static const char HOSTS[] =
+    "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
+    "10.0.1.1\tr1\n10.0.2.1\tr1-eth1\n10.0.2.2\tr2\n10.0.3.2\tr2-eth1\n"
+    "10.0.1.11\tpc1\n10.0.1.20\tpc2\n10.0.2.13\tpc3\n10.0.3.14\tpc4\n";
+static const char RESOLVER[] = "# This lab has no name server; /etc/hosts knows its nodes.\n";
 
 static const struct {
     int node, length;
@@ -219,6 +228,39 @@ static void space_path(char path[64], int copy, int space) {
     snprintf(path, 64, "/run/netns/floor-%d-%s", copy, SPACE[space]);
 }
 
+static void put(const char *folder, const char *name, const char *text) {
+    char path[96];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    if (file < 0 || write(file, text, strlen(text)) < 0) die(path);
+    close(file);
+}
+
+/* The files of a node: in memory, with a link to them below /etc/netns. */
+static void files_paths(char own[64], char link[64], int copy, int node) {
+    snprintf(own, 64, FILES "/%d-%s", copy, SPACE[node]);
+    snprintf(link, 64, "/etc/netns/floor-%d-%s", copy, SPACE[node]);
+}
+
+static void make_files(int copy, int node) {
+    char own[64], link[64];
+    files_paths(own, link, copy, node);
+    if (mkdir(own, 0755)) die(own);
+    put(own, "hosts", HOSTS);
+    put(own, "resolv.conf", RESOLVER);
+    if (symlink(own, link)) die(link);
+}
+
+static void remove_files(int copy, int node) {
+    char own[64], link[64], path[96];
+    files_paths(own, link, copy, node);
+    for (int file = 0; file < 2; file++) {
+        snprintf(path, sizeof path, "%s/%s", own, file ? "hosts" : "resolv.conf");
+        if (unlink(path)) die(path);
+    }
+    if (rmdir(own) || unlink(link)) die(link);
+}
+
 /* Makes a named namespace and leaves this process in it. */
 static void make_space(struct copy *copy, int number, int space) {
     char path[64];
@@ -230,6 +272,10 @@ static void make_space(struct copy *copy, int number, int space) {
     close(open(path, O_CREAT | O_RDONLY, 0));
     if (mount("/proc/self/ns/net", path, "none", MS_BIND, NULL)) die(path);
     set("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    if (space < NODES) {
+        set("/proc/sys/net/ipv4/conf/all/accept_redirects", "0");
+        set("/proc/sys/net/ipv4/conf/default/accept_redirects", "0");
+    }
     if (space == R1 || space == R2) set("/proc/sys/net/ipv4/ip_forward", "1");
     if (space >= PC1 && space < NODES) {
         int ping = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMP);
@@ -255,6 +301,7 @@ static void use_carriers(const struct copy *copy) {
 }
 
 static void build(struct copy *copy, int number) {
+    for (int node = 0; node < NODES; node++) make_files(number, node);
     for (int space = 0; space < SPACES; space++) make_space(copy, number, space);
     for (int lan = 1; lan <= LANS; lan++) add_bridge(lan);
     for (int nic = 0; nic < LENGTH(NICS); nic++) add_cable(nic, copy->space[NICS[nic].node]);
@@ -282,6 +329,7 @@ static void destroy(struct copy *copy, int number) {
         close(copy->netlink[space]);
         close(copy->space[space]);
     }
+    for (int node = 0; node < NODES; node++) remove_files(number, node);
     for (int pc = 0; pc < PCS; pc++) close(copy->ping[pc]);
 }
 
@@ -339,7 +387,10 @@ static int ping_all(struct copy *copies, int count) {
     return missing;
 }
 
-/* As `ip netns` does: /run/netns is a mount of its own, so that names can be mounted in it. */
+/*
+ * As `ip netns` does: /run/netns is a mount of its own, so that names can be mounted in it. And the
+ * nodes' files are in memory.
+ */
 static void prepare(void) {
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
@@ -348,6 +399,9 @@ static void prepare(void) {
     mkdir("/run/netns", 0755);
     if (unshare(CLONE_NEWNS) || mount("", "/", "none", MS_PRIVATE | MS_REC, NULL)) die("mounts");
     if (mount("/run/netns", "/run/netns", "none", MS_BIND, NULL)) die("/run/netns");
+    mkdir("/etc/netns", 0755);
+    mkdir(FILES, 0755);
+    if (mount("floor", FILES, "tmpfs", 0, NULL)) die(FILES);
 }
 
 int main(int arguments, char **argument) {
@@ -363,6 +417,8 @@ int main(int arguments, char **argument) {
     if (setns(home, CLONE_NEWNET)) die("go home");
     for (int i = 0; i < count; i++) destroy(&copies[i], i);
     double destroyed = now_ms();
+    umount2(FILES, MNT_DETACH);
+    rmdir(FILES);
     printf("{\"copies\": %d, \"create_ms\": %.2f, \"ping_ms\": %.2f, \"destroy_ms\": %.2f, "
            "\"missing\": %d}\n",
            count, built - start, answered - built, destroyed - answered, missing);

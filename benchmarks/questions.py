@@ -43,7 +43,10 @@ SECTIONS = (
         "A lab on network namespaces, without Pulumi",
         "The practical of the course: 6 nodes, 3 LANs, 12 pairs. Mininet pings with its own "
         "`ping`, one pair after the other; `ip -batch` is pinged by labiac's. Neither start-up of "
-        "an interpreter nor planning counts, for nobody.",
+        "an interpreter nor planning counts, for nobody. The C floor makes the same lab: named "
+        "namespaces, interfaces, addresses, routes, kernel settings, and the nodes' own "
+        "`/etc/hosts` and `/etc/resolv.conf`. It keeps no marks and takes no locks, so a crash of "
+        "it leaves nobody who knows what it made.",
         {
             OURS: rivals.labiac,
             "C, raw netlink": rivals.floor,

@@ -52,6 +52,10 @@ def test_the_floor_builds_it_too():
     assert {
         (node.lower(), f"eth{nic}", f"lan{lan}", address) for node, lan, nic, address in nics
     } == {(node, *nic) for node, nics in practical.NICS.items() for nic in nics}
+    hosts = re.search(r"HOSTS\[\] =((?:\s+\".*\")+);", source)
+    assert hosts
+    text = "".join(re.findall(r"\"(.*)\"", hosts[1])).replace("\\t", "\t").replace("\\n", "\n")
+    assert text == plan_file("three-lans").machines[0].hosts
 
 
 def test_copies_as_one_lab_are_as_many_nodes_for_netlab_as_for_labiac(tmp_path):

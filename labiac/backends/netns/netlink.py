@@ -83,10 +83,11 @@ def nest(kind: int, *attributes: bytes) -> bytes:
 
 def attributes(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
     """Yield each attribute of *data*, from offset *start*."""
-    while start + 4 <= len(data):
+    last = len(data) - _ATTRIBUTE.size
+    while start <= last:
         length, kind = _ATTRIBUTE.unpack_from(data, start)
         yield kind & 0x3FFF, data[start + 4 : start + length]
-        start += max(4, (length + 3) & ~3)
+        start += (length + 3) & ~3 or 4
 
 
 def link_header(index: int = 0, *, up: bool | None = None, family: int = 0) -> bytes:
