@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from labiac.fleet.progress import Progress
     from labiac.plan.model import Plan
     from labiac.reach.matrix import Pair
+    from labiac.schema.source import Source
 
 app = typer.Typer()
 
@@ -50,14 +51,14 @@ def preview(
     from labiac.cli.diff import comparison_view
     from labiac.cli.guard import broken_checks
 
-    plan = _possible(file, student, backend)
+    plan, source = _possible(file, student, backend)
     found = _previewed(plan, json=json)
     if json:
         write_json(found.data())
     else:
         for line in comparison_view(found):
             console().print(line, soft_wrap=True)
-    for problem in broken_checks(plan, file):
+    for problem in broken_checks(plan, source):
         note(f"up will refuse it: {problem}")
 
 
@@ -79,8 +80,13 @@ def up(
     json: Json = False,
 ) -> None:
     """Bring a lab up, or to what its file says now; then measure who reaches whom."""
-    plan = _possible(file, student, backend)
-    _guard(plan, file, force=force, yes=yes, json=json)
+    from labiac.backends import open_backend
+    from labiac.cli.guard import keep_disks
+
+    plan, source = _possible(file, student, backend)
+    _refuse_broken_checks(plan, source, force=force)
+    if open_backend(plan.backend).features.boots and not yes:
+        keep_disks(_previewed(plan, json=json), file, ask=not json)
     result = _operate(plan, "up", lambda engine: engine.up(_program(plan)))
     if no_start:
         note(f"backend {plan.backend} has nothing to start: its nodes run from when they are made")
@@ -154,32 +160,31 @@ def destroy(
     _exit_unless(result)
 
 
-def _possible(file: str, student: str, backend: str) -> Plan:
+def _possible(file: str, student: str, backend: str) -> tuple[Plan, Source]:
     """Return the plan of the lab that the user named, once its backend has agreed to it."""
     from labiac.backends import open_backend
     from labiac.cli.guard import oddities
+    from labiac.schema.load import load
 
     plan = planned(file, student, backend)
     problems = open_backend(plan.backend).check(plan)
     if any(problem.level == "error" for problem in problems):
         raise UnsupportedError(problems)
-    for problem in (*problems, *oddities(plan, file)):
+    source = load(file).source
+    for problem in (*problems, *oddities(plan, source)):
         note(f"{problem.level}: {problem}")
-    return plan
+    return plan, source
 
 
-def _guard(plan: Plan, file: str, *, force: bool, yes: bool, json: bool) -> None:
-    """Go no further with what breaks a check, or costs somebody a disk, unless that is wanted."""
-    from labiac.backends import open_backend
-    from labiac.cli.guard import broken_checks, keep_disks
+def _refuse_broken_checks(plan: Plan, source: Source, *, force: bool) -> None:
+    """Go no further with what breaks a check of the lab, unless the user says so."""
+    from labiac.cli.guard import broken_checks
 
-    broken = broken_checks(plan, file)
+    broken = broken_checks(plan, source)
     if broken and not force:
         raise DescriptionError(broken)
     for problem in broken:
         note(f"goes on by --force: {replace(problem, fix='')}")
-    if open_backend(plan.backend).features.boots and not yes:
-        keep_disks(_previewed(plan, json=json), file, ask=not json)
 
 
 def _previewed(plan: Plan, *, json: bool) -> Comparison:

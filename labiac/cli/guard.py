@@ -19,27 +19,25 @@ if TYPE_CHECKING:
     from labiac.errors import Problem
     from labiac.plan.diff import Change
     from labiac.plan.model import Plan
+    from labiac.schema.source import Source
 
 
-def oddities(plan: Plan, file: str) -> list[Problem]:
-    """Return what is odd about the lab in *file*, and no reason to stop."""
+def oddities(plan: Plan, source: Source) -> list[Problem]:
+    """Return what is odd about *plan*, and no reason to stop, each at its line in *source*."""
     from labiac.cli.findings import finding_problems
-    from labiac.schema.load import load
 
-    found = finding_problems(plan, load(file).source)
-    return [each for each in found if each.level == "warning"]
+    return [each for each in finding_problems(plan, source) if each.level == "warning"]
 
 
-def broken_checks(plan: Plan, file: str) -> list[Problem]:
-    """Return a problem for each check of the lab in *file* that will not hold once it is up."""
+def broken_checks(plan: Plan, source: Source) -> list[Problem]:
+    """Return a problem for each check of *plan* that will not hold, at its line in *source*."""
     from labiac.cli.verdict import forecast_problems
-    from labiac.schema.load import load
 
     if not plan.checks:
         return []
     return [
         replace(each, fix=f"{each.fix}; up --force goes on all the same")
-        for each in forecast_problems(plan, load(file).source)
+        for each in forecast_problems(plan, source)
         if each.level == "error"
     ]
 

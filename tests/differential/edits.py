@@ -7,9 +7,10 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from .labs import addresses, gateways, labs, routes
+from .labs import ROLES, addresses, gateways, labs, routes
 
-NEW_LAN = "lan4"
+NEW_LAN = "lan5"
+SECTIONS = ("routers", "middleboxes", "pcs")
 
 
 @st.composite
@@ -33,7 +34,7 @@ def _working(draw):
 @st.composite
 def versions(draw, *, most=4):
     """Return two versions of a lab that differ by up to *most* edits."""
-    old = draw(st.one_of(_working(), _working(), labs()))
+    old = draw(st.one_of(_working(), _working(), labs(), labs(roles=ROLES)))
     new = copy.deepcopy(old)
     for _ in range(draw(st.integers(1, most))):
         draw(st.sampled_from(EDITS))(draw, new)
@@ -43,12 +44,12 @@ def versions(draw, *, most=4):
 def _add_node(draw, lab):
     role, prefix = draw(st.sampled_from([("pcs", "pc"), ("routers", "r")]))
     free = next(n for n in range(1, 20) if f"{prefix}{n}" not in lab[role])
-    lab[role][f"{prefix}{free}"] = {"nics": [{"lan": draw(st.sampled_from(sorted(lab["lans"])))}]}
+    lab[role][f"{prefix}{free}"] = {"nics": [{"lan": draw(st.sampled_from(_lans(lab)))}]}
 
 
 def _remove_node(draw, lab):
     role, name = _some_node(draw, lab)
-    if len(lab[role]) > 1:
+    if role != "pcs" or len(lab[role]) > 1:
         del lab[role][name]
 
 
@@ -67,7 +68,7 @@ def _add_lan(draw, lab):
 
 
 def _remove_lan(draw, lab):
-    lan = draw(st.sampled_from(sorted(lab["lans"])))
+    lan = draw(st.sampled_from(_lans(lab)))
     if len(lab["lans"]) > 1:
         del lab["lans"][lan]
         for _, said in _nodes(lab):
@@ -75,7 +76,7 @@ def _remove_lan(draw, lab):
 
 
 def _rename_lan(draw, lab):
-    lan = draw(st.sampled_from(sorted(lab["lans"])))
+    lan = draw(st.sampled_from(_lans(lab)))
     new = lan.replace("lan", "net")
     lab["lans"] = {(new if key == lan else key): said for key, said in lab["lans"].items()}
     for _, said in _nodes(lab):
@@ -85,12 +86,12 @@ def _rename_lan(draw, lab):
 
 
 def _renumber_lan(draw, lab):
-    lan = draw(st.sampled_from(sorted(lab["lans"])))
+    lan = draw(st.sampled_from(_lans(lab)))
     lab["lans"][lan] = {"ipv4": f"10.0.{draw(st.integers(5, 6))}.0/24"}
 
 
 def _add_nic(draw, lab):
-    _some(draw, lab)[1]["nics"].append({"lan": draw(st.sampled_from(sorted(lab["lans"])))})
+    _some(draw, lab)[1]["nics"].append({"lan": draw(st.sampled_from(_lans(lab)))})
 
 
 def _remove_nic(draw, lab):
@@ -101,7 +102,7 @@ def _remove_nic(draw, lab):
 
 def _recable(draw, lab):
     if nic := _some_nic(draw, lab):
-        nic["lan"] = draw(st.sampled_from(sorted(lab["lans"])))
+        nic["lan"] = draw(st.sampled_from(_lans(lab)))
 
 
 def _pull_or_plug(draw, lab):
@@ -131,6 +132,20 @@ def _unroute(draw, lab):
         router["routing"] = "static" if router.get("routing") == "none" else "none"
 
 
+def _protect(draw, lab):
+    """Make a router a firewall, or change what a firewall lets through."""
+    boxes = lab.setdefault("middleboxes", {})
+    walls = [name for name, said in boxes.items() if said["role"] == "firewall"]
+    if lab["routers"] and not (walls and draw(st.booleans())):
+        walls = [draw(st.sampled_from(sorted(lab["routers"])))]
+        boxes[walls[0]] = {"role": "firewall", **lab["routers"].pop(walls[0])}
+    if walls:
+        wall = boxes[draw(st.sampled_from(walls))]
+        wall["policy"] = draw(st.sampled_from(["accept", "drop"]))
+        passes = [{"allow": "icmp"}, {"allow": "icmp", "from": draw(st.sampled_from(_lans(lab)))}]
+        wall["rules"] = draw(st.lists(st.sampled_from(passes), max_size=2))
+
+
 EDITS = (
     _add_node,
     _remove_node,
@@ -147,22 +162,27 @@ EDITS = (
     _reroute,
     _regateway,
     _unroute,
+    _protect,
 )
 
 
+def _lans(lab):
+    return sorted(lab["lans"])
+
+
 def _nodes(lab):
-    """Return the name and content of every node of *lab*."""
-    return [*lab["routers"].items(), *lab["pcs"].items()]
+    """Return the name and content of every node of *lab* that says its NICs one by one."""
+    every = [each for role in SECTIONS for each in lab.get(role, {}).items()]
+    return [(name, said) for name, said in every if "nics" in said]
 
 
 def _some_node(draw, lab):
-    names = [(role, name) for role in ("routers", "pcs") for name in lab[role]]
+    names = [(role, name) for role in SECTIONS for name in lab.get(role, {})]
     return draw(st.sampled_from(names))
 
 
 def _some(draw, lab):
-    role, name = _some_node(draw, lab)
-    return name, lab[role][name]
+    return draw(st.sampled_from(_nodes(lab)))
 
 
 def _some_nic(draw, lab):
