@@ -80,12 +80,11 @@ def up(
     json: Json = False,
 ) -> None:
     """Bring a lab up, or to what its file says now; then measure who reaches whom."""
-    from labiac.backends import open_backend
     from labiac.cli.guard import keep_disks
 
     plan, source = _possible(file, student, backend)
     _refuse_broken_checks(plan, source, force=force)
-    if open_backend(plan.backend).features.boots and not yes:
+    if not yes and _has_disks(plan):
         keep_disks(_previewed(plan, json=json), file, ask=not json)
     result = _operate(plan, "up", lambda engine: engine.up(_program(plan)))
     if no_start:
@@ -185,6 +184,15 @@ def _refuse_broken_checks(plan: Plan, source: Source, *, force: bool) -> None:
         raise DescriptionError(broken)
     for problem in broken:
         note(f"goes on by --force: {replace(problem, fix='')}")
+
+
+def _has_disks(plan: Plan) -> bool:
+    """Return whether machines of *plan* have disks, or those that are up in their place."""
+    from labiac.backends import open_backend
+    from labiac.fleet.settings import backends_in_state
+
+    backends = {plan.backend} | backends_in_state(Copy(plan.lab, plan.student))
+    return any(open_backend(name).features.boots for name in backends)
 
 
 def _previewed(plan: Plan, *, json: bool) -> Comparison:

@@ -79,6 +79,17 @@ def state_file(copy: Copy) -> Path | None:
     return folder / ".pulumi" / "stacks" / PROJECT / f"{stack_name(copy)}.json"
 
 
+def backends_in_state(copy: Copy) -> set[str]:
+    """Return what makes the machines of *copy* real, as its state on this machine tells."""
+    file = state_file(copy)
+    if file is None or not file.exists():
+        return set()
+    latest = json.loads(file.read_text())["checkpoint"].get("latest") or {}
+    resources = latest.get("resources") or ()
+    machines = (each for each in resources if each["type"] == "labiac:index:Machine")
+    return {machine["inputs"]["copy"]["backend"] for machine in machines}
+
+
 def _logged_in() -> str | None:
     """Return the backend that ``pulumi login`` chose, or None when nobody logged in."""
     folder = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")

@@ -144,6 +144,16 @@ def test_what_would_lose_disks_is_not_done_where_nobody_can_be_asked(up, disks):
     assert disk_sizes(disks) == {"pc1": 10, "pc2": 4, "pc3": 4}
 
 
+@pytest.mark.usefixtures("up")
+def test_a_lab_that_moves_to_a_backend_without_disks_does_not_leave_its_disks_unasked(
+    labiac, lab_file, disks
+):
+    ran = labiac("up", lab_file(LAB), "--backend", "memory")
+    assert ran.code == 1
+    assert "± PC pc1   replace: backend disks -> memory" in ran.err
+    assert disk_sizes(disks) == {"pc1": 10, "pc2": 4, "pc3": 4}
+
+
 def test_a_program_is_never_asked(up):
     ran = up(BIGGER, "--json")
     assert (ran.code, ran.json["ok"]) == (1, False)
