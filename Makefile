@@ -26,7 +26,7 @@ test: setup $(VENV)/dev.stamp needs ## set up what is missing, and run all tests
 	@$(BIN)/python -m pytest -m "" --cov
 
 fuzz: setup $(VENV)/dev.stamp needs ## hold the forecast against N=1000 random labs, measured
-	@LABIAC_FUZZ=$(or $(N),1000) $(BIN)/python -m pytest -q -m "" tests/differential/test_differential.py
+	@LABIAC_FUZZ=$(or $(N),1000) $(BIN)/python -m pytest -q -m "" tests/differential/test_differential.py tests/differential/test_ports.py
 
 check: $(VENV)/dev.stamp ## lint, types and import contracts
 	@$(BIN)/ruff check .

@@ -128,13 +128,16 @@ class _Conversation:
     def reply(self, start: Node, came: Port, question: Packet) -> tuple[tuple[Way, ...], Packet]:
         """Return the ways of the answer to *question*, which came to *start* by *came*."""
         plane, packet = self._plane, question.answer
+        packet = self._known(start.number, packet) or packet  # of a redirect to the NAT itself
         if plane.has(start.number, packet.target):
             problem = "{node} has {address} too"
             way = Way(
                 start, came, forwarded=False, address=packet.target, visits=(), problem=problem
             )
             return (way,), packet
-        way, packet = self._carried(plane.way(start, packet.target, came), packet, self._answered)
+        heard_by = came if packet.protocol == "icmp" else None  # TCP and UDP do not keep to it
+        way = plane.way(start, packet.target, heard_by)
+        way, packet = self._carried(way, packet, self._answered)
         ways = [way]
         while not way.problem:
             known = self._known(way.end, packet)

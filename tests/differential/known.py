@@ -327,3 +327,52 @@ KNOWN = {
         },
     ),
 }
+
+DOOR = {"forwards": [{"port": 8080, "to": "pc1", "to_port": 80}]}
+
+CONNECTED = {
+    "a port of a NAT's outside leads inside": with_boxes(TWO, ENDS, n1=nat("lan2", "lan1", **DOOR)),
+    "from inside, a redirect is answered by who was not asked": with_boxes(
+        TWO, ENDS | {"pc3": {"lan": "lan1"}}, n1=nat("lan2", "lan1", **DOOR)
+    ),
+    "a firewall behind a redirect sees the node inside, and its port": with_boxes(
+        THREE,
+        {"pc1": {"lan": "lan1"}, "pc3": {"lan": "lan3"}},
+        f1=firewall("lan1", "lan2", rules=[{"allow": "tcp", "ports": 80, "to": "pc1"}]),
+        n1=nat("lan3", "lan2", **DOOR),
+    ),
+    "a redirect may lead to another address of the NAT itself": with_boxes(
+        TWO, ENDS, n1=nat("lan2", "lan1", forwards=[{"port": 8080, "to": "n1"}])
+    ),
+    "TCP answers by the first of two interfaces in a LAN, a ping by the one it came in by": lab(
+        {"lan1": DUAL},
+        {
+            "pc1": {"lan": "lan1"},
+            "pc2": {"nics": [{"lan": "lan1", "connected": False}, {"lan": "lan1"}]},
+        },
+    ),
+    "an answer to what a wrong mask takes for a broadcast address is no connection": lab(
+        {"lan1": {}},
+        {
+            "pc1": {"lan": "lan1", "ipv4": "10.0.1.20/25"},
+            "pc2": {"lan": "lan1", "ipv4": "10.0.1.127"},
+        },
+    ),
+    "a redirect leads on to the next": with_boxes(
+        THREE,
+        {"pc1": {"lan": "lan1"}, "pc3": {"lan": "lan3"}},
+        n1=nat("lan2", "lan1", **DOOR),
+        n2=nat("lan3", "lan2", forwards=[{"port": 8080, "to": "n1"}]),
+    ),
+    "a rule about ports is about those, and a reset is no connection": with_boxes(
+        TWO,
+        ENDS,
+        f1=firewall("lan1", "lan2", rules=[{"reject": "tcp", "ports": "79-81"}, {"allow": "tcp"}]),
+    ),
+    "a handshake needs its answer by the same firewall": with_boxes(
+        TWO,
+        {"pc1": {"lan": "lan1", "gateway": "r1"}, "pc2": {"lan": "lan2", "gateway": "f1"}},
+        routers={"r1": wired("lan1", "lan2")},
+        f1=firewall("lan1", "lan2", policy="accept"),
+    ),
+}

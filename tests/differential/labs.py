@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from hypothesis import strategies as st
 
 LANS = ("lan1", "lan2", "lan3", "lan4")
@@ -154,7 +156,7 @@ def rules(draw, lans, nodes):
     traffic = draw(st.sampled_from(["any", "icmp", "icmp", "tcp"]))
     ends = {key: draw(rarely(places(lans, nodes))) for key in ("from", "to")}
     if traffic == "tcp" and draw(st.booleans()):
-        ends["ports"] = draw(st.sampled_from([80, "79-81", [22, 443]]))
+        ends["ports"] = draw(st.sampled_from([80, "79-81", [22, 8080]]))
     return {verb: traffic} | {key: said for key, said in ends.items() if said}
 
 
@@ -197,3 +199,18 @@ def _middlebox(lab, kind, nodes, own):
     policy = lab.draw(st.sampled_from(["drop", "accept", "reject"]))
     drawn = lab.draw(st.lists(rules(sorted(lab.lans), nodes), max_size=4))
     return said | {"policy": policy, "rules": drawn}
+
+
+@st.composite
+def redirected(draw, lab):
+    """Return *lab* where ports of its NATs lead to nodes."""
+    nodes = [*lab["routers"], *lab["pcs"], *lab.get("middleboxes", {})]
+    said = copy.deepcopy(lab)
+    for box in said.get("middleboxes", {}).values():
+        if box["role"] == "nat":
+            inside = st.fixed_dictionaries(
+                {"port": st.just(8080), "to": st.sampled_from(nodes)},
+                optional={"to_port": st.just(80)},
+            )
+            box["forwards"] = draw(st.lists(inside, max_size=1))
+    return said
