@@ -191,11 +191,7 @@ def _special(planes: dict[int, Plane]) -> set[tuple[int, int]]:
         for entry in entries
         if entry.via is not None
     }
-    shared = {
-        (version, address)
-        for version, plane in planes.items()
-        for address in plane.shared
-    }
+    shared = {(version, address) for version, plane in planes.items() for address in plane.shared}
     return hops | shared
 
 
