@@ -24,8 +24,8 @@ if sys.version_info < OLDEST:
 
 sys.path.insert(0, str(ROOT))
 
-from labiac.fleet.process import run  # noqa: E402 - needs the path, and the version, from above
-from labiac.fleet.progress import Progress  # noqa: E402
+from labiac.host.process import run  # noqa: E402 - needs the path, and the version, from above
+from labiac.host.progress import Progress  # noqa: E402
 
 
 def main(locks: list[str]) -> None:

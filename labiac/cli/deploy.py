@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from labiac.cli.comparison import Comparison
     from labiac.fleet.engine import Engine, Result
     from labiac.fleet.events import News
-    from labiac.fleet.progress import Progress
+    from labiac.host.progress import Progress
     from labiac.plan.model import Plan
     from labiac.reach.matrix import Pair
     from labiac.schema.source import Source
@@ -214,7 +214,7 @@ def _program(plan: Plan) -> Callable[[], None]:
 def _operate(copy: Copy | Plan, what: str, work: Callable[[Engine], Result]) -> Result:
     """Do *work* with the engine, showing progress; say on stderr what went wrong."""
     from labiac.fleet.engine import Engine
-    from labiac.fleet.progress import Progress
+    from labiac.host.progress import Progress
 
     whose = Copy(copy.lab, copy.student)
     with Progress(f"{what} {copy.lab}") as progress:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labiac.fleet.events import Message, Recorder
-from labiac.fleet.process import Ended
+from labiac.host.process import Ended
 from labiac.fleet.pulumi_cli import find
 from labiac.fleet.recovery import free, settle
 from labiac.fleet.settings import stack_name, state_file

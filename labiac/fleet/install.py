@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from labiac.fleet.process import run
-from labiac.fleet.progress import Progress
+from labiac.host.process import run
+from labiac.host.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

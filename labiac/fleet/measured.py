@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from labiac.fleet.home import home, keep
+from labiac.host.home import home, keep
 from labiac.plan.names import digest
 from labiac.reach.student import students_pairs
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from labiac.errors import LabError
-from labiac.fleet.home import home
+from labiac.host.home import home
 from labiac.fleet.install import VERSION, InstallError, build, download, install
-from labiac.fleet.process import run
+from labiac.host.process import run
 
 OLDEST = (3, 206, 0)
 """The first version that sends the engine's events to a gRPC address (``--event-log tcp://``)."""

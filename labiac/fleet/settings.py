@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from labiac.fleet.home import home, keep
+from labiac.host.home import home, keep
 
 if TYPE_CHECKING:
     from labiac.backends.base import Copy

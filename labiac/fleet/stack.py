@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labiac.errors import CommandError
-from labiac.fleet.process import Ended, run
+from labiac.host.process import Ended, run
 from labiac.fleet.settings import environment, project_folder
 
 NONE_NAMED = "no stack named"

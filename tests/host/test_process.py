@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from labiac.fleet.process import run
+from labiac.host.process import run
 
 INTERRUPTED = """
 import os, pathlib, sys
-from labiac.fleet.process import run
+from labiac.host.process import run
 child = [sys.executable, "-u", "-c", '''
 import signal, sys, time
 signal.signal(signal.SIGINT, lambda *_: (print("tidied"), sys.exit(3)))

@@ -1,4 +1,4 @@
-"""The one module of the fleet that starts processes: the Pulumi CLI and what builds it."""
+"""Runs what takes long, to its end and line by line: the Pulumi CLI, and what builds."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from labiac.fleet.home import home
+from labiac.host.home import home
 
 
 def test_labiac_home_decides_where_labiac_keeps_things(monkeypatch):

@@ -1,4 +1,4 @@
-"""Where labiac keeps what outlives a command: its Pulumi CLI, the state of labs, measurements."""
+"""Where labiac keeps what outlives a command: images, its Pulumi CLI, state, measurements."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 import time
 
-from labiac.fleet import progress
-from labiac.fleet.progress import Progress
+from labiac.host import progress
+from labiac.host.progress import Progress
 
 
 def test_what_is_quick_says_nothing(capfd):
