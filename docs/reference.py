@@ -70,9 +70,18 @@ SECTIONS = {
     "Service": ("A service", "An entry of a node's `services`."),
     "Pool": ("The pool", "The lab's `pool`."),
     "Defaults": ("Defaults", "The lab's `defaults`: sizes of virtual machines."),
-    "Check": ("A check", "An element of the lab's `checks`: exactly one of these keys."),
+    "Check": (
+        "A check",
+        "An element of `checks`: one of the first ten keys, any others. See [checks](checks.md).",
+    ),
     "Pair": ("A pair", "What `ping` and `no_ping` take."),
     "Path": ("A path", "What `path` takes."),
+    "RouteCheck": ("A route to check", "What `route` takes in a check."),
+    "AddressCheck": ("An address to check", "What `address` takes in a check."),
+    "PortCheck": ("A port to check", "What `port` takes in a check."),
+    "HttpCheck": ("A page to check", "What `http` takes in a check."),
+    "DnsCheck": ("A name to check", "What `dns` takes in a check."),
+    "CommandCheck": ("A command to check", "What `command` takes in a check."),
 }
 """Definitions of the schema in the order of the page: title, and where the user writes one."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from labiac.backends.base import Copy, Executes, Measures, Ping, ref_of
+from labiac.backends.base import Copy, Measures, Ping, ref_of
 from labiac.backends.live import answered, as_it_is
 from labiac.cli.options import up_command
 from labiac.errors import LabError
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 5.0
 """How long a pair may stay silent."""
-HOP_S = 1
-"""How long a node on the way may take to report itself."""
-_REPORTER = re.compile(r"^From ([0-9a-f.:]*[0-9a-f])", re.MULTILINE)
-"""Who says that a packet's hops are used up, in the words of ``ping -n``."""
 
 
 class Examined(NamedTuple):
@@ -41,27 +36,31 @@ class Examined(NamedTuple):
     traces: tuple[Trace, ...]
 
 
-def measured(plan: Plan, backend: Backend, predicted: Mapping[Ends, Pair]) -> dict[Ends, Pair]:
+def measured(
+    plan: Plan,
+    backend: Backend,
+    predicted: Mapping[Ends, Pair],
+    among: Iterable[Ends] = (),
+    *,
+    timeout_s: float = TIMEOUT_S,
+) -> dict[Ends, Pair]:
     """Return every pair of end nodes, and of those that checks name, as the live lab has it.
 
     Args:
         plan: The lab; its copy is up.
         backend: What it runs on.
         predicted: Every pair of nodes, routers too.
+        among: Measure only these, if any.
+        timeout_s: How long a pair may stay silent.
 
     Raises:
         LabError: the backend cannot measure, or the copy is not up.
     """
-    answers = _answers(plan, _measuring(backend), _wanted(plan, predicted))
+    wanted = list(among) or _wanted(plan, predicted)
+    answers = _answers(plan, _measuring(backend), wanted, timeout_s)
     if all(predicted[ends].ok == ok for ends, ok in answers.items()):
-        pairs = {ends: predicted[ends] for ends in answers}
-    else:
-        pairs = _explained(*_compared(plan, backend), answers)
-    for check in plan.checks:
-        ends = check.source, check.target
-        if check.kind == "path" and pairs[ends].ok and isinstance(backend, Executes):
-            pairs[ends] = pairs[ends]._replace(path=_way(plan, backend, *ends))
-    return pairs
+        return {ends: predicted[ends] for ends in answers}
+    return _explained(*_compared(plan, backend), answers)
 
 
 def insist_up(plan: Plan, backend: Backend, file: str) -> None:
@@ -84,17 +83,21 @@ def _measuring(backend: Backend) -> Measures:
 
 
 def _wanted(plan: Plan, predicted: Iterable[Ends]) -> list[Ends]:
+    from labiac.reach.checks import ends_of
+
     ends = set(plan.end_nodes)
-    named = {(check.source, check.target) for check in plan.checks}
+    named = {ends_of(plan, check.asked) for check in plan.checks}
     return [pair for pair in predicted if ends.issuperset(pair) or pair in named]
 
 
-def _answers(plan: Plan, backend: Measures, wanted: Sequence[Ends]) -> dict[Ends, bool]:
+def _answers(
+    plan: Plan, backend: Measures, wanted: Sequence[Ends], timeout_s: float
+) -> dict[Ends, bool]:
     from labiac.reach.matrix import pings
 
     known = pings(plan, all_nodes=True)
     asked = {ends: [Ping(*ping) for ping in known[ends]] for ends in wanted}
-    heard = answered(backend, Copy(plan.lab, plan.student), asked, timeout_s=TIMEOUT_S)
+    heard = answered(backend, Copy(plan.lab, plan.student), asked, timeout_s=timeout_s)
     return {ends: ends in heard for ends in wanted}
 
 
@@ -108,7 +111,7 @@ def examined(plan: Plan, backend: Backend, source: str, target: str) -> Examined
     from labiac.reach.trace import trace
 
     ends = source, target
-    answers = _answers(plan, _measuring(backend), [ends])
+    answers = _answers(plan, _measuring(backend), [ends], TIMEOUT_S)
     now, compared = _compared(plan, backend)
     pair = _explained(now, compared, answers)[ends]
     differ = () if pair.ok else tuple(compared.differences(*ends))
@@ -144,31 +147,3 @@ def _explained(now: AsItIs, compared: Comparison, answers: Mapping[Ends, bool]) 
         reason = first.text if first else now.reason(*ends, pair.reason)
         pairs[ends] = pair._replace(ok=ok, path=path, reason="" if ok else reason)
     return pairs
-
-
-def _way(plan: Plan, backend: Executes, source: str, target: str) -> tuple[str, ...]:
-    """Return the nodes that packets from *source* to *target* visit, as those report themselves.
-
-    Like traceroute: of packets that may go one hop, two hops and so on, each is reported by the
-    node where it ends. A node that stays silent is ``*``, an address of nobody stands as it is.
-    """
-    from labiac.reach.matrix import pings
-
-    owners = {
-        address.partition("/")[0]: machine.name
-        for machine in plan.machines
-        for nic in machine.nics
-        for _, addresses in nic.interfaces()
-        for address in addresses
-    }
-    ref = ref_of(Copy(plan.lab, plan.student), "machine", source)
-    address = pings(plan, all_nodes=True)[source, target][0].address
-    way = [source]
-    for hops in range(1, len(plan.machines) + 1):
-        argv = ["ping", "-n", "-c1", f"-W{HOP_S}", f"-t{hops}", address]
-        ran = backend.execute(ref, argv, timeout_s=HOP_S + 1)
-        if ran.status == 0:
-            break
-        reporter = _REPORTER.search(ran.stdout.decode(errors="replace"))
-        way.append(owners.get(reporter[1], reporter[1]) if reporter else "*")
-    return (*way, target)

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
-from labiac.plan.said import check_text
-from labiac.reach.checks import CheckResult, evaluate
+from labiac.plan.checks import AllPingCheck
+from labiac.reach.checks import ends_of, evaluate, node_of
 from labiac.reach.student import students_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from labiac.errors import Problem
+    from labiac.plan.checks import Asked
     from labiac.plan.model import Plan
+    from labiac.reach.checks import CheckResult
     from labiac.reach.matrix import Ends, Pair
     from labiac.schema.source import Source
 
@@ -44,8 +46,23 @@ class Verdict:
         """Whether the live lab agrees, and all checks hold."""
         return self.agree and all(result.ok for result in self.checks)
 
+    @property
+    def got(self) -> float:
+        """Points of the checks that hold."""
+        return sum(result.check.points for result in self.checks if result.ok)
 
-def verdict(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair]) -> Verdict:
+    @property
+    def of(self) -> float:
+        """Points of all checks."""
+        return sum(result.check.points for result in self.checks)
+
+
+def verdict(
+    plan: Plan,
+    predicted: Mapping[Ends, Pair],
+    live: Mapping[Ends, Pair],
+    checks: Iterable[CheckResult],
+) -> Verdict:
     """Return how *live* compares with what was *predicted* of *plan*.
 
     A pair gained by a student's node is never a failure. One that it lost is, unless the lab has
@@ -54,7 +71,8 @@ def verdict(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair
     Args:
         plan: The lab.
         predicted: Every pair of nodes, routers too.
-        live: The pairs that were measured: those of the end nodes, and those that checks name.
+        live: The pairs that were measured: those of the end nodes, and maybe more.
+        checks: What came of the lab's checks, in their order.
     """
     matrix = tuple(live[ends] for ends in permutations(plan.end_nodes, 2))
     differ = [pair for pair in matrix if pair.ok != predicted[pair.ends].ok]
@@ -65,7 +83,7 @@ def verdict(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair
         live=matrix,
         gained=tuple(pair for pair in differ if pair.ok),
         lost=tuple(pair for pair in differ if not pair.ok),
-        checks=evaluate(plan, live),
+        checks=tuple(checks),
     )
 
 
@@ -76,16 +94,26 @@ def forecast_problems(plan: Plan, source: Source) -> list[Problem]:
     """
     from labiac.reach.matrix import matrix
 
+    if not plan.checks:
+        return []
     predicted = {pair.ends: pair for pair in matrix(plan, all_nodes=True)}
     theirs = students_pairs(plan, predicted)
-    fix = "change the lab, or the check; labiac reach says who reaches whom"
+    fix = "change the lab, or the check; labiac reach and labiac plan say what there will be"
     found = []
-    for number, (check, ok, reason) in enumerate(evaluate(plan, predicted)):
-        open_work = theirs if check.kind == "all_ping" else theirs & {(check.source, check.target)}
-        if not ok and not open_work:
-            problem = f"{check_text(check)} will not hold: {reason}"
-            found.append(source.problem(("checks", number), problem, fix))
+    for number, result in enumerate(evaluate(plan, predicted)):
+        if result is None or result.ok or _is_open_work(plan, result.check.asked, theirs):
+            continue
+        problem = f"{result.check} will not hold: {result.reason}"
+        found.append(source.problem(("checks", number), problem, fix))
     return found
+
+
+def _is_open_work(plan: Plan, asked: Asked, theirs: set[Ends]) -> bool:
+    """Return whether the student decides *asked*, where the pairs of *theirs* are the student's."""
+    if isinstance(asked, AllPingCheck):
+        return bool(theirs)
+    node = node_of(asked)
+    return plan.machine(node).student if node else ends_of(plan, asked) in theirs
 
 
 def pair_data(pair: Pair) -> dict[str, Any]:
@@ -115,10 +143,24 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         ],
         "gained": [_ends_data(pair) for pair in verdict.gained],
         "lost": [_ends_data(pair) for pair in verdict.lost],
-        "checks": [
-            {"check": check_text(check), "ok": ok, "reason": reason}
-            for check, ok, reason in verdict.checks
-        ],
+        "checks": [_check_data(result) for result in verdict.checks],
+        "points": {"got": verdict.got, "of": verdict.of},
+    }
+
+
+def _check_data(result: CheckResult) -> dict[str, Any]:
+    check = result.check
+    return {
+        "check": str(check),
+        "kind": check.kind,
+        "title": check.title,
+        "ok": result.ok,
+        "reason": result.reason,
+        "hint": check.hint,
+        "points": check.points,
+        "measured": result.measured,
+        "evidence": result.evidence,
+        "seconds": round(result.seconds, 3),
     }
 
 

@@ -12,12 +12,13 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from labiac.plan.effects import Effect, effect, worst
-from labiac.plan.model import Check, Machine, Network
-from labiac.plan.said import Difference, check_text, differences
+from labiac.plan.model import Machine, Network
+from labiac.plan.said import Difference, check_differences, differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 
+    from labiac.plan.checks import Check
     from labiac.plan.effects import Kind
     from labiac.plan.model import Item, Plan
 
@@ -145,12 +146,17 @@ def _lab(old: Plan, new: Plan) -> Iterator[Change]:
 
 
 def _checks(old: tuple[Check, ...], new: tuple[Check, ...]) -> Iterator[Change]:
+    before = {check.asked: check for check in old if check not in new}
     for check in new:
-        if check not in old:
-            yield Change("check", check_text(check), (), "create", None, check)
-    for check in old:
-        if check not in new:
-            yield Change("check", check_text(check), (), "delete", check, None)
+        if check in old:
+            continue
+        was = before.pop(check.asked, None)
+        if was is None:
+            yield Change("check", str(check), (), "create", None, check)
+        else:
+            yield Change("check", str(check), check_differences(was, check), "live", was, check)
+    for check in before.values():
+        yield Change("check", str(check), (), "delete", check, None)
 
 
 def _paths(was: Any, now: Any, path: str = "") -> Iterator[str]:

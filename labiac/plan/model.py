@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from labiac.plan.checks import Check
+
 NetworkType = Literal["internal", "host", "nat", "bridged"]
 Attachment = Literal["lan", "none", "nat", "generic"]
 Role = Literal["router", "pc", "firewall", "nat", "bridge"]
@@ -285,23 +287,6 @@ class Machine:
     disk_gib: int
     image: str
     seed: tuple[SeedFile, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What must hold beside the predicted matrix.
-
-    Args:
-        kind: ``ping``, ``no_ping``, ``path`` or ``all_ping``.
-        source: Node it starts from; empty for ``all_ping``.
-        target: Node it goes to; empty for ``all_ping``.
-        visits: Nodes that the path of ``path`` visits, in order.
-    """
-
-    kind: Literal["ping", "no_ping", "path", "all_ping"]
-    source: str
-    target: str
-    visits: tuple[str, ...]
 
 
 Item = Network | Machine

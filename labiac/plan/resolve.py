@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from labiac.errors import DescriptionError
 from labiac.plan.graph import Graph, host_routes, routing_of
 from labiac.plan.middleboxes import Middleboxes, middleboxes
-from labiac.plan.model import Check, Forward, Machine, Network, Nic, Plan, Service, Vlan
+from labiac.plan.model import Forward, Machine, Network, Nic, Plan, Service, Vlan
 from labiac.plan.names import BOOTS, host_name, student_name
 from labiac.plan.nics import Draft, drafts, finished
+from labiac.plan.resolve_checks import checks_of
 from labiac.plan.segments import Findings, Key, Segment, host_side, segments
 from labiac.schema.lab import role_of, routes_between_lans
 from labiac.schema.load import read
@@ -19,8 +20,6 @@ from labiac.schema.rules import insist
 from labiac.schema.source import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from labiac.schema.lab import Lab
     from labiac.schema.load import Read
 
@@ -76,7 +75,7 @@ def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:
         backend=backend,
         networks=tuple(_network(lab, whose, name, numbers.segments, graph) for name in lab.lans),
         machines=tuple(machines),
-        checks=tuple(_checks(lab)),
+        checks=checks_of(lab, machines),
     )
 
 
@@ -187,15 +186,3 @@ def _hosts_text(nics: dict[str, list[Nic]]) -> str:
             seen.add(version6)
             lines.append(f"{address.partition('/')[0]}\t{name}")
     return "\n".join(dict.fromkeys(lines)) + "\n"
-
-
-def _checks(lab: Lab) -> Iterator[Check]:
-    for check in lab.checks:
-        if check.all_ping:
-            yield Check("all_ping", "", "", ())
-        elif check.path:
-            yield Check("path", check.path.source, check.path.target, check.path.visits)
-        elif check.ping:
-            yield Check("ping", check.ping.source, check.ping.target, ())
-        elif check.no_ping:
-            yield Check("no_ping", check.no_ping.source, check.no_ping.target, ())

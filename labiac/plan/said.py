@@ -12,7 +12,8 @@ from labiac.plan.model import Machine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from labiac.plan.model import Check, Forward, Item, Network, Nic, Redirect, Route, Rule, Vlan
+    from labiac.plan.checks import Check
+    from labiac.plan.model import Forward, Item, Network, Nic, Redirect, Route, Rule, Vlan
 
 Said = dict[str, tuple[str, ...]]
 """What an item has by the name of the field; several values where it may have several."""
@@ -50,12 +51,9 @@ def differences(was: Item | None, now: Item | None) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def check_text(check: Check) -> str:
-    """Return *check* in words: ``ping pc1 -> pc4``."""
-    if check.kind == "all_ping":
-        return "all ping"
-    via = f" by way of {', '.join(check.visits)}" if check.visits else ""
-    return f"{check.kind.replace('_', ' ')} {check.source} -> {check.target}{via}"
+def check_differences(was: Check, now: Check) -> tuple[Difference, ...]:
+    """Return what differs, in words, between two checks that ask the same."""
+    return tuple(_differ(_check(was), _check(now)))
 
 
 def _differ(was: Said, now: Said) -> Iterator[Difference]:
@@ -143,6 +141,16 @@ def _redirects(redirects: Iterable[Redirect]) -> Said:
         target = f"[{each.target}]" if ":" in each.target else each.target
         said[field] = (*said.get(field, ()), f"to {target}:{each.target_port}")
     return said
+
+
+def _check(check: Check) -> Said:
+    return {
+        "title": _there(check.title),
+        "hint": _there(check.hint),
+        "points": (f"{check.points:g}",),
+        "retry": (str(check.retry),),
+        "timeout": (f"{check.timeout_s:g} s",),
+    }
 
 
 def _seed(machine: Machine) -> Said:

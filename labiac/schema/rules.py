@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from labiac.errors import DescriptionError
-from labiac.schema.check import Pair
+from labiac.schema.check_rules import about_checks
 from labiac.schema.domains import domains
 from labiac.schema.finding import Finding, Names, unknown
 from labiac.schema.lab import Lab, kind_of
@@ -48,9 +48,7 @@ def findings(lab: Lab, names: Names) -> Iterator[Finding]:
             if nic.mac and macs.setdefault(nic.mac, name) != name:
                 place = (kind_of(node), name, *node.nic_path(index), "mac")
                 yield place, f"{nic.mac} is also {macs[nic.mac]}'s", "give it another"
-    for index, check in enumerate(lab.checks):
-        for kind in sorted(check.model_fields_set - {"all_ping"}):
-            yield from _check(("checks", index, kind), getattr(check, kind), lab, names)
+    yield from about_checks(lab, names)
 
 
 KINDS = {"routers": "a router", "middleboxes": "a middlebox", "pcs": "a PC"}
@@ -66,15 +64,6 @@ def _twice(lab: Lab) -> Iterator[Finding]:
             if other != section:
                 problem = f"{name} is {KINDS[other]} too"
                 yield (section, name), problem, "give each node a name of its own"
-
-
-def _check(path: Path, pair: Pair, lab: Lab, names: Names) -> Iterator[Finding]:
-    said = {"from": (pair.source,), "to": (pair.target,), "visits": getattr(pair, "visits", ())}
-    for key, nodes in said.items():
-        for node in nodes:
-            yield from addressed((*path, key), node, lab, names)
-    if pair.source == pair.target:
-        yield (*path, "to"), f"{pair.target} is on both ends", "name two nodes"
 
 
 def _node(path: Path, node: Node, lab: Lab, names: Names, joined: Domains) -> Iterator[Finding]:

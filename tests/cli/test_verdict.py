@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from labiac.cli.verdict import verdict, verdict_data
 from labiac.plan.resolve import resolve
+from labiac.reach.checks import evaluate
 from labiac.reach.matrix import matrix
 from labiac.schema.load import from_data
 
@@ -33,7 +34,7 @@ def compared(lab, **changed):
         source, target = name.split("_")
         pair = predicted[source, target]
         live[source, target] = pair._replace(ok=ok, reason="" if ok else "r1 is gone")
-    return verdict(plan, predicted, live)
+    return verdict(plan, predicted, live, evaluate(plan, live))
 
 
 def names(pairs):
@@ -103,3 +104,26 @@ def test_the_document_tells_the_prediction_beside_the_measurement():
     }
     assert data["lost"] == [{"from": "pc1", "to": "pc2", "reason": "r1 is gone"}]
     assert data["gained"] == data["checks"] == []
+    assert data["points"] == {"got": 0, "of": 0}
+
+
+def test_points_are_those_of_the_checks_that_hold():
+    asked = {"from": "pc1", "to": "pc2"}
+    checks = [
+        {"ping": asked, "points": 2, "title": "There and back", "hint": "Routes."},
+        {"no_ping": asked},
+    ]
+    data = verdict_data(compared({**LAB, "checks": checks}))
+    assert data["points"] == {"got": 2, "of": 3}
+    assert data["checks"][0] == {
+        "check": "ping pc1 -> pc2",
+        "kind": "ping",
+        "title": "There and back",
+        "ok": True,
+        "reason": "",
+        "hint": "Routes.",
+        "points": 2,
+        "measured": False,
+        "evidence": {},
+        "seconds": 0.0,
+    }

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from labiac.backends import open_backend
 from labiac.errors import DescriptionError
+from labiac.plan.checks import AllPingCheck, Check, PathCheck, PingCheck
 from labiac.plan.diff import diff
 from labiac.plan.document import to_data
 from labiac.plan.effects import worst
 from labiac.plan.model import (
-    Check,
     Forward,
     Impairments,
     Machine,
@@ -29,7 +29,7 @@ from labiac.plan.model import (
     Vlan,
 )
 from labiac.plan.resolve import plan_file, resolve
-from labiac.plan.said import check_text, differences
+from labiac.plan.said import differences
 from labiac.provider.items import Items, MachineArgs, NetworkArgs
 from labiac.provider.values import UNKNOWN, to_camel
 from labiac.schema.load import from_data, stacks
@@ -166,10 +166,20 @@ def test_checks_that_come_and_go_are_changes():
     assert told(old, new) == {"check all ping create": [], "check ping pc1 -> pc2 delete": []}
 
 
+def test_a_check_that_is_worth_more_is_the_same_check():
+    old = planned(checks=[{"all_ping": True}, {"all_ping": True}])
+    new = planned(checks=[{"all_ping": True, "points": 2, "hint": "Routes.", "retry": 3}])
+    assert told(old, new) == {
+        "check all ping live": ["hint: None -> Routes.", "points: 1 -> 2", "retry: 0 -> 3"]
+    }
+    assert told(old, old) == {}
+
+
 def test_a_check_reads_as_a_sentence():
-    assert check_text(Check("no_ping", "pc1", "pc2", ())) == "no ping pc1 -> pc2"
-    path = Check("path", "pc1", "pc4", ("r1", "r2"))
-    assert check_text(path) == "path pc1 -> pc4 by way of r1, r2"
+    assert str(Check(PingCheck("pc1", "pc2", answers=False))) == "no ping pc1 -> pc2"
+    path = Check(PathCheck("pc1", "pc4", ("r1", "r2")))
+    assert str(path) == "path pc1 -> pc4 by way of r1, r2"
+    assert str(AllPingCheck()) == "all ping"
 
 
 def test_a_seed_that_changes_reboots_a_machine_that_boots():

@@ -1,0 +1,1 @@
+"""The checks of a lab, measured on the live lab."""

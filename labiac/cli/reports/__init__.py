@@ -1,0 +1,1 @@
+"""What `verify` found, as files: for a CI system, for a spreadsheet, for people."""

@@ -1,0 +1,32 @@
+"""What a check must agree on with the rest of the lab file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labiac.schema.check import CommandCheck
+from labiac.schema.finding import Finding, Names, unknown
+from labiac.schema.lab import Lab
+from labiac.schema.middlebox import Bridge
+
+
+def about_checks(lab: Lab, names: Names) -> Iterator[Finding]:
+    """Yield what is wrong with the nodes that checks of *lab* name."""
+    for index, check in enumerate(lab.checks):
+        if check.asked is None:
+            continue
+        path = ("checks", index, check.kind)
+        said = list(check.asked.nodes())
+        for key, node in said:
+            if node not in names.nodes:
+                yield unknown((*path, key), "node", node, names.nodes)
+            elif _mute(lab, node) and not isinstance(check.asked, CommandCheck):
+                problem = f"{node} is a bridge, and has no address"
+                yield (*path, key), problem, "name a router or a PC; only command runs on a bridge"
+        ends = dict(said)
+        if "to" in ends and ends["to"] == ends["from"]:
+            yield (*path, "to"), f"{ends['to']} is on both ends", "name two nodes"
+
+
+def _mute(lab: Lab, node: str) -> bool:
+    return isinstance(lab.nodes.get(node), Bridge)
