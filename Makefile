@@ -25,8 +25,8 @@ setup: $(VENV)/run.stamp ## all that `make up` needs: virtual environment and Pu
 test: setup $(VENV)/dev.stamp needs ## set up what is missing, and run all tests
 	@$(BIN)/python -m pytest -m "" --cov
 
-fuzz: setup $(VENV)/dev.stamp needs ## hold the forecast against N=1000 random labs, measured
-	@LABIAC_FUZZ=$(or $(N),1000) $(BIN)/python -m pytest -q -m "" tests/differential/test_differential.py tests/differential/test_ports.py
+fuzz: setup $(VENV)/dev.stamp needs ## hold forecast and updates against N=1000 random labs, measured
+	@LABIAC_FUZZ=$(or $(N),1000) $(BIN)/python -m pytest -q -m "" tests/differential
 
 check: $(VENV)/dev.stamp ## lint, types and import contracts
 	@$(BIN)/ruff check .

@@ -35,6 +35,7 @@ from labiac.reach.matrix import answers, matrix, pings
 from labiac.schema.lab import Lab
 
 from .edits import versions
+from .fuzz import FUZZ, needs_root
 
 WIRED = {"nics": [{"lan": "lan1"}]}
 LOOPED = {"routes": [{"to": "10.0.1.0/24", "via": "10.0.1.1"}]}
@@ -72,8 +73,6 @@ KNOWN = {
     ),
 }
 """Changes of a lab that went wrong once: the lab before and after."""
-FUZZ = int(os.environ.get("LABIAC_FUZZ", "0"))
-"""So many random pairs of labs; without it, the same few on every run."""
 WATCHED = 16
 """So many addresses are pinged all the while, at most."""
 EVERY_S = 0.004
@@ -256,9 +255,6 @@ def _meanwhile(student, at):
 
 def known(case):
     return [{"name": "updates", **lab} for lab in KNOWN[case]]
-
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes named namespaces")
 
 
 @needs_root
