@@ -13,7 +13,7 @@ Source:
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labiac.plan.addressing import IPV4, Prefix
@@ -28,16 +28,25 @@ if TYPE_CHECKING:
 
 HOST = "host"
 """What the host is called in a path."""
+SMALLEST_BROADCAST = 30
+"""IPv4 prefixes longer than this have no broadcast address (RFC 3021)."""
 DEFAULT_VLAN = 1
 """Untagged frames of a port that names no VLAN travel in this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address of an interface, and the subnet that it says to be in."""
+    """An address of an interface.
+
+    Args:
+        value: The address.
+        subnet: The subnet that it says to be in.
+        lost: Whether nobody answers for it: its node has it for the broadcast address of a subnet.
+    """
 
     value: int
     subnet: Prefix
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +85,7 @@ class Node:
         """Yield its addresses of one IP version: its primary address first."""
         for port in self.ports:
             for address in port.addresses:
-                if address.subnet.version == version:
+                if address.subnet.version == version and not address.lost:
                     yield port, address
 
     @property
@@ -111,7 +120,7 @@ class Fabric:
         found: dict[int, Port] = {}
         for port in self.members.get(domain, ()):
             for address in port.addresses:
-                if address.subnet.version == version:
+                if address.subnet.version == version and not address.lost:
                     found.setdefault(address.value, port)
         if version == IPV4:
             for port in self.members.get(domain, ()):
@@ -153,8 +162,24 @@ def _machine(number: int, machine: Machine, networks: dict[str, Network]) -> Nod
         machine.role not in END_ROLES,
         machine.routing,
         machine.routes,
-        tuple(ports),
+        tuple(_without_lost(ports)),
     )
+
+
+def _without_lost(ports: Iterable[Port]) -> Iterator[Port]:
+    """Yield *ports* of a node with those addresses marked that it has for broadcast addresses.
+
+    Of a subnet and an address, both its own, that which comes first decides (Linux).
+    """
+    broadcasts: set[int] = set()
+    for port in ports:
+        addresses: list[Address] = []
+        for address in port.addresses:
+            lost = address.value in broadcasts
+            addresses.append(replace(address, lost=True) if lost else address)
+            if address.subnet.version == IPV4 and address.subnet.length <= SMALLEST_BROADCAST:
+                broadcasts.add(address.subnet.last)
+        yield replace(port, addresses=tuple(addresses))
 
 
 def _untagged(number: int, machine: Machine, nic: Nic, network: Network | None) -> Port:

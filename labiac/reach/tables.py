@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING
 
 from labiac.plan.addressing import BITS, IPV4, Prefix, address_text
 from labiac.plan.routing import DEFAULT, End, shortest_paths
+from labiac.reach.fabric import SMALLEST_BROADCAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from labiac.reach.fabric import Address, Fabric, Node, Port
 
-SMALLEST_BROADCAST = 30
-"""IPv4 prefixes longer than this have no broadcast address (RFC 3021)."""
 UNIQUE_LOCAL = 0xFC >> 1
 """The first seven bits of fc00::/7, which RFC 6724 labels apart from the rest of IPv6."""
 

@@ -46,6 +46,20 @@ KNOWN = {
         },
         r1=wired("lan1"),
     ),
+    "an own address is lost that is the broadcast address of an own subnet before it": lab(
+        {"lan1": {}},
+        {
+            "pc1": {"lan": "lan1", "ipv4": ["10.0.1.3/25", "10.0.1.127"]},
+            "pc2": {"lan": "lan1", "ipv4": ["10.0.1.63", "10.0.1.4/26"]},
+            "pc3": {
+                "nics": [
+                    {"lan": "lan1", "ipv4": "10.0.1.5/28"},
+                    {"lan": "lan1", "ipv4": "10.0.1.15"},
+                ]
+            },
+            "pc4": {"lan": "lan1"},
+        },
+    ),
     "an own address as gateway means the link, in IPv4 alone": lab(
         {"lan1": PLAIN},
         {
