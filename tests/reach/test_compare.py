@@ -246,3 +246,13 @@ def test_the_host_is_compared_where_it_is_the_router(planned):
         == f"host: address {lab.network('lan2').host_addresses[0]} is missing; has 10.0.9.1/24"
     )
     assert found.command == ()
+
+
+def test_a_stranger_beyond_a_bridge_has_the_address_too(planned):
+    lab = planned(
+        lans={"lan1": {}, "lan2": {}},
+        middleboxes={"br1": {"role": "bridge", "lans": ["lan1", "lan2"]}},
+        pcs={"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}, "pc3": {"lan": "lan2"}},
+    )
+    live = with_nic(lab, "pc3", addresses=("10.0.1.13/24", "10.0.1.12/24"))
+    assert texts(lab, live, "pc1", "pc2") == ["pc3: address 10.0.1.12 is not planned"]

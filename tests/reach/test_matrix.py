@@ -7,6 +7,7 @@ import pytest
 
 from labiac.plan.model import Route
 from labiac.reach.matrix import Ping, answers, matrix, pair, pings
+from labiac.reach.trace import trace
 
 IPV6 = {"ipv6": "fd00:0:0:1::/64"}
 
@@ -428,3 +429,45 @@ def test_pairs_that_say_the_same_are_equal_whoever_says_it(planned, row):
     first, again = (matrix(planned(**row())) for _ in range(2))
     assert first == again
     assert len({*first, *again}) == len(first)
+
+
+def test_an_address_that_its_node_takes_for_a_broadcast_address_answers_nobody(planned):
+    plan = planned(
+        lans={"lan1": {}},
+        pcs={
+            "pc1": {"lan": "lan1", "ipv4": ["10.0.1.3/25", "10.0.1.127"]},
+            "pc2": {"lan": "lan1", "ipv4": ["10.0.1.63", "10.0.1.4/26"]},
+            "pc3": {"lan": "lan1"},
+        },
+    )
+    asked = [("pc3", "10.0.1.127"), ("pc1", "10.0.1.127"), ("pc3", "10.0.1.63")]
+    assert answers(plan, [Ping(*each) for each in asked]) == [False, False, True]
+
+
+def test_a_packet_from_a_nodes_own_address_is_dropped_there_in_ipv4_alone(planned):
+    def nic(lan, ipv4, ipv6):
+        return {"lan": lan, "ipv4": ipv4, "ipv6": ipv6}
+
+    plain = {"ipv4": "none"}
+    plan = planned(
+        lans={"lan1": plain, "lan2": plain, "lan3": plain},
+        routers={
+            "r1": {
+                "nics": [
+                    nic("lan1", "10.9.1.1/24", "fd00:0:0:9::1/64"),
+                    nic("lan2", "10.9.2.1/24", "fd00:0:0:a::1/64"),
+                ]
+            }
+        },
+        pcs={
+            "pc1": {"nics": [nic("lan1", "10.9.1.7/24", "fd00:0:0:9::7/64")], "gateway": "r1"},
+            "pc2": {
+                "nics": [
+                    nic("lan2", "10.9.2.8/24", "fd00:0:0:a::8/64"),
+                    nic("lan3", "10.9.1.7/32", "fd00:0:0:9::7/128"),
+                ]
+            },
+        },
+    )
+    assert reason(plan, "pc1", "pc2") == ("pc2 has 10.9.1.7 itself: it drops what comes from there")
+    assert trace(plan, "pc1", "pc2")[1].reason == ("the reply from pc2: pc2 has fd00:0:0:9::7 too")
