@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # What the tests run beside Python: program:package (of Debian).
 NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz \
     node:nodejs npm:npm cloud-init:cloud-init netplan:netplan.io systemd-analyze:systemd \
-    sysctl:procps setpriv:util-linux curl:curl
+    sysctl:procps setpriv:util-linux dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

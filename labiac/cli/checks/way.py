@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 HOP_S = 1
 """How long a node on the way may take to report itself."""
+PROBES = 3
+"""So often it is asked to, as traceroute does: routers limit how many reports they send a second.
+
+Source:
+    Linux, icmp_ratelimit: one a second to each destination, after six at once.
+"""
 _REPORTER = re.compile(r"^From ([0-9a-f.:]*[0-9a-f])", re.MULTILINE)
 """Who says that a packet's hops are used up, in the words of ``ping -n``."""
 
@@ -44,12 +50,15 @@ def way(
     deadline = time.monotonic() + timeout_s
     found = [source]
     for hops in range(1, len(plan.machines) + 1):
-        if time.monotonic() > deadline:
-            return (*found, "...", target)
         argv = ["ping", "-n", "-c1", f"-W{HOP_S}", f"-t{hops}", address]
-        ran = backend.execute(ref, argv, timeout_s=HOP_S + 1)
-        if ran.status == 0:
-            break
-        reporter = _REPORTER.search(ran.stdout.decode(errors="replace"))
+        for _ in range(PROBES):
+            if time.monotonic() > deadline:
+                return (*found, "...", target)
+            ran = backend.execute(ref, argv, timeout_s=HOP_S + 1)
+            if ran.status == 0:
+                return (*found, target)
+            reporter = _REPORTER.search(ran.stdout.decode(errors="replace"))
+            if reporter:
+                break
         found.append(owners.get(reporter[1], reporter[1]) if reporter else "*")
     return (*found, target)
