@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from labiac.cli.reports.report import called, told
+from labiac.cli.tables import shortened
 
 if TYPE_CHECKING:
     from labiac.cli.reports.report import Report
@@ -37,4 +38,5 @@ def page(report: Report) -> str:
         wide=len(report.plan.end_nodes) > WIDE,
         called=called,
         told=told,
+        shortened=shortened,
     )

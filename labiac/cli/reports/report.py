@@ -7,6 +7,8 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labiac.cli.tables import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -30,12 +32,15 @@ class Report:
 
     @property
     def disagreement(self) -> str:
-        """Which pairs are not as predicted where they should be; empty when all are."""
+        """Which pairs, the first few, are not as predicted though they should be."""
         if self.found.agree:
             return ""
         differ = (("gained", self.found.gained), ("lost", self.found.lost))
-        said = (f"{word} {' -> '.join(pair.ends)}" for word, pairs in differ for pair in pairs)
-        return ", ".join(said)
+        return "; ".join(
+            f"{word} {shortened([' -> '.join(pair.ends) for pair in pairs])}"
+            for word, pairs in differ
+            if pairs
+        )
 
 
 def called(check: Check) -> str:
