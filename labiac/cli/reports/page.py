@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from labiac.cli.reports.report import called, told
-from labiac.cli.tables import shortened
+from labiac.reach.finding import shortened
 
 if TYPE_CHECKING:
     from labiac.cli.reports.report import Report

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labiac.cli.tables import shortened
+from labiac.reach.finding import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
