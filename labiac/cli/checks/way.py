@@ -51,6 +51,7 @@ def way(
     found = [source]
     for hops in range(1, len(plan.machines) + 1):
         argv = ["ping", "-n", "-c1", f"-W{HOP_S}", f"-t{hops}", address]
+        reporter = None
         for _ in range(PROBES):
             if time.monotonic() > deadline:
                 return (*found, "...", target)
