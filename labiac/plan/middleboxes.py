@@ -14,8 +14,9 @@ from labiac.schema.node import is_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from labiac.plan.faults import Faults
     from labiac.plan.nics import Draft
-    from labiac.plan.segments import Findings, Key, Segment
+    from labiac.plan.segments import Key, Segment
     from labiac.schema import middlebox as written
     from labiac.schema.lab import Lab
     from labiac.schema.source import Path
@@ -32,7 +33,7 @@ class Middleboxes:
 
 
 def middleboxes(
-    lab: Lab, segments: Mapping[Key, Segment], drafted: list[Draft], findings: Findings
+    lab: Lab, segments: Mapping[Key, Segment], drafted: list[Draft], faults: Faults
 ) -> Middleboxes:
     """Return what the firewalls and NATs of *lab* do; names that it lacks are left out."""
     book = _Book(lab, segments, drafted)
@@ -41,12 +42,12 @@ def middleboxes(
         place = ("middleboxes", name)
         if isinstance(node, Firewall):
             rules = (
-                _rule((*place, "rules", index), rule, book, findings)
+                _rule((*place, "rules", index), rule, book, faults)
                 for index, rule in enumerate(node.rules)
             )
             made.policies[name] = Policy(tuple(rules), node.policy)
         elif isinstance(node, Nat):
-            made.translations[name] = _translation(place, node, book, findings)
+            made.translations[name] = _translation(place, node, book, faults)
     return made
 
 
@@ -92,15 +93,15 @@ class _Book:
                         yield _Held(version, address.partition("/")[0], socket.segment)
 
 
-def _rule(path: Path, rule: written.Rule, book: _Book, findings: Findings) -> Rule:
+def _rule(path: Path, rule: written.Rule, book: _Book, faults: Faults) -> Rule:
     said = {
-        key: _prefixes((*path, key), places, book, findings)
+        key: _prefixes((*path, key), places, book, faults)
         for key, places in (("from", rule.source), ("to", rule.target))
     }
     versions = [{":" in each for each in prefixes} for prefixes in said.values() if prefixes]
     if versions and not set.intersection(*versions):
         problem = "what it is from and what it is to have no IP version in common"
-        findings.add(path, problem, "name addresses of the same IP version")
+        faults.add(path, problem, "name addresses of the same IP version")
     return Rule(
         action=ACTIONS[rule.verb],
         protocol=rule.traffic,
@@ -111,7 +112,7 @@ def _rule(path: Path, rule: written.Rule, book: _Book, findings: Findings) -> Ru
 
 
 def _prefixes(
-    path: Path, places: tuple[str, ...] | None, book: _Book, findings: Findings
+    path: Path, places: tuple[str, ...] | None, book: _Book, faults: Faults
 ) -> tuple[str, ...]:
     """Return what *places* stand for. To name what has no address must not mean "anywhere"."""
     found: dict[str, None] = {}
@@ -119,12 +120,12 @@ def _prefixes(
         prefixes = book.prefixes(place)
         if prefixes == ():
             problem = f"{place} has no address, so that no packet would match"
-            findings.add(path, problem, "leave it out, or give it one")
+            faults.add(path, problem, "leave it out, or give it one")
         found.update(dict.fromkeys(prefixes or ()))
     return tuple(found)
 
 
-def _translation(path: Path, nat: Nat, book: _Book, findings: Findings) -> Translation:
+def _translation(path: Path, nat: Nat, book: _Book, faults: Faults) -> Translation:
     name = str(path[-1])
     outside = next((each for each in book.drafts[name] if each.nic.lan == nat.outside), None)
     if outside is None:  # the rules say so
@@ -133,13 +134,13 @@ def _translation(path: Path, nat: Nat, book: _Book, findings: Findings) -> Trans
         redirect
         for index, each in enumerate(nat.forwards)
         if each.to in book.drafts
-        for redirect in _redirects((*path, "forwards", index), each, outside, book, findings)
+        for redirect in _redirects((*path, "forwards", index), each, outside, book, faults)
     ]
     return Translation(outside.name, tuple(redirects))
 
 
 def _redirects(
-    path: Path, said: written.NatForward, outside: Draft, book: _Book, findings: Findings
+    path: Path, said: written.NatForward, outside: Draft, book: _Book, faults: Faults
 ) -> Iterator[Redirect]:
     """Yield where a port leads: for each IP version of the outside, to one address of the node."""
     near = [id(socket.segment) for each in book.drafts[outside.node] for socket in each.sockets()]
@@ -152,12 +153,12 @@ def _redirects(
     if not inside:
         problem = f"{said.to} has no address inside"
         fix = f"name a node with an address behind {outside.node}"
-        findings.add((*path, "to"), problem, fix)
+        faults.add((*path, "to"), problem, fix)
         return
     firsts = {held.version: held.address for held in reversed(inside)}
     versions = [version for version, own in outside.untagged.got.items() if own]
     if not firsts.keys() & versions:
         problem = f"{said.to} has no address of an IP version that {outside.node} has outside"
-        findings.add((*path, "to"), problem, "give both an address of the same IP version")
+        faults.add((*path, "to"), problem, "give both an address of the same IP version")
     for version in sorted(firsts.keys() & versions):
         yield Redirect(said.protocol, said.port, firsts[version], said.to_port or said.port)

@@ -15,7 +15,8 @@ from labiac.schema.middlebox import Bridge
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from labiac.plan.segments import Findings, Key, Segment
+    from labiac.plan.faults import Faults
+    from labiac.plan.segments import Key, Segment
     from labiac.schema import node as written
     from labiac.schema.source import Path
 
@@ -61,15 +62,15 @@ class Draft:
         yield from self.tagged.values()
 
 
-def drafts(lab: Lab, segments: dict[Key, Segment], findings: Findings) -> list[Draft]:
+def drafts(lab: Lab, segments: dict[Key, Segment], faults: Faults) -> list[Draft]:
     """Return every NIC of *lab* with its addresses, node by node in the order of the file."""
     made = [draft for name, node in lab.nodes.items() for draft in _of_node(name, node, segments)]
     for draft in made:
-        _explicit(draft, findings)
+        _explicit(draft, faults)
     # A middlebox that is put in later takes no router's and no PC's number.
     first_come = sorted(made, key=lambda draft: draft.role not in {"router", "pc"})
     _numbered(first_come)
-    _hashed(first_come, findings)
+    _hashed(first_come, faults)
     return made
 
 
@@ -115,17 +116,17 @@ def _of_node(name: str, node: written.Node, segments: dict[Key, Segment]) -> Ite
         )
 
 
-def _explicit(draft: Draft, findings: Findings) -> None:
+def _explicit(draft: Draft, faults: Faults) -> None:
     for socket in draft.sockets():
         for version, said in socket.said.items():
             place = (*socket.path, f"ipv{version}")
             for address in said or ():
                 if socket.segment is not None:
-                    taken = socket.segment.explicit(address, version, draft.node, place, findings)
+                    taken = socket.segment.explicit(address, version, draft.node, place, faults)
                 elif "/" in address:
                     taken = (address,)
                 else:
-                    findings.add(place, f"{address} has no prefix, and this NIC no LAN", "add one")
+                    faults.add(place, f"{address} has no prefix, and this NIC no LAN", "add one")
                     taken = ()
                 socket.got[version] = socket.got.get(version, ()) + taken
 
@@ -149,14 +150,14 @@ def _numbered(made: list[Draft]) -> None:
             socket.got[version] = (hosts.text(address),)
 
 
-def _hashed(made: list[Draft], findings: Findings) -> None:
+def _hashed(made: list[Draft], faults: Faults) -> None:
     for draft, socket, segment, version in _wanting(made):
         hosts = segment.hosts[version]
         try:
             socket.got[version] = (hosts.text(hosts.hashed(draft.node)),)
         except FullError:
             problem = f"{segment.name} ({hosts.prefix}) has no address left for {draft.node}"
-            findings.add(socket.path, problem, "give the LAN a larger subnet")
+            faults.add(socket.path, problem, "give the LAN a larger subnet")
 
 
 def _nic(draft: Draft, mac: str, lab: Lab, student: str) -> Nic:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labiac.errors import DescriptionError
+from labiac.plan.faults import Faults
 from labiac.plan.graph import Graph, host_routes, routing_of
 from labiac.plan.middleboxes import Middleboxes, middleboxes
 from labiac.plan.model import Forward, Machine, Network, Nic, Plan, Service, Vlan
 from labiac.plan.names import BOOTS, host_name, student_name
 from labiac.plan.nics import Draft, drafts, finished
 from labiac.plan.resolve_checks import checks_of
-from labiac.plan.segments import Findings, Key, Segment, host_side, segments
+from labiac.plan.segments import Key, Segment, host_side, segments
 from labiac.schema.lab import role_of, routes_between_lans
 from labiac.schema.load import read
 from labiac.schema.rules import insist
@@ -94,13 +95,12 @@ def _numbers(lab: Lab, student: str) -> _Numbers:
 
     Also for a lab that breaks rules: each problem of its numbers is one more to tell.
     """
-    findings = Findings()
-    made = segments(lab, student, findings)
-    host = host_side(lab, made, findings)
-    drafted = drafts(lab, made, findings)
-    boxes = middleboxes(lab, made, drafted, findings)
-    if findings.found:
-        raise DescriptionError([lab.source.problem(*finding) for finding in findings.found])
+    faults = Faults()
+    made = segments(lab, student, faults)
+    host = host_side(lab, made, faults)
+    drafted = drafts(lab, made, faults)
+    boxes = middleboxes(lab, made, drafted, faults)
+    faults.insist(lab)
     return _Numbers(made, host, drafted, boxes)
 
 

@@ -25,22 +25,12 @@ from labiac.schema.scalars import NONE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from labiac.plan.faults import Faults
     from labiac.schema.lab import Lab
     from labiac.schema.source import Path
 
 Key = tuple[str, str | None]
 """A LAN, and the VLAN in it or None: one broadcast domain."""
-
-
-@dataclass
-class Findings:
-    """What is wrong with the numbers of a lab, gathered while they are worked out."""
-
-    found: list[tuple[Path, str, str]] = field(default_factory=list)
-
-    def add(self, path: Path, problem: str, fix: str) -> None:
-        """Note that what *path* says cannot be."""
-        self.found.append((path, problem, fix))
 
 
 @dataclass(frozen=True)
@@ -60,26 +50,26 @@ class Segment:
     loose: dict[int, str] = field(default_factory=dict)
 
     def explicit(
-        self, said: str, version: int, owner: str, path: Path, findings: Findings
+        self, said: str, version: int, owner: str, path: Path, faults: Faults
     ) -> tuple[str, ...]:
         """Take the address that a user wrote for *owner*; return it with its prefix.
 
-        Empty, with a finding, where the segment cannot have that address.
+        Empty, with a fault, where the segment cannot have that address.
         """
         address = int(ipaddress.ip_address(said.partition("/")[0]))
         hosts = self.hosts.get(version)
         if hosts is None and "/" in said:
             other = self.loose.setdefault(address, owner)
             if other != owner:
-                findings.add(path, f"{said} is also {other}'s", "take another")
+                faults.add(path, f"{said} is also {other}'s", "take another")
             return (said,)
         if hosts is None:
             problem = f"{said} has no prefix, and {self.name} has no IPv{version} subnet"
-            findings.add(path, problem, f"write {said}/{LAN_LENGTH[version]}, or give it a subnet")
+            faults.add(path, problem, f"write {said}/{LAN_LENGTH[version]}, or give it a subnet")
             return ()
         problem = hosts.refusal(address, self.name)
         if problem:
-            findings.add(path, f"{said} {problem}", f"use {hosts.span()}, or leave it out")
+            faults.add(path, f"{said} {problem}", f"use {hosts.span()}, or leave it out")
             return ()
         hosts.take(address, owner)
         return (said if "/" in said else hosts.text(address),)
@@ -109,7 +99,7 @@ class _Part:
         return self.said.id if isinstance(self.said, Vlan) else number_of(self.key[0])
 
 
-def segments(lab: Lab, student: str, findings: Findings) -> dict[Key, Segment]:
+def segments(lab: Lab, student: str, faults: Faults) -> dict[Key, Segment]:
     """Return the segment of every LAN and VLAN of *lab*, in the order of the file.
 
     LANs that bridges join have the same one.
@@ -124,8 +114,8 @@ def segments(lab: Lab, student: str, findings: Findings) -> dict[Key, Segment]:
         made[part.key] = made.get(first) or Segment(first, name)
         parts[first].append(part)
     for version in LAN_LENGTH:
-        space = _space(lab, student, version, findings)
-        for key, prefix in _subnets(parts, version, space, findings).items():
+        space = _space(lab, student, version, faults)
+        for key, prefix in _subnets(parts, version, space, faults).items():
             made[key].hosts[version] = Hosts(prefix)
     return made
 
@@ -137,7 +127,7 @@ def _written(lab: Lab) -> Iterator[_Part]:
             yield _Part((name, vlan_name), ("lans", name, "vlans", vlan_name), vlan)
 
 
-def _space(lab: Lab, student: str, version: int, findings: Findings) -> Subnets:
+def _space(lab: Lab, student: str, version: int, faults: Faults) -> Subnets:
     said = lab.pool.ipv4 if version == IPV4 else lab.pool.ipv6
     if said is None or said == NONE:
         return Subnets(None)
@@ -148,12 +138,12 @@ def _space(lab: Lab, student: str, version: int, findings: Findings) -> Subnets:
         return Subnets(student_pool(pool, student))
     except FullError:
         problem = f"{said} is too small to give every student other subnets"
-        findings.add(("pool", "per_student"), problem, "take a shorter prefix, such as 10.0.0.0/8")
+        faults.add(("pool", "per_student"), problem, "take a shorter prefix, such as 10.0.0.0/8")
         return Subnets(pool)
 
 
 def _subnets(
-    parts: dict[Key, list[_Part]], version: int, space: Subnets, findings: Findings
+    parts: dict[Key, list[_Part]], version: int, space: Subnets, faults: Faults
 ) -> dict[Key, Prefix]:
     """Return the subnet of each segment: the one that its parts name, or one of the pool."""
     given: dict[Key, Prefix] = {}
@@ -162,7 +152,7 @@ def _subnets(
         named = [part for part in there if part.subnet(version)]
         silent = [part for part in there if part.silent]
         if named:
-            given[key] = _named(named, version, space, findings)
+            given[key] = _named(named, version, space, faults)
         elif silent and space.pool is not None:
             wanting[key] = silent[0]
     numbered = {key: space.numbered(part.number) for key, part in wanting.items()}
@@ -171,18 +161,18 @@ def _subnets(
             given[key] = numbered[key] or space.hashed(*filter(None, part.key))
         except FullError:
             problem = f"the pool {space.pool} has no subnet left for it"
-            findings.add(part.path, problem, "take a larger pool, or name the LAN's subnet")
+            faults.add(part.path, problem, "take a larger pool, or name the LAN's subnet")
     return given
 
 
-def _named(parts: list[_Part], version: int, space: Subnets, findings: Findings) -> Prefix:
+def _named(parts: list[_Part], version: int, space: Subnets, faults: Faults) -> Prefix:
     """Take the subnet that the first of *parts* names; the others must name the same."""
     first, *others = parts
     prefix = Prefix.parse(first.subnet(version) or "")
     overlapped = space.overlapping(prefix)
     if overlapped:
         problem = f"{prefix} overlaps {overlapped}, which another LAN has"
-        findings.add((*first.path, f"ipv{version}"), problem, "take another, or leave it out")
+        faults.add((*first.path, f"ipv{version}"), problem, "take another, or leave it out")
     else:
         space.take(prefix)
     for other in others:
@@ -190,11 +180,11 @@ def _named(parts: list[_Part], version: int, space: Subnets, findings: Findings)
             said = f"{other.subnet(version)}, and {first.key[0]} has {prefix}"
             problem = f"{said}: a bridge joins the two into one LAN"
             place = (*other.path, f"ipv{version}")
-            findings.add(place, problem, f"write {prefix}, or leave it out")
+            faults.add(place, problem, f"write {prefix}, or leave it out")
     return prefix
 
 
-def host_side(lab: Lab, made: dict[Key, Segment], findings: Findings) -> dict[str, tuple[str, ...]]:
+def host_side(lab: Lab, made: dict[Key, Segment], faults: Faults) -> dict[str, tuple[str, ...]]:
     """Take the host's own addresses in LANs of type host and nat, and return them by LAN.
 
     The first address of the subnet unless the file says another, as the hypervisors do it.
@@ -204,20 +194,19 @@ def host_side(lab: Lab, made: dict[Key, Segment], findings: Findings) -> dict[st
         if lan.type in {"host", "nat"}:
             segment = made[name, None]
             given = (
-                _host_address(name, lan, segment, hosts, findings)
-                for hosts in segment.hosts.values()
+                _host_address(name, lan, segment, hosts, faults) for hosts in segment.hosts.values()
             )
             taken[name] = tuple(chain.from_iterable(given))
     return taken
 
 
 def _host_address(
-    name: str, lan: Lan, segment: Segment, hosts: Hosts, findings: Findings
+    name: str, lan: Lan, segment: Segment, hosts: Hosts, faults: Faults
 ) -> tuple[str, ...]:
     version = hosts.prefix.version
     said = lan.host and (lan.host.ipv4 if version == IPV4 else lan.host.ipv6)
     if said:
         place = ("lans", name, "host", f"ipv{version}")
-        return segment.explicit(said, version, "the host", place, findings)
+        return segment.explicit(said, version, "the host", place, faults)
     address = hosts.numbered("the host", 1)
     return () if address is None else (hosts.text(address),)

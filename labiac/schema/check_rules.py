@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labiac.schema.check import CommandCheck
-from labiac.schema.finding import Finding, Names, unknown
+from labiac.schema.fault import Fault, Names, unknown
 from labiac.schema.lab import Lab
 from labiac.schema.middlebox import Bridge
 
 
-def about_checks(lab: Lab, names: Names) -> Iterator[Finding]:
+def about_checks(lab: Lab, names: Names) -> Iterator[Fault]:
     """Yield what is wrong with the nodes that checks of *lab* name."""
     for index, check in enumerate(lab.checks):
         if check.asked is None:
@@ -21,7 +21,7 @@ def about_checks(lab: Lab, names: Names) -> Iterator[Finding]:
             if node not in names.nodes:
                 yield unknown((*path, key), "node", node, names.nodes)
             elif _mute(lab, node) and not isinstance(check.asked, CommandCheck):
-                problem = f"{node} is a bridge, and has no address"
+                problem = f"{node} is a bridge: it has no address"
                 yield (*path, key), problem, "name a router or a PC; only command runs on a bridge"
         ends = dict(said)
         if "to" in ends and ends["to"] == ends["from"]:

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from labiac.errors import DescriptionError, Problem
-from labiac.schema.finding import Names
+from labiac.schema.fault import Names
 from labiac.schema.lab import Lab
-from labiac.schema.rules import findings
+from labiac.schema.rules import faults
 from labiac.schema.source import Path, Source, in_order
 from labiac.schema.words import in_words, paths
 from labiac.schema.yaml import MAX_BYTES, parse
@@ -152,7 +152,7 @@ def _read(data: Any, source: Source) -> Read:
         lab = _remainder(data, bad)
     if lab is not None:
         lab = lab.written_at(source)
-        for path, what, fix in findings(lab, _names(data)):
+        for path, what, fix in faults(lab, _names(data)):
             # What lacks a part that is itself reported would only repeat the report.
             if not any(place[: len(path)] == path for place in bad):
                 problems.append(source.problem(path, what, fix))

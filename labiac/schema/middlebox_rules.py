@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 
 from labiac.schema.domains import bridges
-from labiac.schema.finding import Finding, Names, unknown
+from labiac.schema.fault import Fault, Names, unknown
 from labiac.schema.lab import Lab
 from labiac.schema.middlebox import Bridge, Firewall, Middlebox, Nat
 from labiac.schema.node import Nic, is_name
@@ -23,7 +23,7 @@ PORTS_OF_A_BRIDGE = 2
 
 def about_middlebox(
     path: Path, node: Middlebox, lab: Lab, names: Names, joined: Domains
-) -> Iterator[Finding]:
+) -> Iterator[Fault]:
     """Yield what does not go together with the rest of *lab* in the middlebox at *path*."""
     if isinstance(node, Firewall):
         yield from _firewall(path, node, lab, names)
@@ -33,7 +33,7 @@ def about_middlebox(
         yield from _bridge(path, node, lab)
 
 
-def addressed(path: Path, name: str, lab: Lab, names: Names) -> Iterator[Finding]:
+def addressed(path: Path, name: str, lab: Lab, names: Names) -> Iterator[Fault]:
     """Yield what is wrong with *name* where the file wants a node that has an address."""
     if name not in names.nodes:
         yield unknown(path, "node", name, names.nodes)
@@ -41,14 +41,14 @@ def addressed(path: Path, name: str, lab: Lab, names: Names) -> Iterator[Finding
         yield path, f"{name} is a bridge: it has no address", "name a node that has one"
 
 
-def _firewall(path: Path, firewall: Firewall, lab: Lab, names: Names) -> Iterator[Finding]:
+def _firewall(path: Path, firewall: Firewall, lab: Lab, names: Names) -> Iterator[Fault]:
     for index, rule in enumerate(firewall.rules):
         for key, places in (("from", rule.source), ("to", rule.target)):
             for place in filter(is_name, places or ()):
                 yield from _place((*path, "rules", index, key), place, lab, names)
 
 
-def _place(path: Path, place: str, lab: Lab, names: Names) -> Iterator[Finding]:
+def _place(path: Path, place: str, lab: Lab, names: Names) -> Iterator[Fault]:
     if place not in names.lans:
         known = [*names.lans, *names.nodes]
         if place in names.nodes:
@@ -60,7 +60,7 @@ def _place(path: Path, place: str, lab: Lab, names: Names) -> Iterator[Finding]:
         yield path, problem, "write the address or the prefix, or call one of them otherwise"
 
 
-def _nat(path: Path, nat: Nat, lab: Lab, names: Names, joined: Domains) -> Iterator[Finding]:
+def _nat(path: Path, nat: Nat, lab: Lab, names: Names, joined: Domains) -> Iterator[Fault]:
     yield from _outside(path, nat, joined)
     ports: set[tuple[str, int]] = set()
     for index, forward in enumerate(nat.forwards):
@@ -73,7 +73,7 @@ def _nat(path: Path, nat: Nat, lab: Lab, names: Names, joined: Domains) -> Itera
         ports.add(port)
 
 
-def _outside(path: Path, nat: Nat, joined: Domains) -> Iterator[Finding]:
+def _outside(path: Path, nat: Nat, joined: Domains) -> Iterator[Fault]:
     place = (*path, "outside")
     mine = [nic.lan for nic in nat.interfaces() if nic.lan]
     domain = joined.get(nat.outside, (nat.outside,))
@@ -95,7 +95,7 @@ def _outside(path: Path, nat: Nat, joined: Domains) -> Iterator[Finding]:
         yield path, problem, f"add the LAN that it hides to its lans, beside {nat.outside}"
 
 
-def _bridge(path: Path, bridge: Bridge, lab: Lab) -> Iterator[Finding]:
+def _bridge(path: Path, bridge: Bridge, lab: Lab) -> Iterator[Fault]:
     nics = bridge.interfaces()
     if len(nics) < PORTS_OF_A_BRIDGE:
         yield path, "a bridge of fewer than two NICs joins nothing", "write lans: [left, right]"
@@ -103,7 +103,7 @@ def _bridge(path: Path, bridge: Bridge, lab: Lab) -> Iterator[Finding]:
         yield from _port((*path, *bridge.nic_path(index)), nic, lab)
 
 
-def _port(path: Path, nic: Nic, lab: Lab) -> Iterator[Finding]:
+def _port(path: Path, nic: Nic, lab: Lab) -> Iterator[Fault]:
     for version, said in ((4, nic.ipv4), (6, nic.ipv6)):
         if said:
             yield (*path, f"ipv{version}"), "a bridge has no addresses", "leave it out"
@@ -114,7 +114,7 @@ def _port(path: Path, nic: Nic, lab: Lab) -> Iterator[Finding]:
         yield path, problem, "join its VLANs by a router with a trunk, or make each a LAN"
 
 
-def about_bridges(lab: Lab, joined: Domains) -> Iterator[Finding]:
+def about_bridges(lab: Lab, joined: Domains) -> Iterator[Fault]:
     """Yield what is wrong with the LANs that bridges join: a loop, the host in one twice."""
     yield from _loops(lab)
     for domain in dict.fromkeys(joined.values()):
@@ -125,7 +125,7 @@ def about_bridges(lab: Lab, joined: Domains) -> Iterator[Finding]:
             yield ("lans", other, "type"), said, fix
 
 
-def _loops(lab: Lab) -> Iterator[Finding]:
+def _loops(lab: Lab) -> Iterator[Fault]:
     tree: dict[Vertex, list[Vertex]] = defaultdict(list)
     for name, bridge in bridges(lab):
         for index, nic in enumerate(bridge.interfaces()):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from labiac.errors import DescriptionError
 from labiac.schema.check_rules import about_checks
 from labiac.schema.domains import domains
-from labiac.schema.finding import Finding, Names, unknown
+from labiac.schema.fault import Fault, Names, unknown
 from labiac.schema.lab import Lab, kind_of
 from labiac.schema.lan import Lan
 from labiac.schema.middlebox import Middlebox
@@ -29,12 +29,12 @@ def insist(lab: Lab) -> None:
         DescriptionError: with every problem found.
     """
     names = Names(lab.lans, lab.nodes)
-    problems = [lab.source.problem(*finding) for finding in findings(lab, names)]
+    problems = [lab.source.problem(*fault) for fault in faults(lab, names)]
     if problems:
         raise DescriptionError(in_order(problems))
 
 
-def findings(lab: Lab, names: Names) -> Iterator[Finding]:
+def faults(lab: Lab, names: Names) -> Iterator[Fault]:
     """Yield everything in *lab* that does not go together, in the order of the file."""
     joined = domains(lab)
     for name, lan in lab.lans.items():
@@ -55,7 +55,7 @@ KINDS = {"routers": "a router", "middleboxes": "a middlebox", "pcs": "a PC"}
 """The sections of nodes, and what a node in each of them is."""
 
 
-def _twice(lab: Lab) -> Iterator[Finding]:
+def _twice(lab: Lab) -> Iterator[Fault]:
     """Yield every node whose name another section has too."""
     first: dict[str, str] = {}
     for section in KINDS:
@@ -66,7 +66,7 @@ def _twice(lab: Lab) -> Iterator[Finding]:
                 yield (section, name), problem, "give each node a name of its own"
 
 
-def _node(path: Path, node: Node, lab: Lab, names: Names, joined: Domains) -> Iterator[Finding]:
+def _node(path: Path, node: Node, lab: Lab, names: Names, joined: Domains) -> Iterator[Fault]:
     if isinstance(node, IpNode):
         if isinstance(node, Pc) and node.routing not in {None, "static", "none"}:
             yield (*path, "routing"), f"a PC runs no {node.routing}", "write static or none"
@@ -82,7 +82,7 @@ def _node(path: Path, node: Node, lab: Lab, names: Names, joined: Domains) -> It
             yield from _vlans(place, nic, lab.lans[nic.lan])
 
 
-def _lan(path: Path, lan: Lan, lab: Lab, names: Names) -> Iterator[Finding]:
+def _lan(path: Path, lan: Lan, lab: Lab, names: Names) -> Iterator[Fault]:
     kind = f"a LAN of type {lan.type}"
     if lan.type == "bridged" and lan.interface is None:
         yield path, "a bridged LAN needs a physical interface", "add interface: eth0"
@@ -97,7 +97,7 @@ def _lan(path: Path, lan: Lan, lab: Lab, names: Names) -> Iterator[Finding]:
     yield from _vlan_ids(path, lan)
 
 
-def _vlan_ids(path: Path, lan: Lan) -> Iterator[Finding]:
+def _vlan_ids(path: Path, lan: Lan) -> Iterator[Fault]:
     ids: dict[int, str] = {}
     for name, vlan in lan.vlans.items():
         if ids.setdefault(vlan.id, name) != name:
@@ -105,7 +105,7 @@ def _vlan_ids(path: Path, lan: Lan) -> Iterator[Finding]:
             yield (*path, "vlans", name), problem, "give each VLAN of a LAN its own ID"
 
 
-def _attachment(path: Path, nic: Nic) -> Iterator[Finding]:
+def _attachment(path: Path, nic: Nic) -> Iterator[Fault]:
     if nic.attach is None and nic.lan is None:
         yield path, "this NIC leads nowhere", "add lan:, or attach: none where that is meant"
     if nic.attach == "lan" and nic.lan is None:
@@ -121,7 +121,7 @@ def _attachment(path: Path, nic: Nic) -> Iterator[Finding]:
         yield (*path, "forwards"), "only attach: nat has port forwards", "leave them out"
 
 
-def _vlans(path: Path, nic: Nic, lan: Lan) -> Iterator[Finding]:
+def _vlans(path: Path, nic: Nic, lan: Lan) -> Iterator[Fault]:
     if nic.access is not None and nic.trunk:
         yield (*path, "access"), "a NIC is access or trunk, not both", "keep one of the two"
     if nic.native is not None and not nic.trunk:
@@ -141,7 +141,7 @@ def _vlans(path: Path, nic: Nic, lan: Lan) -> Iterator[Finding]:
 
 def _next_hops(
     path: Path, node: IpNode, lab: Lab, names: Names, joined: Domains
-) -> Iterator[Finding]:
+) -> Iterator[Fault]:
     said: list[tuple[Path, str]] = [
         ((*path, "routes", index, "via"), route.via) for index, route in enumerate(node.routes)
     ]
@@ -161,7 +161,7 @@ def _domains_of(node: Node, joined: Domains) -> set[tuple[str, ...]]:
     return {joined[lan] for nic in node.interfaces() if (lan := nic.lan or "") in joined}
 
 
-def _address(path: Path, text: str) -> Iterator[Finding]:
+def _address(path: Path, text: str) -> Iterator[Fault]:
     try:
         ipaddress.ip_address(text)
     except ValueError:

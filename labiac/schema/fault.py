@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from labiac.schema.source import Path
 
-Finding = tuple[Path, str, str]
+Fault = tuple[Path, str, str]
 """Where, what is wrong, and the remedy."""
 
 
@@ -20,8 +20,8 @@ class Names:
     nodes: Collection[str]
 
 
-def unknown(path: Path, kind: str, name: str, known: Collection[str]) -> Finding:
-    """Return the finding that there is no *kind* called *name*, with the nearest that there is."""
+def unknown(path: Path, kind: str, name: str, known: Collection[str]) -> Fault:
+    """Return the fault that there is no *kind* called *name*, with the nearest that there is."""
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         fix = f"did you mean {near[0]}?"
