@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from labiac.errors import DescriptionError
 from labiac.plan.addressing import IPV4
 from labiac.plan.checks import (
     ABSENT,
@@ -20,6 +19,7 @@ from labiac.plan.checks import (
     PortCheck,
     RouteCheck,
 )
+from labiac.plan.faults import Faults
 from labiac.plan.routing import DEFAULT
 from labiac.schema.check import DEFAULT as EVERYWHERE
 from labiac.schema.node import is_name
@@ -43,8 +43,7 @@ def checks_of(lab: Lab, machines: Iterable[Machine]) -> tuple[Check, ...]:
     """
     book = _Book(machines)
     made = tuple(_check(each, index, book) for index, each in enumerate(lab.checks))
-    if book.problems:
-        raise DescriptionError([lab.source.problem(*each) for each in book.problems])
+    book.faults.insist(lab)
     return made
 
 
@@ -58,7 +57,7 @@ class _Book:
 
     def __init__(self, machines: Iterable[Machine]) -> None:
         self._machines = {machine.name: machine for machine in machines}
-        self.problems: list[tuple[Path, str, str]] = []
+        self.faults = Faults()
 
     def known_by(self, name: str) -> dict[int, str]:
         """Return the address that node *name* is known by, by IP version."""
@@ -73,7 +72,7 @@ class _Book:
             return () if via in {"", ABSENT} else (via,)
         found = tuple(each for each in self._held(via) if _version(each) in versions)
         if not found:
-            self._miss((*path, "via"), f"{via} has no such address", "write the next hop's")
+            self.faults.add((*path, "via"), f"{via} has no such address", "write the next hop's")
         return found
 
     def common(self, path: Path, source: str, target: str) -> tuple[str, ...]:
@@ -84,7 +83,7 @@ class _Book:
         found = tuple(each for version, each in self.known_by(target).items() if version in own)
         if not found:
             problem = f"{source} and {target} have no IP version in common"
-            self._miss(path, problem, "write the address")
+            self.faults.add(path, problem, "write the address")
         return found
 
     def insist_nic(self, path: Path, name: str, nic: str) -> None:
@@ -92,28 +91,25 @@ class _Book:
         there = [each for own in self._machines[name].nics for each, _ in own.interfaces()]
         if nic and nic not in there:
             fix = f"it has {', '.join(there) or 'none'}"
-            self._miss((*path, "nic"), f"{name} has no NIC {nic!r}", fix)
+            self.faults.add((*path, "nic"), f"{name} has no NIC {nic!r}", fix)
 
     def _held(self, name: str) -> Iterator[str]:
         for nic in self._machines[name].nics:
             for _, addresses in nic.interfaces():
                 yield from (address.partition("/")[0] for address in addresses)
 
-    def _miss(self, path: Path, problem: str, fix: str) -> None:
-        self.problems.append((path, problem, fix))
 
-
-def _ping(said: schema.Pair, path: Path, book: _Book) -> Asked:
+def _ping(said: schema.PingCheck, path: Path, book: _Book) -> Asked:
     del path, book
     return PingCheck(said.source, said.target, answers=True)
 
 
-def _no_ping(said: schema.Pair, path: Path, book: _Book) -> Asked:
+def _no_ping(said: schema.PingCheck, path: Path, book: _Book) -> Asked:
     del path, book
     return PingCheck(said.source, said.target, answers=False)
 
 
-def _path(said: schema.Path, path: Path, book: _Book) -> Asked:
+def _path(said: schema.PathCheck, path: Path, book: _Book) -> Asked:
     del path, book
     return PathCheck(said.source, said.target, said.visits)
 

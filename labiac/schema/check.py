@@ -20,6 +20,7 @@ from labiac.schema.scalars import (
     Port,
     broken,
     interface_address,
+    listed,
 )
 
 DEFAULT = "default"
@@ -93,10 +94,6 @@ def _domain(value: str) -> str:
     return value
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 def _pattern(value: str) -> str:
     try:
         re.compile(value)
@@ -140,15 +137,15 @@ class Asked(Strict):
                 yield {"source": "from", "target": "to"}.get(key, key), name
 
 
-class Pair(Asked):
-    """Two nodes: who asks, and who shall answer."""
+class PingCheck(Asked):
+    """Two nodes: who asks, and who shall answer, or must not."""
 
     source: Name = Field(validation_alias="from", description="Node that pings.")
     target: Name = Field(validation_alias="to", description="Node that is pinged.")
 
 
-class Path(Pair):
-    """A pair, and the nodes that its packets visit on the way."""
+class PathCheck(PingCheck):
+    """Two nodes, and those that packets from one to the other visit on the way."""
 
     visits: tuple[Name, ...] = Field(
         strict=False, description="Nodes between the two, in order; others may lie between them."
@@ -226,7 +223,7 @@ class DnsCheck(Asked):
     type: Literal["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"] = Field(
         default="A", description="Type of the record."
     )
-    answer: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    answer: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         strict=False,
         min_length=1,
         description="Text of the record, or a list; there may be more.",
@@ -266,9 +263,11 @@ class CommandCheck(Asked):
 class Check(Strict):
     """One of: ping, no_ping, path, all_ping, route, address, port, http, dns, command."""
 
-    ping: Pair | None = Field(default=None, description="The target answers a ping.")
-    no_ping: Pair | None = Field(default=None, description="The target does not answer a ping.")
-    path: Path | None = Field(
+    ping: PingCheck | None = Field(default=None, description="The target answers a ping.")
+    no_ping: PingCheck | None = Field(
+        default=None, description="The target does not answer a ping."
+    )
+    path: PathCheck | None = Field(
         default=None, description="The target answers, by way of these nodes."
     )
     all_ping: Literal[True] | None = Field(default=None, description="Everybody reaches everybody.")

@@ -17,7 +17,7 @@ from pydantic import (
 
 from labiac.schema.lan import Strict
 from labiac.schema.node import IpNode, Node, is_name
-from labiac.schema.scalars import MAX_PORT, Name, Port, Short, broken, checked_name
+from labiac.schema.scalars import MAX_PORT, Name, Port, Short, broken, checked_name, listed
 
 Traffic = Literal["any", "icmp", "tcp", "udp"]
 
@@ -80,13 +80,9 @@ def _place(value: str) -> str:
     return str(network)
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 Places = Annotated[
     tuple[Annotated[str, AfterValidator(_place)], ...],
-    BeforeValidator(_listed),
+    BeforeValidator(listed),
     Field(strict=False, min_length=1),
     Short({"type": "string"}),
 ]

@@ -41,6 +41,11 @@ class Short:
         return {"anyOf": [self.form, handler(core)]}
 
 
+def listed(value: Any) -> Any:
+    """Return *value* as the list of one text that it is short for; whatever else as it is."""
+    return [value] if isinstance(value, str) else value
+
+
 def checked_name(value: str) -> str:
     """Return *value*, a name.
 
