@@ -40,6 +40,7 @@ COMMANDS = {
     "destroy": "deploy",
     "schema": "look",
     "doctor": "host",
+    "image": "image",
 }
 """Each subcommand and its module, which is imported when it is needed, and not before."""
 

@@ -6,7 +6,6 @@ it, which takes its name at the end.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import shutil
@@ -14,15 +13,15 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from labiac.host.lock import locked
 from labiac.host.process import run
 from labiac.host.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 VERSION = "3.259.0"
 """What labiac installs; ``tools/pulumi/go.mod`` says the same."""
@@ -51,8 +50,8 @@ def install(target: Path, source: Callable[[Path], None]) -> None:
     Raises:
         InstallError: *source* could not.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(target.with_name("lock")):
+    waiting = "waiting for another labiac, which installs Pulumi"
+    with locked(target.with_name("lock"), waiting):
         if target.exists():
             return
         for left in target.parent.glob("partial-*"):  # the lock is ours: nobody works on it
@@ -64,15 +63,6 @@ def install(target: Path, source: Callable[[Path], None]) -> None:
             partial.rename(target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold the lock file *path*; the kernel lets go of it when the process dies."""
-    with path.open("w") as file:
-        with Progress("waiting for another labiac, which installs Pulumi"):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def download(folder: Path) -> None:
