@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -41,8 +42,9 @@ def run(
     env: Mapping[str, str],
     timeout_s: float | None = None,
     on_line: Callable[[str], None] = lambda _line: None,
+    stdin: Path = Path(os.devnull),
 ) -> Ended:
-    """Run *argv* to its end; both its outputs, line by line, go to *on_line*.
+    """Run *argv* on the file *stdin*; both its outputs, line by line, go to *on_line*.
 
     It runs in a session of its own, so a Ctrl-C at the terminal reaches it once and from here:
     the first asks it to stop, as the second does, and the KeyboardInterrupt follows its end. It
@@ -53,17 +55,18 @@ def run(
         OSError: it cannot be started.
         TimeoutError: it took longer than *timeout_s* and was ended.
     """
-    process = subprocess.Popen(
-        [*TETHER, *argv],
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
+    with stdin.open("rb") as file:
+        process = subprocess.Popen(
+            [*TETHER, *argv],
+            cwd=cwd,
+            env=env,
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
     lines: list[str] = []
     reader = threading.Thread(target=_read, args=(process.stdout, lines, on_line), daemon=True)
     reader.start()
