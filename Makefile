@@ -11,7 +11,8 @@ NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up setup test fuzz check bench docs pulumi-path lock clean needs lacking
+.PHONY: help up setup test test-libvirt libvirt-up libvirt-down fuzz check bench docs \
+    pulumi-path lock clean needs lacking
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +24,17 @@ setup: $(VENV)/run.stamp ## all that `make up` needs: virtual environment and Pu
 	@$(BIN)/python -m labiac.fleet.pulumi_cli >/dev/null
 
 test: setup $(VENV)/dev.stamp needs ## set up what is missing, and run all tests
-	@$(BIN)/python -m pytest -m "" --cov
+	@$(BIN)/python -m pytest -m "not libvirt" --cov
+
+test-libvirt: setup $(VENV)/dev.stamp $(VENV)/libvirt.stamp ## the tests that boot virtual machines
+	@LABIAC_LIBVIRT_URI=$$($(PYTHON) tools/libvirtd.py up) && export LABIAC_LIBVIRT_URI; \
+	$(BIN)/python -m pytest -m libvirt --timeout 3600
+
+libvirt-up: ## start a libvirtd of the tests' own, and print its URI
+	@$(PYTHON) tools/libvirtd.py up
+
+libvirt-down: ## end it, and all that runs on it
+	@$(PYTHON) tools/libvirtd.py down
 
 fuzz: setup $(VENV)/dev.stamp needs ## hold forecast and updates against N=1000 random labs, measured
 	@LABIAC_FUZZ=$(or $(N),1000) $(BIN)/python -m pytest -q -m "" tests/differential
@@ -44,7 +55,8 @@ pulumi-path: $(VENV)/run.stamp ## print the folder of the Pulumi CLI in use
 	@$(BIN)/python -m labiac.fleet.pulumi_cli
 
 lock: ## pin the newest versions that pyproject.toml allows, with uv
-	@for set in "run pyproject.toml --group build" "dev --group dev" "docs --group docs"; do \
+	@for set in "run pyproject.toml --group build" "dev --group dev" "docs --group docs" \
+	    "libvirt pyproject.toml --extra libvirt"; do \
 	    set -- $$set; name=$$1; shift; \
 	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	        --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
@@ -56,7 +68,7 @@ clean: ## remove what was made here; labs, their state and the Pulumi CLI stay
 	@rm -rf $(VENV) build dist site .coverage .*_cache
 
 # What labiac itself needs comes first: the others are checked against it.
-$(VENV)/dev.stamp $(VENV)/docs.stamp: $(VENV)/run.stamp
+$(VENV)/dev.stamp $(VENV)/docs.stamp $(VENV)/libvirt.stamp: $(VENV)/run.stamp
 
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml tools/venv.py
 	@$(PYTHON) tools/venv.py $*.txt

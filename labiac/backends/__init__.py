@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from labiac.backends.base import Backend, Copy, Found
 
 BACKENDS: Final = {
+    "libvirt": "labiac.backends.libvirt",
     "memory": "labiac.backends.memory",
     "netns": "labiac.backends.netns",
 }
 """Name and module of each backend, imported when used; the module's `open` returns the backend."""
 
-PLANNED: Final = ("hyperv", "incus", "libvirt", "virtualbox")
+PLANNED: Final = ("hyperv", "incus", "virtualbox")
 """Backends of the design that this version does not have."""
 
 

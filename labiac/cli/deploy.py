@@ -265,14 +265,10 @@ def _counted(result: Result) -> str:
 
 def _live_pairs(plan: Plan) -> Sequence[Pair]:
     """Return the pairs of end nodes as the live lab has them."""
-    from labiac.cli.graph import remember
-    from labiac.cli.measure import measured
+    from labiac.cli.measure import matrices
     from labiac.provider.lifecycle import backend
-    from labiac.reach.matrix import matrix
 
-    predicted = {pair.ends: pair for pair in matrix(plan, all_nodes=True)}
-    live = measured(plan, backend(plan.backend), predicted)
-    remember(plan, predicted, live)
+    _, live = matrices(plan, backend(plan.backend))
     return [live[ends] for ends in permutations(plan.end_nodes, 2)]
 
 
@@ -294,13 +290,18 @@ def _show_up(plan: Plan, file: str, result: Result, pairs: Sequence[Pair]) -> No
 
 
 def _to_try(plan: Plan, file: str) -> list[str]:
-    """Return three commands that show the lab at work."""
+    """Return a few commands that show the lab at work."""
+    from labiac.plan.names import BOOTS
+
     nodes = plan.end_nodes or tuple(machine.name for machine in plan.machines)
     if not nodes:
         return [f"labiac status {file}"]
     first, last = nodes[0], nodes[-1]
+    ping = f"labiac exec {file} {first}{whose(plan)} -- ping -c3 {last}"
+    if plan.backend in BOOTS:
+        return [ping, f"labiac exec {file} {first}{whose(plan)} -- ip route"]
     return [
-        f"labiac exec {file} {first}{whose(plan)} -- ping -c3 {last}",
+        ping,
         f"labiac shell {file} {first}{whose(plan)}",
         f"labiac capture {file} {last}{whose(plan)} | wireshark -k -i -",
     ]

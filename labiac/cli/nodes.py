@@ -85,8 +85,11 @@ def shell(
     file: File, node: Node, student: Student = "local", backend: BackendName = "auto"
 ) -> None:
     """Open a shell on a node."""
-    program = os.environ.get("SHELL", "/bin/sh")
-    raise typer.Exit(_attached(_there(file, node, student, backend), [program]))
+    there = _there(file, node, student, backend)
+    if there.backend.features.boots:
+        fix = f"labiac exec {file} {node} -- COMMAND, or virsh console {there.machine.host_name}"
+        raise LabError(f"backend {there.backend.name}", "cannot open a shell", fix=fix)
+    raise typer.Exit(_attached(there, [os.environ.get("SHELL", "/bin/sh")]))
 
 
 @app.command()

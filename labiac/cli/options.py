@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,6 +73,7 @@ Json = Annotated[
     bool,
     typer.Option("--json", callback=_remember, help="One JSON document on stdout, for programs."),
 ]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; else stdout.")]
 
 
 def planned(file: str, student: str, backend: str) -> Plan:
@@ -164,5 +166,6 @@ def up_command(plan: Plan, file: str) -> str:
 
 
 def whose(plan: Plan) -> str:
-    """Return the option that names the copy of *plan* in a command, where it takes one."""
-    return f" --student {plan.student}" if plan.student != "local" else ""
+    """Return the options that name the copy of *plan* in a command, where it takes any."""
+    student = f" --student {plan.student}" if plan.student != "local" else ""
+    return student if plan.backend == "netns" else f"{student} --backend {plan.backend}"

@@ -120,7 +120,13 @@ class Labs:
             self.down(plan)
 
 
-@pytest.fixture(params=sorted(BACKENDS))
+BOOTS_MACHINES = {"libvirt": pytest.mark.libvirt}
+"""Backends on which a test takes minutes, and the mark of their tests."""
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=BOOTS_MACHINES.get(name, ())) for name in sorted(BACKENDS)]
+)
 def labs(request):
     """Each backend that works for this user on this machine, and labs of the test's own on it."""
     labs = Labs(open_backend(request.param))

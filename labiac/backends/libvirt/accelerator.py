@@ -1,0 +1,47 @@
+"""Whether guests run on the processor itself (KVM), or in software (TCG)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+from xml.etree.ElementTree import fromstring
+
+from labiac.backends.libvirt.connection import is_local
+from labiac.errors import BackendError
+
+if TYPE_CHECKING:
+    from labiac.backends.libvirt.domain import Accelerator
+
+VARIABLE: Final = "LABIAC_LIBVIRT_ACCEL"
+_CHOICES: Final = ("auto", "kvm", "tcg")
+_MODULES: Final = ("kvm_intel", "kvm_amd")
+"""What drives a processor's own virtualization. A /dev/kvm without (some clouds emulate one) opens,
+and an ordinary guest hangs on it."""
+
+
+def accelerator(connection: Any) -> Accelerator:
+    """Return what guests run on: what the user chose, else KVM where it can be trusted.
+
+    Raises:
+        BackendError: the choice is none.
+    """
+    chosen = os.environ.get(VARIABLE) or "auto"
+    if chosen not in _CHOICES:
+        problem = f"{chosen!r} is none of {', '.join(_CHOICES)}"
+        raise BackendError(VARIABLE, problem, fix="use one of them, or unset it")
+    if chosen != "auto":
+        return cast("Accelerator", chosen)
+    return "kvm" if _offers_kvm(connection) and _drives_kvm() else "tcg"
+
+
+def _offers_kvm(connection: Any) -> bool:
+    host = fromstring(connection.getCapabilities())  # noqa: S314  # libvirt's own
+    return any(
+        domain.get("type") == "kvm" for domain in host.findall("guest/arch[@name='x86_64']/domain")
+    )
+
+
+def _drives_kvm() -> bool:
+    """Return whether KVM is the processor's own; of a host far away libvirt's word is taken."""
+    return not is_local() or any(Path("/sys/module", name).exists() for name in _MODULES)

@@ -1,0 +1,186 @@
+"""The backend on libvirt: a network a LAN, a domain a node."""
+
+from __future__ import annotations
+
+import os
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from labiac.backends.base import Copy, Features, Found, Observed, Ran, ref_of
+from labiac.errors import BackendError
+from labiac.plan.model import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labiac.backends.base import Ping
+    from labiac.backends.libvirt.held import Held
+    from labiac.errors import Problem
+    from labiac.plan.model import Item, Plan
+
+FEATURES: Final = Features(
+    boots=True, live=frozenset({"ipv4", "ipv6", "nics.connected", "nics.promiscuous"})
+)
+_ATTACHED_S: Final = 24 * 3600.0
+"""How long a command that somebody waits for may take."""
+
+
+class LibvirtBackend:
+    """Labs as virtual machines; see `labiac.backends.base`. Connects when first used."""
+
+    name: ClassVar[str] = "libvirt"
+    features: ClassVar[Features] = FEATURES
+
+    def check(self, plan: Plan) -> list[Problem]:
+        """Return every reason that *plan* can't be made here. Changes nothing."""
+        from labiac.backends.libvirt.check import problems
+
+        return problems(plan)
+
+    def create(self, copy: Copy, item: Item) -> Observed:
+        """Create *item*, or complete what labiac made of it before; a machine is ready then.
+
+        Raises:
+            ForeignError: an object of that name is not labiac's.
+            BackendError: libvirt refused, or the guest does not get ready.
+        """
+        from labiac.backends.libvirt import machines, networks
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told(item.name):
+            if isinstance(item, Machine):
+                return machines.create(connect(), copy, item)
+            return networks.create(connect(), copy, item)
+
+    def read(self, ref: str) -> Observed | None:
+        """Return the item behind *ref* as it is now, or None when it is gone."""
+        from labiac.backends.libvirt import machines, networks
+        from labiac.backends.libvirt.connection import told
+
+        with told(ref):
+            ours = self._held(ref)
+            if ours is None:
+                return None
+            is_machine = ours.mark.kind == "machine"
+            return machines.observed(ours) if is_machine else networks.observed(ours)
+
+    def update(self, ref: str, was: Item, now: Item) -> Observed:
+        """Make the item behind *ref* as in *now*, live where that is possible.
+
+        Raises:
+            BackendError: libvirt refused, the item is gone, or the guest does not get ready.
+        """
+        from labiac.backends.libvirt.connection import told
+
+        with told(ref):
+            ours = self._held(ref)
+        if ours is None:
+            raise BackendError(f"libvirt {ref}", "it is gone", fix="refresh, then bring it up")
+        if type(was) is not type(now):
+            raise BackendError(f"libvirt {ref}", "a network can't become a machine")
+        return self.create(ours.mark.copy, now)
+
+    def delete(self, ref: str) -> None:
+        """Delete *ref* and what labiac made for it. Already gone is success."""
+        from labiac.backends.libvirt import machines, networks
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told(ref):
+            ours = self._held(ref)
+            if ours is not None:
+                part = machines if ours.mark.kind == "machine" else networks
+                part.delete(connect(), ours)
+
+    def execute(self, ref: str, argv: Sequence[str], *, timeout_s: float) -> Ran:
+        """Run *argv* on the machine *ref* and return what came of it.
+
+        Raises:
+            BackendError: the machine does not run, or the command takes longer than *timeout_s*.
+        """
+        from labiac.backends.libvirt import agent
+        from labiac.backends.libvirt.connection import told
+
+        with told(ref):
+            ours = self._held(ref)
+            if ours is None or not ours.is_active:
+                fix = "labiac status lists what is up"
+                raise BackendError(f"libvirt {ref}", "there is no such machine up", fix=fix)
+            return agent.execute(ours.object, argv, timeout_s=timeout_s)
+
+    def attach(self, ref: str, argv: Sequence[str]) -> int:
+        """Run *argv* there, without input; its output comes when it ends.
+
+        Raises:
+            BackendError: the machine does not run.
+        """
+        ran = self.execute(ref, argv, timeout_s=_ATTACHED_S)
+        os.write(1, ran.stdout)
+        os.write(2, ran.stderr)
+        return ran.status
+
+    def measure(
+        self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool
+    ) -> list[bool]:
+        """Return, in the order asked, whether each ping was answered.
+
+        Raises:
+            BackendError: a guest does not answer us.
+        """
+        from labiac.backends.libvirt.connection import told
+        from labiac.backends.libvirt.ping import measure
+
+        def domain_of(name: str) -> Any:
+            ours = self._held(ref_of(copy, "machine", name))
+            return ours.object if ours is not None and ours.is_active else None
+
+        with told(f"{copy.lab}/{copy.student}"):
+            return measure(domain_of, pings, timeout_s=timeout_s, settle=settle)
+
+    def find(self) -> list[Found]:
+        """Return every copy on this host, sorted by lab and student.
+
+        Where nobody said which libvirt to use and there is none, there is nothing.
+
+        Raises:
+            BackendError: the libvirt that was chosen can't be reached.
+        """
+        from labiac.backends.libvirt.connection import connect, is_chosen, is_likely, told
+
+        if not is_likely():
+            return []
+        from labiac.backends.libvirt.held import all_held
+
+        try:
+            with told("labs"):
+                held = sorted(all_held(connect()), key=_order)
+        except BackendError:
+            if is_chosen():
+                raise
+            return []
+        return [_found(list(group)) for _, group in groupby(held, key=_whose)]
+
+    def _held(self, ref: str) -> Held | None:
+        from labiac.backends.libvirt.connection import connect
+        from labiac.backends.libvirt.held import held
+
+        return held(connect(), ref)
+
+
+def _whose(ours: Held) -> tuple[str, str]:
+    return ours.mark.copy.lab, ours.mark.copy.student
+
+
+def _order(ours: Held) -> tuple[str, ...]:
+    return *_whose(ours), ours.mark.kind, ours.mark.item.name
+
+
+def _found(copy: list[Held]) -> Found:
+    """Return what is found of one copy: machines come before networks, as their refs do."""
+    return Found(
+        copy[0].mark.copy,
+        LibvirtBackend.name,
+        nodes=tuple(
+            (each.mark.item.name, each.is_active) for each in copy if each.mark.kind == "machine"
+        ),
+        refs=tuple(each.mark.ref for each in copy),
+    )

@@ -1,0 +1,90 @@
+"""Every reason that a plan can't be made here of virtual machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labiac.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labiac.plan.model import Machine, Network, Nic, Plan
+
+_SECTIONS = {"router": "routers", "pc": "pcs"}
+
+
+def problems(plan: Plan) -> list[Problem]:
+    """Return what speaks against making *plan*: by its nature, then on the host in use."""
+    from labiac.backends.libvirt import host
+
+    found = [problem for network in plan.networks for problem in _network(network)]
+    found += [problem for machine in plan.machines for problem in _machine(machine)]
+    return [*found, *host.problems(plan)]
+
+
+def _network(network: Network) -> Iterator[Problem]:
+    where, path = f"libvirt {network.name}", f"lans.{network.name}"
+    if network.vlans:
+        yield Problem(
+            where,
+            f"{path}.vlans",
+            "libvirt's own switches carry no VLANs in this version",
+            "make a LAN of each VLAN, or use the backend netns",
+        )
+    if network.type == "bridged" and not network.interface:
+        yield Problem(
+            where,
+            f"{path}.interface",
+            "a bridged LAN needs the interface of the host that it is bridged to",
+            "name one that `ip link` lists on libvirt's host",
+        )
+    if network.forwards:
+        yield Problem(
+            where,
+            f"{path}.forwards",
+            f"libvirt forwards no ports of the host ({len(network.forwards)} asked for)",
+            "reach the guest by its address from the host, or use the backend netns",
+        )
+
+
+def _machine(machine: Machine) -> Iterator[Problem]:
+    for number, nic in enumerate(machine.nics):
+        yield from _nic(machine, f"{_path(machine)}.nics[{number}]", nic)
+
+
+def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:
+    where = f"libvirt {machine.name}"
+    if nic.attach == "generic":
+        yield Problem(
+            where,
+            f"{path}.attach",
+            f"libvirt has no generic driver in this version ({nic.driver or 'none named'})",
+            "attach it to a LAN, to nat, or to nothing",
+        )
+    if nic.attach == "nat" and nic.forwards:
+        yield Problem(
+            where,
+            f"{path}.forwards",
+            "a NAT of a NIC's own forwards no ports on libvirt in this version",
+            "put the NIC into a LAN of type host, and reach it by its address",
+        )
+    if nic.vlan or nic.native or nic.trunk:
+        yield Problem(
+            where,
+            f"{path}.{'access' if nic.vlan else 'trunk'}",
+            "libvirt's own switches carry no VLANs in this version",
+            "give it a NIC in a LAN for each VLAN, or use the backend netns",
+        )
+    impair = nic.impair
+    if impair.delay_ms or impair.jitter_ms or impair.loss_percent:
+        yield Problem(
+            where,
+            f"{path}.impair",
+            "libvirt limits the rate of a link, and neither delays nor loses packets",
+            "leave delay, jitter and loss out, or use the backend netns",
+        )
+
+
+def _path(machine: Machine) -> str:
+    return f"{_SECTIONS.get(machine.role, 'middleboxes')}.{machine.name}"

@@ -1,0 +1,149 @@
+"""The connection to libvirt, and what goes wrong on it in labiac's words.
+
+The one module that knows libvirt-python, which is imported when it is first needed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from labiac.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+URI: Final = "LABIAC_LIBVIRT_URI"
+"""The variable that says which libvirt: ``qemu:///system``, ``qemu+ssh://host/system``."""
+_LOCAL: Final = "qemu:///system"
+_SOCKETS: Final = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
+"""Of the one daemon for everything, and of the one for QEMU alone."""
+
+
+def uri() -> str:
+    """Return the URI of the libvirt in use."""
+    return os.environ.get(URI) or _LOCAL
+
+
+def is_chosen() -> bool:
+    """Return whether somebody said which libvirt to use."""
+    return bool(os.environ.get(URI))
+
+
+def is_likely() -> bool:
+    """Return whether it is worth to try: one was chosen, or this machine has one."""
+    return is_chosen() or any(path.exists() for path in _SOCKETS)
+
+
+def is_local() -> bool:
+    """Return whether the libvirt in use runs on this machine."""
+    return not urlsplit(uri()).netloc
+
+
+def library() -> Any:
+    """Return libvirt-python.
+
+    Raises:
+        BackendError: it is not installed.
+    """
+    try:
+        import libvirt
+    except ImportError:
+        fix = "pipx inject labiac 'labiac[libvirt]' (its build needs libvirt-dev, gcc, pkgconf)"
+        raise BackendError("libvirt", "Python's libvirt bindings are missing", fix=fix) from None
+    return libvirt
+
+
+def connect() -> Any:
+    """Return this process's connection to the libvirt in use; a lost one is opened anew.
+
+    Raises:
+        BackendError: it can't be reached, or this user may not use it.
+    """
+    found = _connection(uri(), os.getpid())
+    if not found.isAlive():
+        _connection.cache_clear()
+        found = _connection(uri(), os.getpid())
+    return found
+
+
+@cache
+def _connection(where: str, _process: int) -> Any:
+    libvirt = library()
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)  # else it prints them
+    atexit.register(_connection.cache_clear)  # it closes itself while Python still can
+    try:
+        return libvirt.open(where)
+    except libvirt.libvirtError as error:
+        problem, fix = _refusal(where, str(error))
+        raise BackendError("libvirt", problem, detail=str(error), fix=fix) from None
+
+
+def _refusal(where: str, said: str) -> tuple[str, str]:
+    """Return why there is no connection, and what to do."""
+    if "Permission denied" in said or "authentication" in said:
+        return (
+            f"this user may not use libvirt at {where}",
+            "sudo usermod --append --groups libvirt $USER, and log in again",
+        )
+    if "not found" in said or "No such file" in said or "Connection refused" in said:
+        return f"no libvirtd listens at {where}", _NO_DAEMON
+    return f"libvirt at {where} can't be reached", f"say where one runs: {URI}=..."
+
+
+_NO_DAEMON: Final = (
+    "apt-get install qemu-system-x86 libvirt-daemon-system, then systemctl start libvirtd; or say"
+    f" where one runs: {URI}=qemu+ssh://host/system"
+)
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Turn what libvirt refuses about *where* into an error of ours.
+
+    Raises:
+        BackendError: libvirt refused.
+    """
+    libvirt = library()
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        raise BackendError(f"libvirt {where}", str(error), fix=_remedy(str(error))) from error
+
+
+def _remedy(said: str) -> str:
+    for words, fix in _REMEDIES.items():
+        if words in said:
+            return fix
+    return ""
+
+
+_REMEDIES: Final = {
+    "Cannot allocate memory": "give the nodes less memory (memory_mib), or end other machines",
+    "No space left on device": "free some disk where libvirt keeps its images",
+    "already in use by interface": "choose another subnet for this LAN, or remove that interface",
+    "could not find capabilities": "apt-get install qemu-system-x86",
+    "KVM": "LABIAC_LIBVIRT_ACCEL=tcg runs without the processor's help, slowly",
+}
+
+
+def found(look: Callable[..., Any], *key: object) -> Any:
+    """Return what *look* finds for *key*, or None when there is nothing."""
+    libvirt = library()
+    try:
+        return look(*key)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in {
+            libvirt.VIR_ERR_NO_DOMAIN,
+            libvirt.VIR_ERR_NO_NETWORK,
+            libvirt.VIR_ERR_NO_NETWORK_PORT,
+            libvirt.VIR_ERR_NO_STORAGE_POOL,
+            libvirt.VIR_ERR_NO_STORAGE_VOL,
+        }:
+            return None
+        raise

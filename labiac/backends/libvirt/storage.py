@@ -1,0 +1,166 @@
+"""Disks, seeds and base images: volumes of one storage pool, so that the host may be far away."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+from xml.etree.ElementTree import Element, fromstring
+
+from labiac.backends.libvirt.connection import found, uri
+from labiac.backends.libvirt.elements import add, text_of
+from labiac.backends.libvirt.marks import uuid_of
+from labiac.errors import BackendError
+from labiac.images.store import file_of, known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+IMAGE_FIX: Final = "labiac image build makes the image debian; labiac image list shows others"
+POOL: Final = "labiac"
+"""The pool's name; one of that name that is there already is used as it is."""
+_SYSTEM: Final = "/var/lib/libvirt/images/labiac"
+_POOLING: Final = Lock()
+_CHUNK: Final = 1 << 20
+_DIGITS: Final = 32
+"""So many of an image's hash tell it from all others."""
+_MOST: Final = 1 << 18
+"""Bytes of a console that are read: its last words are what is wanted."""
+
+
+def pool(connection: Any) -> Any:
+    """Return labiac's storage pool, made and started when it is not there."""
+    with _POOLING:
+        known = found(connection.storagePoolLookupByName, POOL)
+        if known is None:
+            root = Element("pool", type="dir")
+            add(root, "name", POOL)
+            add(root, "uuid", str(uuid_of(POOL)))
+            add(add(root, "target"), "path", _place())
+            known = connection.storagePoolDefineXML(text_of(root))
+            known.build()
+            known.setAutostart(1)
+        if not known.isActive():
+            known.create()
+    return known
+
+
+def _place() -> str:
+    if not uri().partition("?")[0].endswith("/session"):
+        return _SYSTEM
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+    return str(data / "libvirt" / "images" / "labiac")
+
+
+def path(where: Any) -> str:
+    """Return the pool's folder on its host."""
+    return fromstring(where.XMLDesc()).findtext("target/path") or ""  # noqa: S314  # libvirt's own
+
+
+def volume(where: Any, name: str) -> Any:
+    """Return the volume called *name*, or None when there is none."""
+    return found(where.storageVolLookupByName, name)
+
+
+def overlay(where: Any, name: str, base: Any, gib: int) -> None:
+    """Make the disk *name* of *gib* GiB, which holds only what differs from *base*."""
+    root = Element("volume", type="file")
+    add(root, "name", name)
+    add(root, "capacity", str(gib), unit="GiB")
+    add(add(root, "target"), "format", type="qcow2")
+    backing = add(root, "backingStore")
+    add(backing, "path", base.path())
+    add(backing, "format", type="qcow2")
+    where.createXML(text_of(root))
+
+
+def put(where: Any, name: str, data: bytes) -> None:
+    """Make the volume *name* hold *data*, whatever it held before."""
+    remove(where, name)
+    made = _raw(where, name, len(data))
+    if data:
+        _send(where, made, (data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK)))
+
+
+def remove(where: Any, name: str) -> None:
+    """Delete the volume *name*. Already gone is fine."""
+    old = volume(where, name)
+    if old is not None:
+        old.delete()
+
+
+def tail(where: Any, name: str) -> str:
+    """Return the last that was written to the volume *name*, as text."""
+    file = volume(where, name)
+    if file is None:
+        return ""
+    stream, parts = where.connect().newStream(), b""
+    file.download(stream, 0, 0)
+    while part := stream.recv(_CHUNK):
+        parts = (parts + part)[-_MOST:]
+    stream.finish()
+    return parts.decode(errors="replace")
+
+
+def base(where: Any, name: str) -> Any:
+    """Return the volume of the base image *name*, brought to the pool when it is not there.
+
+    Raises:
+        BackendError: this machine has no such image.
+    """
+    image = known(name)
+    if image is None:
+        problem = f"there is no image {name!r} on this machine"
+        raise BackendError("libvirt", problem, fix=IMAGE_FIX)
+    of_image = f"image-{image.sha256[:_DIGITS]}.qcow2"
+    if (whole := _whole(where, of_image)) is not None:
+        return whole
+    file = file_of(image)
+    with _alone_with(file):
+        if (whole := _whole(where, of_image)) is None:
+            remove(where, of_image)
+            with file.open("rb") as source:
+                made = _raw(where, of_image, file.stat().st_size)
+                _send(where, made, iter(lambda: source.read(_CHUNK), b""))
+            put(where, f"{of_image}.whole", b"")
+            whole = volume(where, of_image)
+    return whole
+
+
+def _whole(where: Any, name: str) -> Any:
+    """Return the image's volume if all of it was brought, which a volume beside it says."""
+    return volume(where, name) if volume(where, f"{name}.whole") is not None else None
+
+
+@contextmanager
+def _alone_with(file: Path) -> Iterator[None]:
+    """Keep others who bring the same image meanwhile away: the threads and processes of here."""
+    with file.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _raw(where: Any, name: str, size: int) -> Any:
+    root = Element("volume", type="file")
+    add(root, "name", name)
+    add(root, "capacity", str(size), unit="bytes")
+    add(root, "allocation", "0")
+    add(add(root, "target"), "format", type="raw")
+    return where.createXML(text_of(root))
+
+
+def _send(where: Any, to: Any, parts: Iterator[bytes]) -> None:
+    stream = where.connect().newStream()
+    to.upload(stream, 0, 0)
+    try:
+        for part in parts:
+            sent = 0
+            while sent < len(part):
+                sent += stream.send(part[sent:])
+    except BaseException:
+        stream.abort()
+        raise
+    stream.finish()

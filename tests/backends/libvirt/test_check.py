@@ -1,0 +1,72 @@
+"""What can't be made of virtual machines is refused with its place and the way out."""
+
+import re
+
+import pytest
+
+from labiac.backends.libvirt import check
+from labiac.plan.resolve import resolve
+from labiac.schema.load import from_data
+
+LANS = {"lan1": {}, "out": {"type": "nat"}}
+
+
+def problems(description):
+    """Return the problem of each field of a lab, without those of this host."""
+    plan = resolve(
+        from_data({"name": "odd", "lans": LANS, **description}, "test"), "ana", "libvirt"
+    )
+    found = [each for item in plan.networks for each in check._network(item)]
+    found += [each for item in plan.machines for each in check._machine(item)]
+    return {each.field: each for each in found}
+
+
+def test_a_plain_lab_can_be_made():
+    assert problems({"pcs": {"pc1": {"lan": "lan1"}, "pc2": {"nics": [{"attach": "nat"}]}}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("nic", "field", "why"),
+    [
+        ({"attach": "generic", "driver": "vde"}, "attach", r"no generic driver .*\(vde\)"),
+        ({"lan": "lan1", "impair": {"delay_ms": 5}}, "impair", "neither delays nor loses"),
+        ({"lan": "lan1", "impair": {"loss_percent": 5}}, "impair", "neither delays nor loses"),
+    ],
+)
+def test_a_nic_that_libvirt_can_not_make_is_refused_at_its_place(nic, field, why):
+    (problem,) = problems({"pcs": {"pc1": {"nics": [nic]}}}).values()
+    assert problem.field == f"pcs.pc1.nics[0].{field}"
+    assert problem.where == "libvirt pc1"
+    assert problem.fix
+    assert re.search(why, problem.problem)
+
+
+def test_a_limited_rate_is_no_problem():
+    nic = {"lan": "lan1", "impair": {"rate_kbit": 1000}}
+    assert problems({"pcs": {"pc1": {"nics": [nic]}}}) == {}
+
+
+def test_vlans_are_refused_on_the_lan_and_on_the_nic():
+    found = problems(
+        {
+            "lans": {"lan1": {"vlans": {"red": 10}}},
+            "routers": {"r1": {"nics": [{"lan": "lan1", "trunk": ["red"]}]}},
+            "pcs": {"pc1": {"nics": [{"lan": "lan1", "access": "red"}]}},
+        }
+    )
+    assert sorted(found) == [
+        "lans.lan1.vlans",
+        "pcs.pc1.nics[0].access",
+        "routers.r1.nics[0].trunk",
+    ]
+
+
+def test_a_forwarded_port_is_refused_with_the_way_out():
+    forwards = [{"host_port": 8080, "to": "pc1", "port": 80}]
+    found = problems(
+        {
+            "lans": {"out": {"type": "nat", "forwards": forwards}},
+            "pcs": {"pc1": {"lan": "out"}},
+        }
+    )
+    assert "use the backend netns" in found["lans.out.forwards"].fix

@@ -1,0 +1,291 @@
+"""The contract on guests that boot: one lab for all sentences, because a boot takes a minute.
+
+The sentences come in the order in which a lab lives. What they change they put back.
+"""
+
+import secrets
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from labiac.backends import open_backend
+from labiac.backends.base import Copy, Ping, ref_of
+from labiac.backends.libvirt.connection import URI, connect, uri
+from labiac.backends.libvirt.storage import POOL
+from labiac.errors import BackendError, ForeignError
+from labiac.plan.document import to_json
+from labiac.plan.model import Machine, SeedFile
+from labiac.plan.resolve import resolve
+from labiac.reach.matrix import matrix, pings
+from labiac.schema.load import from_data
+
+pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(3600)]
+
+ONE_LAN = {"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}}}
+
+
+class Lab:
+    """One copy of a lab on libvirt, with a name of its own."""
+
+    def __init__(self, description, student="ana"):
+        name = f"vt{secrets.token_hex(4)}"
+        self.backend = open_backend("libvirt")
+        self.plan = resolve(from_data({"name": name, **description}, "test"), student, "libvirt")
+        self.copy = Copy(self.plan.lab, self.plan.student)
+
+    def up(self):
+        for network in self.plan.networks:
+            self.backend.create(self.copy, network)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(partial(self.backend.create, self.copy), self.plan.machines))
+
+    def down(self):
+        for item in (*self.plan.machines, *self.plan.networks):
+            self.backend.delete(self.ref(item))
+
+    def ref(self, item):
+        kind = "machine" if isinstance(item, Machine) else "network"
+        return ref_of(self.copy, kind, item.name)
+
+    def read(self, item):
+        return self.backend.read(self.ref(item))
+
+    def update(self, was, now):
+        return self.backend.update(self.ref(was), was, now)
+
+    def answers(self, source, target):
+        asked = pings(self.plan, all_nodes=True)[source, target]
+        own = [Ping(source, ping.address) for ping in asked]
+        return all(self.backend.measure(self.copy, own, timeout_s=5, settle=False))
+
+    def says(self, name, *argv):
+        ref = self.ref(self.plan.machine(name))
+        return self.backend.execute(ref, argv, timeout_s=60)
+
+    def boot(self, name):
+        """Return which boot of the guest this is."""
+        return self.says(name, "cat", "/proc/sys/kernel/random/boot_id").stdout
+
+    def domain(self, name):
+        return connect().lookupByName(self.plan.machine(name).host_name)
+
+
+def left(lab):
+    """Return all that the host has under the names of *lab*."""
+    found = [each.name() for each in connect().listAllDomains()]
+    found += [each.name() for each in connect().listAllNetworks()]
+    found += connect().storagePoolLookupByName(POOL).listVolumes()
+    return [name for name in found if name.startswith(lab.plan.lab)]
+
+
+@pytest.fixture(scope="module")
+def lab():
+    """A LAN and two PCs, up and ready."""
+    lab = Lab(ONE_LAN)
+    assert lab.backend.check(lab.plan) == []
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+    assert left(lab) == []
+
+
+def test_what_was_created_reads_as_it_was_planned(lab):
+    for item in (*lab.plan.networks, *lab.plan.machines):
+        assert lab.read(item) == lab.backend.create(lab.copy, item)
+        assert (lab.read(item).item, lab.read(item).running) == (item, True)
+
+
+def test_creating_again_restarts_nobody(lab):
+    boots = [lab.boot(name) for name in ("pc1", "pc2")]
+    lab.up()
+    assert [lab.boot(name) for name in ("pc1", "pc2")] == boots
+
+
+def test_what_is_measured_agrees_with_the_forecast_pair_by_pair(lab):
+    forecast = {(pair.source, pair.target): pair.ok for pair in matrix(lab.plan, all_nodes=True)}
+    assert {ends: lab.answers(*ends) for ends in forecast} == forecast
+
+
+def test_an_address_that_nobody_has_does_not_answer(lab):
+    asked = [Ping("pc1", "10.0.1.200"), Ping("pc1", "192.0.2.1"), Ping("pc9", "10.0.1.11")]
+    assert lab.backend.measure(lab.copy, asked, timeout_s=3, settle=False) == [False] * 3
+
+
+def test_a_command_runs_on_its_node_and_says_what_it_says(lab):
+    ran = lab.says("pc1", "sh", "-c", "hostname; echo no >&2; exit 3")
+    assert (ran.status, ran.stdout, ran.stderr) == (3, b"pc1\n", b"no\n")
+    assert lab.says("pc1", "no-such-command").status == 127
+
+
+def test_a_node_knows_the_others_by_name(lab):
+    assert lab.says("pc1", "ping", "-c", "1", "-W", "5", "pc2").status == 0
+
+
+def test_a_copy_is_found_with_its_nodes(lab):
+    (found,) = [each for each in lab.backend.find() if each.copy.lab == lab.plan.lab]
+    assert found.nodes == (("pc1", True), ("pc2", True))
+    assert found.refs == tuple(lab.ref(item) for item in (*lab.plan.machines, *lab.plan.networks))
+
+
+def test_a_cable_comes_out_and_in_while_the_guest_runs(lab):
+    was, boot = lab.plan.machine("pc1"), lab.boot("pc1")
+    now = replace(was, nics=(replace(was.nics[0], connected=False),))
+    for before, after, answer in ((was, now, False), (now, was, True)):
+        assert lab.update(before, after).item == after
+        assert lab.read(was).item == after
+        assert lab.answers("pc2", "pc1") is answer
+    assert lab.boot("pc1") == boot
+
+
+def test_a_cable_that_somebody_pulled_out_is_seen_and_put_back(lab):
+    machine = lab.plan.machine("pc1")
+    mac = machine.nics[0].mac
+    virsh = ["virsh", "--connect", uri(), "domif-setlink", machine.host_name, mac, "down"]
+    subprocess.run(virsh, check=True, capture_output=True)
+    seen = lab.read(machine)
+    assert (seen.running, seen.item.nics[0].connected) == (True, False)
+    assert lab.update(seen.item, machine).item == machine
+    assert lab.answers("pc2", "pc1")
+
+
+def test_another_seed_and_more_memory_restart_the_guest_and_its_disk_stays(lab):
+    was, boot = lab.plan.machine("pc1"), lab.boot("pc1")
+    assert lab.says("pc1", "touch", "/root/work").status == 0
+    files = [replace(file, text=again(file)) for file in was.seed]
+    hosts = was.hosts.replace("pc2", "neighbour")
+    now = replace(was, hosts=hosts, seed=tuple(files), memory_mib=640)
+    assert lab.update(was, now).item == now
+    assert lab.boot("pc1") != boot
+    assert lab.says("pc1", "ls", "/root/work").status == 0
+    assert b"neighbour" in lab.says("pc1", "cat", "/etc/hosts").stdout
+    assert lab.domain("pc1").maxMemory() == 640 * 1024
+    assert lab.update(now, was).item == was
+    assert b"neighbour" not in lab.says("pc1", "cat", "/etc/hosts").stdout
+
+
+def again(file: SeedFile) -> str:
+    """Return the text of a seed's file with another name for pc2, and as another instance."""
+    text = file.text.replace("pc2", "neighbour")
+    return text.replace("instance-id: ", "instance-id: another-") if "meta" in file.name else text
+
+
+def test_a_guest_that_was_switched_off_is_seen_and_brought_back(lab):
+    lab.domain("pc2").destroy()
+    machine = lab.plan.machine("pc2")
+    assert lab.read(machine).running is False
+    assert not lab.answers("pc1", "pc2")
+    assert lab.backend.create(lab.copy, machine).running
+    assert lab.answers("pc1", "pc2")
+
+
+def test_guests_of_a_network_that_was_stopped_come_back_with_it(lab):
+    connect().networkLookupByName(lab.plan.networks[0].host_name).destroy()
+    everything = (*lab.plan.networks, *lab.plan.machines)
+    assert [lab.read(item).running for item in everything] == [False] * 3
+    lab.up()
+    assert [lab.read(item).running for item in everything] == [True] * 3
+    assert lab.answers("pc1", "pc2")
+
+
+def test_updating_what_is_gone_is_an_error(lab):
+    ghost = replace(lab.plan.machine("pc1"), name="pc9", host_name=f"{lab.plan.lab}-ana-pc9")
+    with pytest.raises(BackendError, match="gone"):
+        lab.update(ghost, ghost)
+
+
+def test_a_network_takes_with_it_the_machines_that_a_killed_run_left_in_it(lab):
+    lab.backend.delete(lab.ref(lab.plan.networks[0]))
+    assert left(lab) == []
+    lab.down()  # a second time: gone is success
+
+
+@pytest.fixture
+def other():
+    """Another lab, that a test brings up as far as it likes."""
+    lab = Lab({"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}}})
+    yield lab
+    lab.down()
+    assert left(lab) == []
+
+
+@pytest.mark.parametrize("killed_after_s", [0.5, 1, 3])
+def test_what_a_killed_run_left_is_completed(other, killed_after_s):
+    lan, machine = other.plan.networks[0], other.plan.machine("pc1")
+    other.backend.create(other.copy, lan)
+    program = (
+        "import json, sys; from labiac.backends import open_backend;"
+        "from labiac.backends.base import Copy; from labiac.plan.document import from_data;"
+        "from labiac.plan.model import Machine; known = json.load(sys.stdin);"
+        "open_backend('libvirt').create(Copy(*sys.argv[1:]), from_data(Machine, known))"
+    )
+    argv = [sys.executable, "-c", program, other.copy.lab, other.copy.student]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        process.stdin.write(to_json(machine).encode())
+        process.stdin.close()
+        time.sleep(killed_after_s)
+        process.kill()
+    half = other.read(machine)
+    assert half is None or not half.running
+    if killed_after_s < 3:  # one boot is enough: the others show that all of it goes
+        return
+    assert other.backend.create(other.copy, machine).running
+    assert other.read(machine).item == machine
+
+
+def test_what_cloud_init_says_is_told_when_it_fails(other):
+    machine = other.plan.machine("pc1")
+    broken = tuple(
+        replace(file, text=f"{file.text}\n  - [no-such-program-anywhere]\n")
+        if file.name == "user-data"
+        else file
+        for file in machine.seed
+    )
+    other.backend.create(other.copy, other.plan.networks[0])
+    with pytest.raises(BackendError, match="cloud-init failed") as caught:
+        other.backend.create(other.copy, replace(machine, seed=broken))
+    assert "scripts_user" in caught.value.detail
+    assert other.read(machine).running is False
+
+
+@pytest.mark.parametrize("kind", ["network", "machine"])
+def test_a_foreign_object_of_that_name_is_refused_and_left_alone(other, kind):
+    item = other.plan.networks[0] if kind == "network" else other.plan.machine("pc1")
+    foreign = FOREIGN[kind].format(item.host_name)
+    define = connect().networkDefineXML if kind == "network" else connect().defineXML
+    theirs = define(foreign)
+    try:
+        with pytest.raises(ForeignError, match=item.host_name):
+            other.backend.create(other.copy, item)
+        assert other.read(item) is None
+        other.backend.delete(other.ref(item))
+        assert theirs.XMLDesc()
+    finally:
+        theirs.undefine()
+
+
+FOREIGN = {
+    "network": "<network><name>{}</name></network>",
+    "machine": "<domain type='qemu'><name>{}</name><memory>1024</memory>"
+    "<os><type>hvm</type></os></domain>",
+}
+
+
+def test_a_libvirt_that_does_not_listen_is_named_with_what_to_do(monkeypatch):
+    monkeypatch.setenv(URI, "qemu:///system?socket=/nowhere")
+    with pytest.raises(BackendError, match=r"no libvirtd listens at qemu:///system"):
+        connect()
+    (problem,) = open_backend("libvirt").check(Lab(ONE_LAN).plan)
+    assert "apt-get install" in problem.fix
+
+
+def test_a_lab_too_large_for_the_host_is_refused_with_the_numbers():
+    lab = Lab({**ONE_LAN, "defaults": {"memory_mib": 262144, "cpus": 64}})
+    said = [str(problem) for problem in lab.backend.check(lab.plan)]
+    assert any("2 machines want" in each and "MiB are free" in each for each in said), said

@@ -1,0 +1,157 @@
+"""The pure half: plan items to XML that libvirt's own schema takes, and back."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from labiac.backends.base import Copy
+from labiac.backends.libvirt import domain, network
+from labiac.backends.libvirt.domain import Host
+from labiac.backends.libvirt.marks import Mark, mark_of
+from labiac.plan.model import Impairments
+from labiac.plan.resolve import plan_file, resolve
+from labiac.schema.load import from_data
+
+HOST = Host("tcg", "/pool/disk.qcow2", "/pool/seed.iso", "/pool/console")
+ANA = Copy("meeting", "ana")
+MEETING = {
+    "name": "meeting",
+    "lans": {
+        "plain": {"type": "internal"},
+        "hosted": {"type": "host", "ipv6": "fd00:0:0:2::/64", "ipv4": "10.0.2.0/24"},
+        "routed": {"type": "host", "host": {"router": True}},
+        "natted": {"type": "nat"},
+        "bridged": {"type": "bridged", "interface": "eth7"},
+    },
+    "routers": {"r1": {"lans": ["plain", "hosted"]}},
+    "pcs": {
+        "pc1": {
+            "nics": [
+                {"lan": "plain", "connected": False, "model": "e1000"},
+                {"attach": "nat"},
+                {"attach": "none"},
+                {"lan": "bridged", "impair": {"rate_kbit": 8000}},
+            ],
+            "cpus": 2,
+            "memory_mib": 768,
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def meeting():
+    """A lab with each type of LAN, and each way to attach a NIC."""
+    return resolve(from_data(MEETING, "test"), "ana", "libvirt")
+
+
+def valid(kind: str, text: str, folder) -> str:
+    """Return *text* once libvirt's own schema has taken it, where its validator is installed."""
+    if shutil.which("virt-xml-validate"):
+        file = folder / "it.xml"
+        file.write_text(text, encoding="utf-8")
+        done = subprocess.run(
+            ["virt-xml-validate", file, kind], check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    return text
+
+
+def test_the_practical_is_as_it_was_approved(golden, tmp_path):
+    plan = plan_file("three-lans", "ana", "libvirt")
+    copy = Copy(plan.lab, plan.student)
+    for lan in plan.networks:
+        text = network.network(lan, Mark(copy, lan, whole=True))
+        golden(f"three-lans/{lan.name}.xml", unmarked(valid("network", text, tmp_path)))
+    for machine in plan.machines:
+        text = domain.domain(machine, Mark(copy, machine, whole=False), HOST)
+        golden(f"three-lans/{machine.name}.xml", unmarked(valid("domain", text, tmp_path)))
+
+
+@pytest.mark.parametrize("name", MEETING["lans"])
+def test_each_type_of_lan_is_as_it_was_approved(meeting, name, golden, tmp_path):
+    lan = meeting.network(name)
+    text = network.network(lan, Mark(ANA, lan, whole=True))
+    golden(f"meeting/{name}.xml", unmarked(valid("network", text, tmp_path)))
+    assert network.observed(lan, text) == lan
+
+
+@pytest.mark.parametrize("accelerator", ["kvm", "tcg"])
+def test_each_way_to_attach_a_nic_is_as_it_was_approved(meeting, accelerator, golden, tmp_path):
+    machine = meeting.machine("pc1")
+    host = replace(HOST, accelerator=accelerator)
+    text = domain.domain(machine, Mark(ANA, machine, whole=True), host)
+    golden(f"meeting/pc1.{accelerator}.xml", unmarked(valid("domain", text, tmp_path)))
+    assert domain.observed(machine, ANA, text) == machine
+
+
+def test_a_mark_comes_back_from_the_xml_it_stands_in(meeting):
+    for item in (*meeting.networks, *meeting.machines):
+        mark = Mark(ANA, item, whole=False)
+        text = (
+            network.network(item, mark)
+            if mark.kind == "network"
+            else domain.domain(item, mark, HOST)
+        )
+        assert mark_of(text) == mark
+
+
+def test_what_has_no_mark_is_not_labiacs():
+    assert mark_of("<domain><name>theirs</name></domain>") is None
+    assert mark_of("<domain><metadata><x xmlns='urn:else'>1</x></metadata></domain>") is None
+
+
+def test_a_value_never_becomes_markup(meeting):
+    machine = replace(meeting.machine("pc1"), hosts="</metadata><!-- & -->\n")
+    mark = Mark(ANA, machine, whole=True)
+    assert mark_of(domain.domain(machine, mark, HOST)) == mark
+
+
+def test_hardware_changed_by_hand_is_seen(meeting):
+    machine = meeting.machine("pc1")
+    text = domain.domain(machine, Mark(ANA, machine, whole=True), HOST)
+    by_hand = (
+        text.replace('<memory unit="MiB">768', '<memory unit="KiB">1048576')
+        .replace("<vcpu>2", "<vcpu>1")
+        .replace('network="meeting-ana-bridged"', 'network="default"')
+        .replace('<link state="down" />', '<link state="up" />', 1)
+    )
+    seen = domain.observed(machine, ANA, by_hand)
+    assert (seen.memory_mib, seen.cpus) == (1024, 1)
+    assert [nic.network for nic in seen.nics] == ["plain", "", "", "default"]
+    assert [nic.connected for nic in seen.nics] == [True, True, True, True]
+    assert domain.hardware(seen) != domain.hardware(machine)
+
+
+def test_a_nic_that_was_taken_out_by_hand_is_seen(meeting):
+    machine = meeting.machine("pc1")
+    mark = Mark(ANA, machine, whole=True)
+    text = domain.domain(replace(machine, nics=machine.nics[1:]), mark, HOST)
+    assert domain.observed(machine, ANA, text).nics == machine.nics[1:]
+
+
+def test_a_cable_is_no_part_of_what_a_guest_boots_on(meeting):
+    machine = meeting.machine("pc1")
+    nic = machine.nics[0]
+    plugged = replace(machine, nics=(replace(nic, connected=True), *machine.nics[1:]))
+    assert domain.hardware(plugged) == domain.hardware(machine)
+    slow = replace(nic, impair=Impairments(0, 0, 0, 100))
+    slowed = replace(machine, nics=(slow, *machine.nics[1:]))
+    assert domain.hardware(slowed) != domain.hardware(machine)
+
+
+def test_a_cable_is_put_in_on_the_card_as_it_is(meeting):
+    machine = meeting.machine("pc1")
+    text = domain.domain(machine, Mark(ANA, machine, whole=True), HOST)
+    card = domain.card_of(text, replace(machine.nics[0], connected=True))
+    assert machine.nics[0].mac in card
+    assert '<link state="up" />' in card
+    assert domain.cables(text)[machine.nics[0].mac] is False
+
+
+def unmarked(text: str) -> str:
+    """Return *text* without the mark, which has the whole plan item in it."""
+    start, end = text.index("<metadata>"), text.index("</metadata>")
+    return f"{text[:start]}<metadata>...{text[end:]}"
