@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labiac.cli.graph import Output, emit
-from labiac.cli.options import BackendName, Json, Student
-from labiac.cli.output import console, write_json
+from labiac.cli.options import BackendName, Json, Output, Student
+from labiac.cli.output import console, emit, write_json
 from labiac.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,20 +4,53 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labiac.plan.checks import AllPingCheck
+from labiac.reach.checks import ends_of, evaluate, node_of
+from labiac.reach.findings import findings
+from labiac.reach.matrix import matrix
+from labiac.reach.student import students_pairs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labiac.errors import Problem
+    from labiac.plan.checks import Asked
     from labiac.plan.model import Plan
+    from labiac.reach.matrix import Ends
     from labiac.schema.source import Path, Source
 
 
 def finding_problems(plan: Plan, source: Source) -> Iterator[Problem]:
     """Yield the findings of *plan*, each at its line in *source*."""
-    from labiac.reach.findings import findings
-
     for path, problem, fix, level in findings(plan):
         yield source.problem(_written(path, source), problem, fix, level)
+
+
+def forecast_problems(plan: Plan, source: Source) -> list[Problem]:
+    """Return a problem for each check of *plan* that will not hold, at its line in *source*.
+
+    Where a student's node decides a check, it is what the student's work shall bring about.
+    """
+    if not plan.checks:
+        return []
+    predicted = {pair.ends: pair for pair in matrix(plan, all_nodes=True)}
+    theirs = students_pairs(plan, predicted)
+    fix = "change the lab, or the check; labiac reach and labiac plan say what there will be"
+    found = []
+    for number, result in enumerate(evaluate(plan, predicted)):
+        if result is None or result.ok or _is_open_work(plan, result.check.asked, theirs):
+            continue
+        problem = f"{result.check} will not hold: {result.reason}"
+        found.append(source.problem(("checks", number), problem, fix))
+    return found
+
+
+def _is_open_work(plan: Plan, asked: Asked, theirs: set[Ends]) -> bool:
+    """Return whether the student decides *asked*, where the pairs of *theirs* are the student's."""
+    if isinstance(asked, AllPingCheck):
+        return bool(theirs)
+    node = node_of(asked)
+    return plan.machine(node).student if node else ends_of(plan, asked) in theirs
 
 
 def _written(path: Path, source: Source) -> Path:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labiac.cli.options import BackendName, File, Student, planned, up_command, whose
-from labiac.cli.output import note
+from labiac.cli.options import BackendName, File, Output, Student, planned, up_command, whose
+from labiac.cli.output import emit
 from labiac.errors import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from labiac.cli.draw.picture import Picture
     from labiac.fleet.measured import Measured
     from labiac.plan.model import Plan
-    from labiac.reach.matrix import Ends, Pair
 
 app = typer.Typer()
-
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; else stdout.")]
 
 
 class Form(StrEnum):
@@ -55,37 +48,6 @@ def graph(
     plan = planned(file, student, backend)
     picture = _measured(plan, file) if live else plain(topology(plan))
     emit(_drawn(picture, form), output)
-
-
-def emit(image: bytes, output: Path | None) -> None:
-    """Write *image* to the file *output*, or to stdout.
-
-    Raises:
-        LabError: the file cannot be written, or stdout is a terminal and this no text.
-    """
-    if output is not None:
-        try:
-            output.write_bytes(image)
-        except OSError as error:
-            problem = f"it cannot be written: {error.strerror}"
-            raise LabError(str(output), problem, fix="choose another place with -o") from None
-        note(f"wrote {output}")
-    elif b"\0" in image and sys.stdout.isatty():
-        fix = "add -o lab.png, or pipe it into a viewer"
-        raise LabError("stdout", "a PNG would only garble a terminal", fix=fix)
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(image)
-
-
-def remember(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair]) -> None:
-    """Keep what was measured of a copy for ``graph --live``; a measurement never fails by it."""
-    from labiac.fleet.measured import record
-
-    try:
-        record(plan, predicted, live)
-    except OSError as error:
-        note(f"labiac graph --live will not know of this measurement: {error}")
 
 
 def _drawn(picture: Picture, form: Form) -> bytes:

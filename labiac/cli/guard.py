@@ -26,19 +26,16 @@ def oddities(plan: Plan, source: Source) -> list[Problem]:
     """Return what is odd about *plan*, and no reason to stop, each at its line in *source*."""
     from labiac.cli.findings import finding_problems
 
-    return [each for each in finding_problems(plan, source) if each.level == "warning"]
+    return [each for each in finding_problems(plan, source) if each.level != "note"]
 
 
 def broken_checks(plan: Plan, source: Source) -> list[Problem]:
     """Return a problem for each check of *plan* that will not hold, at its line in *source*."""
-    from labiac.cli.verdict import forecast_problems
+    from labiac.cli.findings import forecast_problems
 
-    if not plan.checks:
-        return []
     return [
         replace(each, fix=f"{each.fix}; up --force goes on all the same")
         for each in forecast_problems(plan, source)
-        if each.level == "error"
     ]
 
 

@@ -44,8 +44,7 @@ def check(
 
 def _everything_wrong(file: str, student: str, backend: str) -> tuple[list[Problem], Plan | None]:
     from labiac.backends import open_backend
-    from labiac.cli.findings import finding_problems
-    from labiac.cli.verdict import forecast_problems
+    from labiac.cli.findings import finding_problems, forecast_problems
     from labiac.schema.load import load
     from labiac.schema.source import in_order
 

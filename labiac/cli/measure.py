@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from labiac.backends.base import Copy, Measures, Ping, ref_of
 from labiac.backends.live import answered, as_it_is
 from labiac.cli.options import up_command
+from labiac.cli.output import note
 from labiac.errors import LabError
 
 if TYPE_CHECKING:
@@ -34,6 +35,30 @@ class Examined(NamedTuple):
     pair: Pair
     differences: tuple[Difference, ...]
     traces: tuple[Trace, ...]
+
+
+def matrices(plan: Plan, backend: Backend) -> tuple[dict[Ends, Pair], dict[Ends, Pair]]:
+    """Return every pair of nodes as predicted, and as `measured`, for ``graph --live`` to draw.
+
+    Raises:
+        LabError: the backend cannot measure, or the copy is not up.
+    """
+    from labiac.reach.matrix import matrix
+
+    predicted = {pair.ends: pair for pair in matrix(plan, all_nodes=True)}
+    live = measured(plan, backend, predicted)
+    remember(plan, predicted, live)
+    return predicted, live
+
+
+def remember(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair]) -> None:
+    """Keep what was measured of a copy for ``graph --live``; a measurement never fails by it."""
+    from labiac.fleet.measured import record
+
+    try:
+        record(plan, predicted, live)
+    except OSError as error:
+        note(f"labiac graph --live will not know of this measurement: {error}")
 
 
 def measured(

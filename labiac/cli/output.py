@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from labiac.errors import Problem
+from labiac.errors import LabError, Problem
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
 INTERRUPTED = 130
@@ -46,6 +48,27 @@ def note(text: str) -> None:
     sys.stdout.flush()
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
     sys.stderr.write(f"{clear}{text}\n")
+
+
+def emit(content: bytes, output: Path | None) -> None:
+    """Write *content* to the file *output*, or to stdout.
+
+    Raises:
+        LabError: the file cannot be written, or stdout is a terminal and this no text.
+    """
+    if output is not None:
+        try:
+            output.write_bytes(content)
+        except OSError as error:
+            problem = f"it cannot be written: {error.strerror}"
+            raise LabError(str(output), problem, fix="choose another place with -o") from None
+        note(f"wrote {output}")
+    elif b"\0" in content and sys.stdout.isatty():
+        fix = "add -o lab.png, or pipe it into a viewer"
+        raise LabError("stdout", "a PNG would only garble a terminal", fix=fix)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
 
 
 def console() -> Console:

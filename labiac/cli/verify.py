@@ -72,14 +72,10 @@ def found_of(plan: Plan, backend: Backend) -> Verdict:
         LabError: the backend cannot measure, or the host refused.
     """
     from labiac.cli.checks.patience import checked
-    from labiac.cli.graph import remember
-    from labiac.cli.measure import measured
+    from labiac.cli.measure import matrices
     from labiac.cli.verdict import verdict
-    from labiac.reach.matrix import matrix
 
-    predicted = {pair.ends: pair for pair in matrix(plan, all_nodes=True)}
-    live = measured(plan, backend, predicted)
-    remember(plan, predicted, live)
+    predicted, live = matrices(plan, backend)
     return verdict(plan, predicted, live, checked(plan, backend, predicted, live))
 
 

@@ -11,7 +11,8 @@ import pytest
 from labiac.cli.draw.live import live
 from labiac.cli.draw.picture import SIGNS
 from labiac.cli.draw.topology import topology
-from labiac.cli.graph import _ago, remember
+from labiac.cli.graph import _ago
+from labiac.cli.measure import remember
 from labiac.fleet.measured import Outcome, recall
 from labiac.plan.resolve import plan_file
 from labiac.reach.matrix import matrix
