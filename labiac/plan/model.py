@@ -288,6 +288,11 @@ class Machine:
     image: str
     seed: tuple[SeedFile, ...]
 
+    @property
+    def section(self) -> str:
+        """The section of the lab file that it stands in: ``routers``."""
+        return {"router": "routers", "pc": "pcs"}.get(self.role, "middleboxes")
+
 
 Item = Network | Machine
 """What a backend makes, one at a time."""

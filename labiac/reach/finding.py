@@ -16,7 +16,6 @@ Path = tuple[str | int, ...]
 
 SHOWN = 6
 """So many names of a list are told, and of the others how many they are."""
-_SECTIONS = {"router": "routers", "pc": "pcs"}
 
 
 class Finding(NamedTuple):
@@ -37,7 +36,7 @@ class Finding(NamedTuple):
 
 def node_path(machine: Machine) -> Path:
     """Return where the lab file has *machine*."""
-    return _SECTIONS.get(machine.role, "middleboxes"), machine.name
+    return machine.section, machine.name
 
 
 def nic_path(machine: Machine, nic: Nic) -> Path:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from labiac.plan.model import Forward, Machine, Network, Nic, Plan
 
 _DYNAMIC = frozenset({"ospf", "rip", "bgp"})
-_SECTIONS = {"router": "routers", "pc": "pcs"}
 _NEIGHBOURS = "net/ipv4/neigh/default/gc_thresh3"
 
 
@@ -283,4 +282,4 @@ def _exists(interface: str) -> bool:
 
 
 def _path(machine: Machine) -> str:
-    return f"{_SECTIONS.get(machine.role, 'middleboxes')}.{machine.name}"
+    return f"{machine.section}.{machine.name}"
