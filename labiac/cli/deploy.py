@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from itertools import permutations
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +20,7 @@ from labiac.cli.options import (
     whose,
 )
 from labiac.cli.output import INTERRUPTED, console, note, write_failure, write_json
-from labiac.errors import DescriptionError, LabError, Problem, UnsupportedError, UsageError
+from labiac.errors import LabError, Problem, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from labiac.host.progress import Progress
     from labiac.plan.model import Plan
     from labiac.reach.matrix import Pair
-    from labiac.schema.source import Source
 
 app = typer.Typer()
 
@@ -49,16 +47,15 @@ def preview(
 ) -> None:
     """Show what up would change, whom that disturbs, and who could no longer reach whom."""
     from labiac.cli.diff import comparison_view
-    from labiac.cli.guard import broken_checks
 
-    plan, source = _possible(file, student, backend)
+    plan, objections = _possible(file, student, backend)
     found = _previewed(plan, json=json)
     if json:
         write_json(found.data())
     else:
         for line in comparison_view(found):
             console().print(line, soft_wrap=True)
-    for problem in broken_checks(plan, source):
+    for problem in objections:
         note(f"up will refuse it: {problem}")
 
 
@@ -70,7 +67,10 @@ def up(
         bool, typer.Option("--no-start", help="Define virtual machines, do not start them.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Go on though a check of the lab will not hold.")
+        bool,
+        typer.Option(
+            "--force", help="Go on though a check will not hold, or something can't be meant."
+        ),
     ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask before a machine loses its disk.")
@@ -80,10 +80,10 @@ def up(
     json: Json = False,
 ) -> None:
     """Bring a lab up, or to what its file says now; then measure who reaches whom."""
-    from labiac.cli.guard import keep_disks
+    from labiac.cli.guard import keep_disks, refuse
 
-    plan, source = _possible(file, student, backend)
-    _refuse_broken_checks(plan, source, force=force)
+    plan, objections = _possible(file, student, backend)
+    refuse(objections, force=force)
     if not yes and _has_disks(plan):
         keep_disks(_previewed(plan, json=json), file, ask=not json)
     result = _operate(plan, "up", lambda engine: engine.up(_program(plan)))
@@ -159,31 +159,26 @@ def destroy(
     _exit_unless(result)
 
 
-def _possible(file: str, student: str, backend: str) -> tuple[Plan, Source]:
-    """Return the plan of the lab that the user named, once its backend has agreed to it."""
+def _possible(file: str, student: str, backend: str) -> tuple[Plan, list[Problem]]:
+    """Return the plan of the lab that the user named, and what is so wrong that `up` refuses it.
+
+    What is just odd is told.
+
+    Raises:
+        UnsupportedError: its backend cannot make it.
+    """
     from labiac.backends import open_backend
-    from labiac.cli.guard import oddities
+    from labiac.cli.findings import lab_problems
     from labiac.schema.load import load
 
     plan = planned(file, student, backend)
     problems = open_backend(plan.backend).check(plan)
     if any(problem.level == "error" for problem in problems):
         raise UnsupportedError(problems)
-    source = load(file).source
-    for problem in (*problems, *oddities(plan, source)):
+    found = lab_problems(plan, load(file).source)
+    for problem in (*problems, *(each for each in found if each.level == "warning")):
         note(f"{problem.level}: {problem}")
-    return plan, source
-
-
-def _refuse_broken_checks(plan: Plan, source: Source, *, force: bool) -> None:
-    """Go no further with what breaks a check of the lab, unless the user says so."""
-    from labiac.cli.guard import broken_checks
-
-    broken = broken_checks(plan, source)
-    if broken and not force:
-        raise DescriptionError(broken)
-    for problem in broken:
-        note(f"goes on by --force: {replace(problem, fix='')}")
+    return plan, [each for each in found if each.level == "error"]
 
 
 def _has_disks(plan: Plan) -> bool:

@@ -9,6 +9,7 @@ from labiac.reach.checks import ends_of, evaluate, node_of
 from labiac.reach.findings import findings
 from labiac.reach.matrix import matrix
 from labiac.reach.student import students_pairs
+from labiac.schema.source import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from labiac.plan.model import Plan
     from labiac.reach.matrix import Ends
     from labiac.schema.source import Path, Source
+
+
+def lab_problems(plan: Plan, source: Source) -> tuple[Problem, ...]:
+    """Return all that is odd about *plan*, and its checks that will not hold, in file order."""
+    return in_order([*finding_problems(plan, source), *forecast_problems(plan, source)])
 
 
 def finding_problems(plan: Plan, source: Source) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""What stands between `up` and a lab that it would harm: broken checks, and lost disks."""
+"""What stands between `up` and a lab that it would harm: what `check` calls wrong, lost disks."""
 
 from __future__ import annotations
 
@@ -12,31 +12,27 @@ from labiac.cli.changes import disks_lost
 from labiac.cli.comparison import sign, title
 from labiac.cli.options import up_command
 from labiac.cli.output import note
-from labiac.errors import LabError
+from labiac.errors import DescriptionError, LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from labiac.cli.comparison import Comparison
     from labiac.errors import Problem
     from labiac.plan.diff import Change
-    from labiac.plan.model import Plan
-    from labiac.schema.source import Source
 
 
-def oddities(plan: Plan, source: Source) -> list[Problem]:
-    """Return what is odd about *plan*, and no reason to stop, each at its line in *source*."""
-    from labiac.cli.findings import finding_problems
+def refuse(objections: Sequence[Problem], *, force: bool) -> None:
+    """Go no further with a lab where there are *objections*, unless the user says so.
 
-    return [each for each in finding_problems(plan, source) if each.level != "note"]
-
-
-def broken_checks(plan: Plan, source: Source) -> list[Problem]:
-    """Return a problem for each check of *plan* that will not hold, at its line in *source*."""
-    from labiac.cli.findings import forecast_problems
-
-    return [
-        replace(each, fix=f"{each.fix}; up --force goes on all the same")
-        for each in forecast_problems(plan, source)
-    ]
+    Raises:
+        DescriptionError: there are some, and no *force*.
+    """
+    if objections and not force:
+        way_out = "; up --force goes on all the same"
+        raise DescriptionError([replace(each, fix=each.fix + way_out) for each in objections])
+    for each in objections:
+        note(f"goes on by --force: {replace(each, fix='')}")
 
 
 def keep_disks(found: Comparison, file: str, *, ask: bool) -> None:

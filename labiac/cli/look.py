@@ -44,17 +44,15 @@ def check(
 
 def _everything_wrong(file: str, student: str, backend: str) -> tuple[list[Problem], Plan | None]:
     from labiac.backends import open_backend
-    from labiac.cli.findings import finding_problems, forecast_problems
+    from labiac.cli.findings import lab_problems
     from labiac.schema.load import load
-    from labiac.schema.source import in_order
 
     try:
         plan = planned(file, student, backend)
     except DescriptionError as error:
         return list(error.problems), None
-    source = load(file).source
-    of_the_file = [*finding_problems(plan, source), *forecast_problems(plan, source)]
-    return [*open_backend(backend).check(plan), *in_order(of_the_file)], plan
+    of_the_file = lab_problems(plan, load(file).source)
+    return [*open_backend(backend).check(plan), *of_the_file], plan
 
 
 def _tally(plan: Plan) -> str:

@@ -28,6 +28,14 @@ pcs:
 """
 BIGGER = LAB.replace("disk_gib: 10", "disk_gib: 20")
 RENAMED = BIGGER.replace("pc2: {lan: lan1}", "bob: {lan: lan1, ipv4: 10.0.1.12}")
+TWICE = """\
+name: twice
+lans: {sw: {ipv4: none, vlans: {red: {id: 1, ipv4: none}}}}
+pcs:
+  pc1: {lan: sw, access: red, ipv4: 10.0.1.5/24}
+  pc2: {lan: sw, ipv4: 10.0.1.5/24}
+  pc3: {nics: [{attach: none}]}
+"""
 SMALLER = RENAMED.replace("  pc3: {lan: lan1, gateway: none}\n", "")
 
 
@@ -129,6 +137,16 @@ def test_a_preview_says_what_up_will_refuse(labiac, lab_file, home):  # noqa: AR
     assert ran.code == 0
     assert {change["effect"] for change in ran.json["changes"]} == {"create"}
     assert "up will refuse it: " in ran.err
+
+
+def test_up_refuses_what_cannot_be_meant_and_says_what_is_just_odd(labiac, lab_file, home):
+    file = lab_file(TWICE)
+    ran = labiac("up", file, "--backend", "memory")
+    assert ran.code == 1
+    assert f"warning: {file}:6 pcs.pc3: no cable of pc3 is in" in ran.err
+    assert f"{file}:5 pcs.pc2.ipv4: pc1 on sw and pc2 on sw both have 10.0.1.5" in ran.err
+    assert "; up --force goes on all the same" in ran.err
+    assert not (home / "labiac" / "state").exists()
 
 
 def test_what_would_lose_disks_is_not_done_where_nobody_can_be_asked(up, disks):
