@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BRIEF = 72
 """So many characters of what appears or goes stand beside its name."""
 STYLES = {"+": "green", "-": "red", "±": "magenta", ">": "cyan", "~": "yellow"}
+_ROLES = {"pc": "PC", "nat": "NAT"}
 _SIGNS = {"create": "+", "delete": "-", "replace": "±"}
 HOSTS = "hosts "
 """How the fields of a hosts file begin."""
@@ -160,7 +161,7 @@ def title(change: Change) -> str:
     """Return what *change* is about: ``PC pc1``, ``LAN lan3``, ``check ping pc1 -> pc4``."""
     item = change.now or change.was
     if isinstance(item, Machine):
-        return f"{'PC' if item.role == 'pc' else item.role} {item.name}"
+        return f"{_ROLES.get(item.role, item.role)} {item.name}"
     return f"LAN {item.name}" if isinstance(item, Network) else f"{change.kind} {change.item}"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from labiac.plan.checks import as_written
 from labiac.plan.effects import Effect, effect, worst
 from labiac.plan.model import Machine, Network
 from labiac.plan.said import Difference, check_differences, differences
@@ -146,6 +147,7 @@ def _lab(old: Plan, new: Plan) -> Iterator[Change]:
 
 
 def _checks(old: tuple[Check, ...], new: tuple[Check, ...]) -> Iterator[Change]:
+    old, new = (tuple(map(_written, checks)) for checks in (old, new))
     before = {check.asked: check for check in old if check not in new}
     for check in new:
         if check in old:
@@ -157,6 +159,11 @@ def _checks(old: tuple[Check, ...], new: tuple[Check, ...]) -> Iterator[Change]:
             yield Change("check", str(check), check_differences(was, check), "live", was, check)
     for check in before.values():
         yield Change("check", str(check), (), "delete", check, None)
+
+
+def _written(check: Check) -> Check:
+    """Return *check* as the file says it: another address of a node changes the node alone."""
+    return replace(check, asked=as_written(check.asked))
 
 
 def _paths(was: Any, now: Any, path: str = "") -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from labiac.backends.base import Features
-from labiac.cli.comparison import beside_hosts, compare, entries, field_lines, pairs_text
+from labiac.cli.comparison import beside_hosts, compare, entries, field_lines, pairs_text, title
 from labiac.cli.diff import comparison_view
 from labiac.cli.draw.marked import marked
 from labiac.cli.draw.palette import MARKS
@@ -92,6 +92,12 @@ def test_two_versions_for_a_merge_request_are_as_approved(labiac, two, golden):
 def test_a_router_that_restarts_on_virtual_machines_is_told_with_whom_it_cuts_off(golden):
     view = comparison_view(compared(new=OLD.replace("r2: {", "r2: {memory_mib: 1024, ")))
     golden("diff-vm.txt", "".join(f"{line.plain}\n" for line in view))
+
+
+def test_what_a_node_is_called_is_told_by_its_role():
+    new = OLD + "middleboxes: {gw: {role: nat, lans: [lan1, lan3], outside: lan3}}\n"
+    found = compared(new=new)
+    assert "NAT gw" in {title(change) for change, _ in found.changes}
 
 
 def test_a_program_reads_changes_with_their_effect_and_whom_they_disturb(labiac, two):

@@ -74,6 +74,10 @@ def test_a_page_is_known_to_be_of_a_node_where_the_url_says_so():
             "dns pc1: a.lab A 10.0.0.1 of r1",
         ),
         ({"command": {"node": "pc1", "run": ["echo", "a b"]}}, "command on pc1: echo 'a b'"),
+        (
+            {"command": {"node": "pc1", "run": ["id"], "status": 1, "output": "^uid"}},
+            "command on pc1: id ends with 1 prints '^uid'",
+        ),
     ],
 )
 def test_a_check_says_what_must_hold(check, text):
