@@ -97,6 +97,7 @@ class Comparison:
         self, plane: Plane, step: Step, address: int, *, forwarded: bool
     ) -> Iterator[Difference]:
         """Yield what differs from where *step* has the packet to where the next node has it."""
+        yield from self._role(step.node)
         live = self._compared(plane, step.node)
         entry = step.ways[0] if step.ways else None
         if live is not None and entry is not None:
@@ -115,9 +116,16 @@ class Comparison:
         if step.to is not None:
             taker = plane.nodes[step.to.node]
             yield from self._gone(taker.name)
+            yield from self._role(taker)
             there = self._compared(plane, taker)
             if there is not None:
                 yield from _interface(plane, taker, step.to, there)
+
+    def _role(self, node: Node) -> Iterator[Difference]:
+        """Yield whether *node* has become something else: a bridge of a router."""
+        wanted, found = self._wanted.get(node.name), self._found.get(node.name)
+        if wanted and found and wanted.role != found.role:
+            yield _at(node, f"is a {found.role}; planned {wanted.role}", colon="")
 
     def _rules(self, node: Node) -> Iterator[Difference]:
         """Yield whether *node* filters or translates otherwise than planned."""

@@ -140,6 +140,13 @@ def test_a_bridge_that_does_not_join_its_lans_is_named(boxes):
     assert texts(boxes, without(boxes, "br"), br="br is gone") == ["br is gone"]
 
 
+def test_a_router_that_has_become_a_bridge_is_named(lab):
+    live = with_machine(lab, "r1", role="bridge", forwards=False)
+    assert texts(lab, live)[0] == "r1 is a bridge; planned router"
+    assert compared(lab, live)[0].command == ()
+    assert texts(lab, live, "pc1", "r1")[0] == "r1 is a bridge; planned router"
+
+
 def test_a_router_need_not_forward_to_answer_itself(lab):
     assert texts(lab, with_machine(lab, "r1", forwards=False), "pc1", "r1") == []
 
