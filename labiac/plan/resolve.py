@@ -100,8 +100,20 @@ def _numbers(lab: Lab, student: str) -> _Numbers:
     host = host_side(lab, made, faults)
     drafted = drafts(lab, made, faults)
     boxes = middleboxes(lab, made, drafted, faults)
+    _forwards_lead(lab, drafted, faults)
     faults.insist(lab)
     return _Numbers(made, host, drafted, boxes)
+
+
+def _forwards_lead(lab: Lab, drafted: list[Draft], faults: Faults) -> None:
+    """Refuse ports of the host that lead to a node without an address."""
+    held = {each.node for each in drafted for socket in each.sockets() if socket.addresses}
+    for name, lan in lab.lans.items():
+        for index, each in enumerate(lan.forwards):
+            if each.to in lab.nodes and each.to not in held:
+                problem = f"{each.to} has no address in a LAN"
+                place = ("lans", name, "forwards", index, "to")
+                faults.add(place, problem, "give it one, or name another node")
 
 
 def _seeded(lab: Lab, student: str, machines: list[Machine]) -> list[Machine]:

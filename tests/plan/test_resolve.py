@@ -266,6 +266,19 @@ def test_a_host_that_does_not_route_is_no_gateway():
     assert routes(routing, "pc1") == {"0.0.0.0/0": "10.0.1.1"}
 
 
+def test_a_port_forward_to_a_node_without_an_address_is_refused():
+    with pytest.raises(DescriptionError) as error:
+        plan(
+            "lans: {lan1: {type: nat, forwards: [{host_port: 8080, to: pc1, port: 80}]}}\n"
+            "pcs: {pc1: {lan: lan1, ipv4: none}}\n"
+        )
+    (problem,) = error.value.problems
+    assert str(problem).splitlines() == [
+        "lab.yaml:2 lans.lan1.forwards[0].to: pc1 has no address in a LAN",
+        "  fix: give it one, or name another node",
+    ]
+
+
 def test_a_port_forward_leads_to_the_address_of_its_node_in_that_lan():
     made = plan(
         "lans: {lan1: {type: nat, forwards: [{host_port: 8080, to: pc4, port: 80}]}}\n"
