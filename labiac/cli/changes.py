@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _KINDS: dict[str, Kind] = {"labiac:index:Network": "network", "labiac:index:Machine": "machine"}
 _REACHABILITY = "labiac:index:Reachability"
 _SHORT = 60
+RULES = ("policy", "translation")
+"""Fields of a machine that become nftables rules."""
 _NOT_ON_HOST = {"copy", "networkIds"}
 
 
@@ -97,7 +99,11 @@ def _drifted(kind: str, item: str, was: Any, now: Any, *, field: str = "") -> di
 
 def drift_text(drifted: Mapping[str, Any]) -> str:
     """Return one element of `drift` as a line for people."""
-    place = f"{drifted['item']} {drifted['field']}".strip()
+    if drifted["field"].startswith(RULES):
+        # What the rules are now is not told by a field: a host knows them, or knows them not.
+        return f"{drifted['item']}: its nftables rules are not as deployed"
+    field = drifted["field"].removeprefix("nics.").replace(".", " ")
+    place = f"{drifted['item']} {field}".strip()
     return f"{place}: {_shown(drifted['was'])} => {_shown(drifted['now'])}"
 
 
@@ -168,6 +174,8 @@ def _item(step: Step) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return "(none)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Mapping) and value.keys() == {"to", "via"}:
         return f"{value['to']} via {value['via']}"
     text = str(value)

@@ -57,7 +57,7 @@ def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
     return Forecast(
         pairs={_arrow(*ends): OK if pair.ok else pair.reason for ends, pair in pairs.items()},
         pings=asked,
-        addresses={machine.name: tuple(_addresses(machine)) for machine in plan.machines},
+        addresses={machine.name: tuple(addresses(machine)) for machine in plan.machines},
         routes={
             machine.name: tuple(f"{route.to} via {route.via}" for route in machine.routes)
             for machine in plan.machines
@@ -93,7 +93,8 @@ def _arrow(source: str, target: str) -> str:
     return f"{source}{ARROW}{target}"
 
 
-def _addresses(machine: Machine) -> Iterator[str]:
+def addresses(machine: Machine) -> Iterator[str]:
+    """Yield the addresses of *machine*, NIC by NIC: ``10.0.1.1/24``."""
     for nic in machine.nics:
         for _, addresses in nic.interfaces():
             yield from addresses

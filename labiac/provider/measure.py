@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 
 from labiac.backends.base import Copy, Measures, Ping
 from labiac.backends.live import answered, as_it_is
-from labiac.provider.forecast import OK, ends
+from labiac.provider.forecast import OK, addresses, ends
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from labiac.backends.base import Backend
+    from labiac.plan.model import Plan
     from labiac.provider.forecast import Forecast
     from labiac.provider.lifecycle import Task
 
 ROUND_S = 2.0
 """How long one round of pings may take: what a cancelled run waits at most."""
+
+UNKNOWN = "no answer, and no address or route says why"
+"""The reason where the nodes, as they are, promise an answer: `labiac why` compares the rest."""
 
 PAUSE_S = 0.2
 """Rest between two rounds, for a lab that answers at once, and wrongly."""
@@ -68,8 +72,22 @@ class Live:
         now = as_it_is(self.backend, self.copy, self.forecast.subnets, self.forecast.addresses)
         reasons = {pair.ends: pair.reason for pair in matrix(now.plan)}
         return {
-            pair: now.reason(*ends(pair), reasons.get(ends(pair), ""))
+            pair: now.reason(
+                *ends(pair), self._lost(pair, now.plan) or reasons.get(ends(pair)) or UNKNOWN
+            )
             if self._promised(pair)
             else OK
             for pair in pairs
         }
+
+    def _lost(self, pair: str, now: Plan) -> str:
+        """Return which address *pair* asks for that its node, of the plan *now*, has no more."""
+        target = ends(pair)[1]
+        held = {
+            address.partition("/")[0]
+            for machine in now.machines
+            if machine.name == target
+            for address in addresses(machine)
+        }
+        gone = (each.address for each in self._pings(pair) if each.address not in held)
+        return next((f"{target} has no address {address}" for address in gone), "")

@@ -70,12 +70,18 @@ def test_a_deleted_route_is_drift_in_the_words_of_a_route():
 def test_an_address_added_by_hand_is_drift_of_its_nic():
     nic = {**NIC, "addresses": ["10.0.1.11/24", "10.9.9.9/8"]}
     step = replace(STEP, outputs={**PC1, "nics": [nic], "running": True})
-    assert said([step]) == ["pc1 nics.eth0.addresses: (none) => 10.9.9.9/8"]
+    assert said([step]) == ["pc1 eth0 addresses: (none) => 10.9.9.9/8"]
 
 
 def test_a_machine_that_does_not_run_is_drift():
     step = replace(STEP, outputs={**PC1, "running": False})
-    assert said([step]) == ["pc1 running: True => False"]
+    assert said([step]) == ["pc1 running: yes => no"]
+
+
+def test_rules_changed_by_hand_are_drift_in_a_sentence():
+    policy = {"rules": [{"action": "accept", "protocol": "icmp"}], "default": "drop"}
+    step = replace(STEP, inputs={**PC1, "policy": policy})
+    assert said([step]) == ["pc1: its nftables rules are not as deployed"]
 
 
 def test_a_machine_that_is_gone_is_drift_in_the_run_that_finds_it_and_later():

@@ -124,6 +124,23 @@ def test_a_node_that_is_gone_is_the_reason(plugin, memory, running, whose):
     assert state["pairs"]["pc1 -> pc2"] == "ok"
 
 
+def test_an_address_that_moved_is_the_reason(plugin, memory, running, whose):
+    inputs = forecast_of(running, whose)
+    pc4 = running.machine("pc4")
+    memory.create(ANA, replace(pc4, nics=(replace(pc4.nics[0], addresses=("10.0.3.99/24",)),)))
+    _, state, _ = plugin.read("Reachability", ID, inputs, inputs)
+    assert state["pairs"]["pc1 -> pc4"] == "pc4 has no address 10.0.3.14"
+
+
+def test_a_silence_that_the_nodes_do_not_explain_is_not_said_to_be_as_planned(
+    plugin, memory, running, whose, monkeypatch
+):
+    monkeypatch.setattr(memory, "measure", lambda _, asked, **__: [False for _ in asked])
+    inputs = forecast_of(running, whose)
+    _, state, _ = plugin.read("Reachability", ID, inputs, inputs)
+    assert set(state["pairs"].values()) == {"no answer, and no address or route says why"}
+
+
 @pytest.fixture
 def handed_out(memory):
     """The practical with routing left to the student, as handed out."""
