@@ -95,11 +95,11 @@ FAIL = {
 class Checked:
     """One copy of the lab, and ``labiac verify`` of it with whatever checks."""
 
-    def __init__(self, labiac, file):
+    def __init__(self, labiac, file, lab=LAB + HOLD):
         self._labiac, self._file = labiac, file
         self.student = f"chk{secrets.token_hex(4)}"
         self._backend = open_backend("netns")
-        file.write_text(LAB + HOLD)
+        file.write_text(lab)
         self.plan = plan_file(str(file), self.student)
         self._copy = Copy(self.plan.lab, self.student)
 
@@ -147,6 +147,38 @@ def test_checks_of_every_kind_hold_and_fail_with_the_reason(checked):
     started = time.monotonic()
     assert [check["reason"] for check in checked.judged(*FAIL)] == list(FAIL.values())
     assert time.monotonic() - started < 30
+
+
+NAT = """\
+name: natted
+lans: {lan1: {}, lan2: {}, lan3: {}}
+routers:
+  r1: {lans: [lan2, lan3]}
+middleboxes:
+  gw2: {role: nat, lans: [lan1, lan2], outside: lan2}
+pcs:
+  pc1: {lan: lan1}
+  pc3: {lan: lan3}
+checks:
+  - {port: {from: pc3, to: 10.0.2.2, port: 81}}
+  - {port: {from: pc3, to: 10.0.1.2, port: 81}}
+"""
+
+
+def test_a_port_is_not_explained_by_what_holds_of_another_address_of_its_node(
+    labiac, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LABIAC_HOME", str(tmp_path / "home"))
+    copy = Checked(labiac, tmp_path / "lab.yaml", NAT)
+    try:
+        copy.up()
+        ran = labiac("verify", str(tmp_path / "lab.yaml"), "--student", copy.student, "--json")
+    finally:
+        copy.down()
+    assert [check["reason"] for check in ran.json["checks"]] == [
+        "10.0.2.2: refused",
+        "10.0.1.2: network is unreachable; r1 has no route to 10.0.1.0/24",
+    ]
 
 
 def test_something_that_comes_late_holds_on_a_retry(checked):

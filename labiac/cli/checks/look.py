@@ -36,6 +36,7 @@ from labiac.reach.checks import (
     reason_of_ping,
     reason_of_route,
 )
+from labiac.reach.verdict import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -194,11 +195,19 @@ class Look:
             reason = f"{asked.output!r} is not found in its output"
         return Seen(reason, evidence)
 
-    def _why(self, asked: Asked, said: str) -> str:
+    def _why(self, asked: PortCheck | HttpCheck | DnsCheck, said: str) -> str:
         """Return what was *said*, with the reason where the two nodes don't reach each other."""
         ends = ends_of(self._plan, asked)
         pair = self._live.get(ends) if ends else None
-        return said if pair is None or pair.ok else f"{said}; {pair.reason}"
+        if pair is None or pair.ok or not self._pinged(pair).intersection(asked.addresses):
+            return said
+        return f"{said}; {pair.reason}"
+
+    def _pinged(self, pair: Pair) -> set[str]:
+        """Return the addresses that *pair* speaks of: its target may have others besides."""
+        judge = Judge(self._plan)
+        questions = judge.questions(judge.node(pair.source), judge.node(pair.target))
+        return {plane.text(address) for plane, address in questions}
 
     def _probed(
         self, node: str, seconds: float, argv: Sequence[str]
