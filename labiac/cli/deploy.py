@@ -279,15 +279,21 @@ def _show_up(plan: Plan, file: str, result: Result, pairs: Sequence[Pair]) -> No
         for part in matrix_view(pairs):
             out.print(part)
     out.print(f"{plan.lab} of {plan.student} on {plan.backend}: {_counted(result)}")
-    out.print("\nTry:")
-    for line in _to_try(plan, file):
+    tries = _to_try(plan, file)
+    if tries:
+        out.print("\nTry:")
+    for line in tries:
         out.print(f"  {line}", soft_wrap=True)
 
 
 def _to_try(plan: Plan, file: str) -> list[str]:
-    """Return a few commands that show the lab at work."""
+    """Return a few commands that show the lab at work; none where nothing runs on a node."""
+    from labiac.backends import open_backend
+    from labiac.backends.base import Executes
     from labiac.plan.names import BOOTS
 
+    if not isinstance(open_backend(plan.backend), Executes):
+        return []
     nodes = plan.end_nodes or tuple(machine.name for machine in plan.machines)
     if not nodes:
         return [f"labiac status {file}"]
