@@ -170,5 +170,5 @@ def _explained(now: AsItIs, compared: Comparison, answers: Mapping[Ends, bool]) 
         path = pair.path if pair.ok == ok else ()
         first = None if ok else next(compared.differences(*ends), None)
         reason = first.text if first else now.reason(*ends, pair.reason)
-        pairs[ends] = pair._replace(ok=ok, path=path, reason="" if ok else reason)
+        pairs[ends] = pair.told(ok=ok, path=path, reason="" if ok else reason)
     return pairs

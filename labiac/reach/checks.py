@@ -23,6 +23,7 @@ from labiac.plan.checks import (
     RouteCheck,
 )
 from labiac.reach.fabric import fabric
+from labiac.reach.finding import shortened
 from labiac.reach.ports import port_verdict
 from labiac.reach.tables import tables
 
@@ -119,10 +120,7 @@ def reason_of_path(asked: PathCheck, pair: Pair) -> str:
 def reason_of_all(end_nodes: Sequence[str], pairs: Mapping[Ends, Pair]) -> str:
     """Return which of *end_nodes* do not reach each other, the first few."""
     silent = [" -> ".join(ends) for ends in permutations(end_nodes, 2) if not pairs[ends].ok]
-    if not silent:
-        return ""
-    more = f" and {len(silent) - SHOWN} more" if len(silent) > SHOWN else ""
-    return f"no answer: {', '.join(silent[:SHOWN])}{more}"
+    return f"no answer: {shortened(silent, SHOWN)}" if silent else ""
 
 
 def reason_of_address(asked: AddressCheck, machine: Machine) -> str:

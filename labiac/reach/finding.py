@@ -54,9 +54,9 @@ def port_path(plan: Plan, whole: Fabric, port: Port) -> Path:
     return ("lans", port.segment[0]) if port.segment else ()
 
 
-def shortened(names: Iterable[str]) -> str:
-    """Return *names* in a line; of many, the first and how many more."""
+def shortened(names: Iterable[str], most: int = SHOWN) -> str:
+    """Return *names* in a line; of more than *most*, the first and how many more."""
     rest = iter(names)
-    first = ", ".join(islice(rest, SHOWN))
+    first = ", ".join(islice(rest, most))
     more = sum(1 for _ in rest)
     return f"{first} and {more} more" if more else first

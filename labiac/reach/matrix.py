@@ -131,20 +131,20 @@ class Pair:
     def _said(self) -> tuple[str, str, Told]:
         return self.source, self.target, Told(self.ok, self.path, self.reason)
 
-    def _replace(
+    def told(
         self,
         *,
         ok: bool | None = None,
         path: tuple[str, ...] | None = None,
         reason: str | None = None,
     ) -> Pair:
-        """Return the same pair with something else said of it, as a named tuple does."""
-        told = Told(
+        """Return the same pair with something else said of it."""
+        said = Told(
             self.ok if ok is None else ok,
             self.path if path is None else path,
             self.reason if reason is None else reason,
         )
-        return Pair(self.source, self.target, told)
+        return Pair(self.source, self.target, said)
 
 
 class Ping(NamedTuple):

@@ -53,6 +53,15 @@ checks:
   - {ping: {from: pc1, to: pc2}}
 """
 
+TWICE = """\
+name: twice
+lans: {sw: {ipv4: none, vlans: {red: {id: 1, ipv4: none}}}}
+pcs:
+  pc1: {lan: sw, access: red, ipv4: 10.0.1.5/24}
+  pc2: {lan: sw, ipv4: 10.0.1.5/24}
+  pc3: {nics: [{attach: none}]}
+"""
+
 EXPLAINED = """\
 name: explained
 pool: {ipv6: "fd00::/48"}

@@ -2,6 +2,8 @@
 
 import pytest
 
+from .conftest import TWICE
+
 ODD = """\
 name: odd
 lans:
@@ -36,14 +38,6 @@ pcs:
   pc2: {lan: lan2, gateway: r1}
   pc3: {lan: sw, access: red}
   pc4: {lan: sw, access: blue}
-"""
-
-TWICE = """\
-name: twice
-lans: {sw: {ipv4: none, vlans: {red: {id: 1, ipv4: none}}}}
-pcs:
-  pc1: {lan: sw, access: red, ipv4: 10.0.1.5/24}
-  pc2: {lan: sw, ipv4: 10.0.1.5/24}
 """
 
 

@@ -117,7 +117,7 @@ def test_an_answer_that_was_not_predicted_is_right_where_it_is_the_students_work
 def test_what_a_student_gained_is_kept_as_such(folder):
     plan = plan_file("student-routes", "drawn")
     predicted = pairs(plan)
-    remember(plan, predicted, {ends: pair._replace(ok=True) for ends, pair in predicted.items()})
+    remember(plan, predicted, {ends: pair.told(ok=True) for ends, pair in predicted.items()})
 
     assert not all(pair.ok for pair in predicted.values())
     assert all(outcome.agrees for outcome in recall(plan).outcomes)

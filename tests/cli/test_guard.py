@@ -16,7 +16,7 @@ from labiac.cli.app import app
 from labiac.fleet.pulumi_cli import find
 from labiac.provider.lifecycle import backend
 
-from .conftest import UNREACHABLE, Ran
+from .conftest import TWICE, UNREACHABLE, Ran
 
 LAB = """\
 name: guarded
@@ -28,14 +28,6 @@ pcs:
 """
 BIGGER = LAB.replace("disk_gib: 10", "disk_gib: 20")
 RENAMED = BIGGER.replace("pc2: {lan: lan1}", "bob: {lan: lan1, ipv4: 10.0.1.12}")
-TWICE = """\
-name: twice
-lans: {sw: {ipv4: none, vlans: {red: {id: 1, ipv4: none}}}}
-pcs:
-  pc1: {lan: sw, access: red, ipv4: 10.0.1.5/24}
-  pc2: {lan: sw, ipv4: 10.0.1.5/24}
-  pc3: {nics: [{attach: none}]}
-"""
 SMALLER = RENAMED.replace("  pc3: {lan: lan1, gateway: none}\n", "")
 
 

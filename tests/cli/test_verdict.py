@@ -33,7 +33,7 @@ def compared(lab, **changed):
     for name, ok in changed.items():
         source, target = name.split("_")
         pair = predicted[source, target]
-        live[source, target] = pair._replace(ok=ok, reason="" if ok else "r1 is gone")
+        live[source, target] = pair.told(ok=ok, reason="" if ok else "r1 is gone")
     return verdict(plan, predicted, live, evaluate(plan, live))
 
 

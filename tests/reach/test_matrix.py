@@ -419,10 +419,10 @@ def test_pairs_that_are_alike_share_what_holds_of_them(planned):
 
 def test_a_pair_of_which_something_else_is_said_keeps_the_rest(planned, row):
     before = pair(planned(**row()), "pc1", "pc3")
-    after = before._replace(ok=False, reason="r2 is gone")
+    after = before.told(ok=False, reason="r2 is gone")
     assert (after.ends, after.ok, after.reason) == (before.ends, False, "r2 is gone")
     assert after.path == before.path == ("pc1", "r1", "r2", "pc3")
-    assert after._replace(ok=True, reason="") == before != after
+    assert after.told(ok=True, reason="") == before != after
 
 
 def test_pairs_that_say_the_same_are_equal_whoever_says_it(planned, row):

@@ -129,7 +129,7 @@ class Look:
             return Seen(reason_of_ping(asked, pair), {"answered": pair.ok})
         if pair.ok and isinstance(self._backend, Executes):
             visited = way(self._plan, self._backend, *pair.ends, timeout_s=seconds)
-            pair = pair._replace(path=visited)
+            pair = pair.told(path=visited)
         return Seen(reason_of_path(asked, pair), {"answered": pair.ok, "path": list(pair.path)})
 
     def _route(self, asked: RouteCheck, seconds: float) -> Seen:
