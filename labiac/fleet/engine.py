@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labiac.fleet.events import Message, Recorder
-from labiac.host.process import Ended
 from labiac.fleet.pulumi_cli import find
 from labiac.fleet.recovery import free, settle
 from labiac.fleet.settings import stack_name, state_file
 from labiac.fleet.stack import NONE_NAMED, Stack
+from labiac.host.process import Ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable

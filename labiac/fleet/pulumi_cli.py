@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from labiac.errors import LabError
-from labiac.host.home import home
 from labiac.fleet.install import VERSION, InstallError, build, download, install
+from labiac.host.home import home
 from labiac.host.process import run
 
 OLDEST = (3, 206, 0)

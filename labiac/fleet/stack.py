@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from labiac.errors import CommandError
-from labiac.host.process import Ended, run
 from labiac.fleet.settings import environment, project_folder
+from labiac.host.process import Ended, run
 
 NONE_NAMED = "no stack named"
 """What the CLI says, on any backend, of a stack that nobody created."""
