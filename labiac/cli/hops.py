@@ -24,8 +24,15 @@ RULES = {"known": "it has let the question through"}
 """What lets a packet through that no rule is about."""
 
 
+BESIDE = (
+    ", though not by what is drawn: a neighbour is remembered, or a rule of your own leads there"
+)
+"""What is said of an answer that the nodes, as they were read, do not promise."""
+
+
 def hops_view(traces: Iterable[Trace], pair: Pair) -> Iterator[RenderableType]:
     """Yield what shows *traces* of *pair*: each node's choice, there and back, and the end."""
+    traces = tuple(traces)
     for found in traces:
         yield Text(f"ping {found.asked} from {found.asker or pair.source}", "bold")
         yield _way(found, found.there, "" if found.back else found.problem)
@@ -33,7 +40,8 @@ def hops_view(traces: Iterable[Trace], pair: Pair) -> Iterator[RenderableType]:
             yield Text(f"the reply, to {found.heard}", "bold")
             yield _way(found, found.back, found.problem)
     if pair.ok:
-        yield Text(f"{pair.target} answers {pair.source}", "green")
+        beside = BESIDE if any(found.problem for found in traces) else ""
+        yield Text(f"{pair.target} answers {pair.source}{beside}", "green")
     else:
         yield Text(f"{pair.target} does not answer {pair.source}: {pair.reason}", "red")
 

@@ -8,12 +8,16 @@ import shlex
 import subprocess
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from labiac.backends import open_backend
 from labiac.backends.base import Copy
+from labiac.cli.hops import hops_view
 from labiac.plan.resolve import plan_file
+from labiac.reach.matrix import matrix
+from labiac.reach.trace import trace
 
 LAB = "three-lans"
 
@@ -82,6 +86,17 @@ def test_a_pair_that_answers_is_drawn_there_and_back(why):
         ["3", "pc1"],
     ]
     assert ran.out.endswith("pc4 answers pc1\n")
+
+
+def test_an_answer_that_the_drawn_way_does_not_promise_is_said_to_come_otherwise():
+    plan = plan_file(LAB)
+    cut = replace(plan, machines=tuple(replace(each, routes=()) for each in plan.machines))
+    (pair,) = (each for each in matrix(plan) if each.ends == ("pc1", "pc4"))
+    asked = ("pc1", "pc4", ["10.0.3.14"])
+    *_, end = hops_view(trace(cut, *asked), pair)
+    assert end.plain.startswith("pc4 answers pc1, though not by what is drawn: ")
+    *_, end = hops_view(trace(plan, *asked), pair)
+    assert end.plain == "pc4 answers pc1"
 
 
 def test_a_pair_that_answers_differs_nowhere_for_programs(why):
