@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 # What the tests run beside Python: program:package (of Debian).
 NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz \
     node:nodejs npm:npm cloud-init:cloud-init netplan:netplan.io systemd-analyze:systemd \
-    sysctl:procps setpriv:util-linux dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl
+    sysctl:procps setpriv:util-linux dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl \
+    qemu-img:qemu-utils mmdebstrap:mmdebstrap mke2fs:e2fsprogs mkfs.vfat:dosfstools mcopy:mtools \
+    sfdisk:fdisk
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -28,7 +30,7 @@ test: setup $(VENV)/dev.stamp needs ## set up what is missing, and run all tests
 
 test-libvirt: setup $(VENV)/dev.stamp $(VENV)/libvirt.stamp ## the tests that boot virtual machines
 	@LABIAC_LIBVIRT_URI=$$($(PYTHON) tools/libvirtd.py up) && export LABIAC_LIBVIRT_URI; \
-	$(BIN)/python -m pytest -m libvirt --timeout 3600
+	$(BIN)/python -m pytest -m libvirt tests/backends/libvirt tests/images
 
 libvirt-up: ## start a libvirtd of the tests' own, and print its URI
 	@$(PYTHON) tools/libvirtd.py up

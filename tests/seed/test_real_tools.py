@@ -155,7 +155,7 @@ def test_nftables_takes_the_ruleset_and_it_is_loaded_before_packets_are_forwarde
     path.write_text(written(everything, node)["/etc/nftables.conf"])
     assert tool("nft", "--file", str(path), within=APART) == ""
     steps = [step[0] for step in yaml.safe_load(seed(everything, node)["user-data"])["runcmd"]]
-    assert steps == ["systemctl", "systemctl", "sysctl"]
+    assert steps == ["systemctl", "systemctl", "sysctl", "find"]
 
 
 def test_systemd_takes_the_unit_of_a_service(tool, everything, tmp_path):

@@ -152,7 +152,7 @@ def test_no_value_breaks_out_of_its_place(role):
     ruled = role in {"firewall", "nat"}
     assert ({"path": "/etc/nftables.conf", "content": EVIL} in user["write_files"]) == ruled
     assert len(user["write_files"]) == 3 + ruled
-    assert len(user["runcmd"]) == 2 + 2 * ruled
+    assert len(user["runcmd"]) == 3 + 2 * ruled
 
     network = yaml.safe_load(seed["network-config"])
     assert network.pop("bridges", {"br0": {"interfaces": [EVIL]}})["br0"]["interfaces"] == [EVIL]

@@ -18,7 +18,8 @@ LIMIT_S: Final = {"kvm": 300, "tcg": 1200}
 """How long a guest may take to boot beside all others of its lab, by its accelerator."""
 _RESULT: Final = "/run/cloud-init/result.json"
 """cloud-init writes it when it has finished; it goes with the next boot."""
-_POLL_S: Final = 0.5
+_PANIC: Final = "Kernel panic - not syncing"
+_POLL_S: Final = 1.0
 _SHUTDOWN_S: Final = 60
 _LAST_LINES: Final = 8
 
@@ -37,9 +38,10 @@ def wait(domain: Any, *, timeout_s: float, console: Callable[[], str]) -> None:
     where = f"libvirt {domain.name()}"
     end = time.monotonic() + timeout_s
     while (result := agent.read(domain, _RESULT)) is None:
-        if not domain.isActive():
-            detail = _last_lines(console())
-            raise BackendError(where, "the guest stopped while it booted", detail=detail)
+        if not domain.isActive() or _PANIC in console():
+            cut_off(domain)  # what has stopped boots anew when it is tried again
+            problem, fix = "the guest stopped while it booted", "labiac up boots it again"
+            raise BackendError(where, problem, detail=_last_lines(console()), fix=fix)
         if time.monotonic() > end:
             raise BackendError(
                 where,

@@ -60,7 +60,7 @@ def domain(machine: Machine, mark: Mark, host: Host) -> str:
     features = add(root, "features")
     add(features, "acpi")
     add(features, "apic")
-    add(root, "cpu", mode="host-passthrough" if host.accelerator == "kvm" else "maximum")
+    _processor(root, host.accelerator)
     add(root, "clock", offset="utc")
     add(root, "on_crash", "destroy")
     devices = add(root, "devices")
@@ -75,6 +75,14 @@ def domain(machine: Machine, mark: Mark, host: Host) -> str:
     add(add(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
     add(devices, "memballoon", model="none")
     return text_of(root)
+
+
+def _processor(root: Element, accelerator: Accelerator) -> None:
+    if accelerator == "kvm":
+        add(root, "cpu", mode="host-passthrough")
+        return
+    # TCG of QEMU 7.2 leaves wrong flags after CMPXCHG16B: now and then a kernel panics on them.
+    add(add(root, "cpu", mode="maximum"), "feature", policy="disable", name="cx16")
 
 
 def _storage(devices: Element, host: Host) -> None:
