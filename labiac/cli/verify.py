@@ -83,12 +83,13 @@ def verdict_view(found: Verdict) -> Iterator[RenderableType]:
     """Yield what shows *found*: the live matrix, what differs, and the checks."""
     from rich.text import Text
 
+    from labiac.cli.comparison import pairs_text
     from labiac.cli.tables import matrix_view
 
     yield from matrix_view(found.live)
     for word, pairs in (("gained", found.gained), ("lost", found.lost)):
-        for pair in pairs:
-            yield Text(f"{word}: {pair.source} -> {pair.target} {pair.reason}".rstrip())
+        if pairs:
+            yield Text(f"{word}: {pairs_text([pair.ends for pair in pairs])}")
     if found.checks:
         yield _checks(found)
     yield Text(_conclusion(found), "bold green" if found.ok else "bold red")

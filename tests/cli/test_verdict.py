@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from rich.text import Text
+
 from labiac.cli.verdict import verdict, verdict_data
+from labiac.cli.verify import verdict_view
 from labiac.plan.resolve import resolve
 from labiac.reach.checks import evaluate
 from labiac.reach.matrix import matrix
@@ -127,3 +130,10 @@ def test_points_are_those_of_the_checks_that_hold():
         "evidence": {},
         "seconds": 0.0,
     }
+
+
+def test_pairs_lost_and_gained_are_told_once_each_way_together():
+    found = compared(STUDENTS, pc1_pc3=True, pc3_pc1=True, pc1_pc2=False)
+    said = [part.plain for part in verdict_view(found) if isinstance(part, Text)]
+    assert "gained: pc1 <-> pc3" in said
+    assert "lost: pc1 -> pc2" in said
