@@ -82,5 +82,6 @@ def cut_off(domain: Any) -> None:
 
 
 def _last_lines(text: str) -> str:
-    lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
-    return "\n".join(lines[-_LAST_LINES:])
+    """Return the last lines with something to read in them, and nothing that a terminal obeys."""
+    lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]
+    return "\n".join([line for line in lines if line][-_LAST_LINES:])
