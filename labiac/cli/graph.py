@@ -87,10 +87,12 @@ def _told(found: Measured) -> str:
     now = datetime.now(UTC)
     local, today = found.when.astimezone(), now.astimezone()
     day = "" if local.date() == today.date() else f"{local:%Y-%m-%d} "
-    agree = sum(each.agrees for each in found.outcomes)
+    agree = sum(each.live == each.predicted for each in found.outcomes)
+    more = sum(each.agrees for each in found.outcomes) - agree
+    gained = f", {more} gained by the student" if more else ""
     return (
         f"as measured {day}{local:%H:%M}, {_ago((now - found.when).total_seconds())}: "
-        f"{agree} of {len(found.outcomes)} pairs as predicted"
+        f"{agree} of {len(found.outcomes)} pairs as predicted{gained}"
     )
 
 

@@ -162,6 +162,21 @@ def test_a_live_drawing_says_when_it_was_measured_and_that_nothing_runs(labiac, 
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_live_drawing_tells_what_the_student_gained(labiac):
+    handed_out = plan_file("student-routes", "drawn")
+    predicted = pairs(handed_out)
+    gained = {("pc1", "pc3"), ("pc3", "pc1")}
+    live = {
+        ends: pair.told(ok=pair.ok or ends in gained, reason=pair.reason)
+        for ends, pair in predicted.items()
+    }
+    remember(handed_out, predicted, live)
+    ran = labiac("graph", "student-routes", "--student", "drawn", "--live", "--format", "dot")
+
+    assert "10 of 12 pairs as predicted, 2 gained by the student" in ran.out
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_live_drawing_says_that_the_file_has_changed(labiac, lab_file):
     file = lab_file("name: x\nlans: {lan1: {}}\npcs: {pc1: {lan: lan1}, pc2: {lan: lan1}}\n")
     remember(plan_file(file), pairs(plan_file(file)), pairs(plan_file(file)))
