@@ -173,7 +173,7 @@ def _attached(there: _There, command: Sequence[str]) -> int:
 
 
 def _nic(machine: Machine, name: str) -> str:
-    names = [name for nic in machine.nics for name, _ in nic.interfaces()]
+    names = [name for name, _ in machine.interfaces()]
     if name and name not in names:
         fix = f"it has {', '.join(names) or 'none'}"
         raise UsageError(machine.name, f"has no NIC {name}", fix=fix)

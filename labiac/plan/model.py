@@ -293,6 +293,16 @@ class Machine:
         """The section of the lab file that it stands in: ``routers``."""
         return {"router": "routers", "pc": "pcs"}.get(self.role, "middleboxes")
 
+    def interfaces(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the name and addresses of each of its interfaces, NIC by NIC."""
+        for nic in self.nics:
+            yield from nic.interfaces()
+
+    def addresses(self) -> Iterator[str]:
+        """Yield its addresses with prefix, interface by interface: ``10.0.1.1/24``."""
+        for _, own in self.interfaces():
+            yield from own
+
 
 Item = Network | Machine
 """What a backend makes, one at a time."""

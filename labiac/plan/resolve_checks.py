@@ -88,15 +88,13 @@ class _Book:
 
     def insist_nic(self, path: Path, name: str, nic: str) -> None:
         """Note that node *name* has no NIC called *nic*, if that is so."""
-        there = [each for own in self._machines[name].nics for each, _ in own.interfaces()]
+        there = [each for each, _ in self._machines[name].interfaces()]
         if nic and nic not in there:
             fix = f"it has {', '.join(there) or 'none'}"
             self.faults.add((*path, "nic"), f"{name} has no NIC {nic!r}", fix)
 
     def _held(self, name: str) -> Iterator[str]:
-        for nic in self._machines[name].nics:
-            for _, addresses in nic.interfaces():
-                yield from (address.partition("/")[0] for address in addresses)
+        return (address.partition("/")[0] for address in self._machines[name].addresses())
 
 
 def _ping(said: schema.PingCheck, path: Path, book: _Book) -> Asked:

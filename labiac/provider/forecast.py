@@ -9,9 +9,7 @@ from labiac.plan.names import digest
 from labiac.provider.shape import camel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from labiac.plan.model import Machine, Plan
+    from labiac.plan.model import Plan
 
 ARROW = " -> "
 OK = "ok"
@@ -57,7 +55,7 @@ def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
     return Forecast(
         pairs={_arrow(*ends): OK if pair.ok else pair.reason for ends, pair in pairs.items()},
         pings=asked,
-        addresses={machine.name: tuple(addresses(machine)) for machine in plan.machines},
+        addresses={machine.name: tuple(machine.addresses()) for machine in plan.machines},
         routes={
             machine.name: tuple(f"{route.to} via {route.via}" for route in machine.routes)
             for machine in plan.machines
@@ -91,10 +89,3 @@ def ends(name: str) -> tuple[str, str]:
 
 def _arrow(source: str, target: str) -> str:
     return f"{source}{ARROW}{target}"
-
-
-def addresses(machine: Machine) -> Iterator[str]:
-    """Yield the addresses of *machine*, NIC by NIC: ``10.0.1.1/24``."""
-    for nic in machine.nics:
-        for _, addresses in nic.interfaces():
-            yield from addresses

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from labiac.backends.base import Copy, Measures, Ping
 from labiac.backends.live import answered, as_it_is
-from labiac.provider.forecast import OK, addresses, ends
+from labiac.provider.forecast import OK, ends
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -87,7 +87,7 @@ class Live:
             address.partition("/")[0]
             for machine in now.machines
             if machine.name == target
-            for address in addresses(machine)
+            for address in machine.addresses()
         }
         gone = (each.address for each in self._pings(pair) if each.address not in held)
         return next((f"{target} has no address {address}" for address in gone), "")

@@ -127,8 +127,7 @@ def reason_of_address(asked: AddressCheck, machine: Machine) -> str:
     """Return why *asked* does not hold of *machine*."""
     held = [
         (name, address)
-        for nic in machine.nics
-        for name, own in nic.interfaces()
+        for name, own in machine.interfaces()
         for address in own
         if asked.nic in {"", name}
     ]
@@ -244,9 +243,7 @@ def _owner(plan: Plan, address: str) -> str:
 
 def _held(machine: Machine) -> Iterator[tuple[str, Prefix]]:
     """Yield the addresses of *machine*, its primary ones first, each with its subnet."""
-    for nic in machine.nics:
-        for _, own in nic.interfaces():
-            yield from ((text.partition("/")[0], Prefix.parse(text)) for text in own)
+    return ((text.partition("/")[0], Prefix.parse(text)) for text in machine.addresses())
 
 
 def _joined(machine: Machine, to: str) -> bool:

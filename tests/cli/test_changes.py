@@ -139,7 +139,7 @@ def test_what_is_new_has_nothing_that_stood_before_it():
     found = previewed([replace(STEP, before={})], new, LIVE)
     assert (found.old.machines, found.old.networks) == ((), ())
     assert {change.effect for change, _ in found.changes} == {"create"}
-    assert all(turned.now and not turned.was for turned in found.turned)
+    assert {(turned.was, turned.now) for turned in found.turned} == {(False, True)}
 
 
 def test_a_router_that_restarts_disturbs_the_pairs_beyond_it_and_not_its_neighbours():

@@ -62,7 +62,7 @@ def settle(was: Machine, now: Machine) -> None:
 def forwards(planned: Machine) -> bool:
     """Return whether the namespace that the thread is in forwards what *planned* would."""
     ipv6 = wiring.uses_ipv6(planned)
-    ipv4 = not ipv6 or any(":" not in address for address in wiring.addresses(planned))
+    ipv4 = not ipv6 or any(":" not in address for address in planned.addresses())
     used = [flag for flag, is_used in ((_FORWARD, ipv4), (_FORWARD_IPV6, ipv6)) if is_used]
     on = [kernel.read_sysctl(flag) == "1" for flag in used]
     # Half of it is not what was planned, whichever half.

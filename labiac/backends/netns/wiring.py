@@ -12,7 +12,7 @@ from labiac.backends.netns.netlink import Message
 from labiac.backends.netns.places import port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from labiac.plan.model import Machine, Nic, SubInterface
 
@@ -92,15 +92,7 @@ def mac_bytes(mac: str) -> bytes:
 
 def uses_ipv6(machine: Machine) -> bool:
     """Return whether any interface of *machine* has an IPv6 address."""
-    return any(":" in address for address in addresses(machine))
-
-
-def addresses(machine: Machine) -> Iterator[str]:
-    """Yield every address of *machine*."""
-    for nic in machine.nics:
-        yield from nic.addresses
-        for sub in nic.trunk:
-            yield from sub.addresses
+    return any(":" in address for address in machine.addresses())
 
 
 def configure(was: Machine | None, now: Machine, index: Mapping[str, int]) -> list[Message]:

@@ -142,8 +142,7 @@ class Look:
     def _address(self, asked: AddressCheck, seconds: float) -> Seen:
         del seconds
         live = self._machine(asked.node)
-        named = (each for nic in live.nics for each in nic.interfaces())
-        shown = [f"{address} on {name}" for name, held in named for address in held]
+        shown = [f"{address} on {name}" for name, held in live.interfaces() for address in held]
         return Seen(reason_of_address(asked, live), {"addresses": shown})
 
     def _port(self, asked: PortCheck, seconds: float) -> Seen:

@@ -41,9 +41,7 @@ def way(
     owners = {
         address.partition("/")[0]: machine.name
         for machine in plan.machines
-        for nic in machine.nics
-        for _, addresses in nic.interfaces()
-        for address in addresses
+        for address in machine.addresses()
     }
     ref = ref_of(Copy(plan.lab, plan.student), "machine", source)
     address = pings(plan, all_nodes=True)[source, target][0].address
