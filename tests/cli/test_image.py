@@ -68,5 +68,3 @@ def test_a_file_that_is_not_there_is_wrong_usage_and_one_document_says_so(labiac
 
 def test_the_lab_image_is_built_not_pulled(labiac):
     assert "labiac image build" in labiac("image", "pull", "debian").err
-
-
