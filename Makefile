@@ -9,7 +9,8 @@ NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz
     node:nodejs npm:npm cloud-init:cloud-init netplan:netplan.io systemd-analyze:systemd \
     sysctl:procps setpriv:util-linux dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl \
     qemu-img:qemu-utils mmdebstrap:mmdebstrap mke2fs:e2fsprogs mkfs.vfat:dosfstools mcopy:mtools \
-    sfdisk:fdisk
+    sfdisk:fdisk \
+    virt-xml-validate:libvirt-clients xmllint:libxml2-utils
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
