@@ -25,7 +25,7 @@ CPU = "max,-cx16"
 OVMF = Path("/usr/share/OVMF")
 
 LOOK = """\
-exec >/dev/ttyS0 2>&1
+exec >/dev/ttyS1 2>&1
 echo "disk $(lsblk --bytes --nodeps --noheadings --output SIZE /dev/[sv]da)"
 echo "root $(df --block-size=M --output=size / | tail -1)"
 echo "address $(ip -brief -4 address show dev lan0)"
@@ -77,7 +77,8 @@ def boot(folder: Path, *hardware: str) -> dict[str, str]:
     # fmt: off
     argv = [
         "qemu-system-x86_64", "-accel", "tcg", "-cpu", CPU, "-m", "512", "-smp", "1",
-        "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
+        "-display", "none", "-monitor", "none", "-no-reboot",
+        "-serial", f"file:{folder}/console", "-serial", "stdio",  # a login hangs up the first
         "-drive", f"file={folder}/disk.qcow2,if=none,id=disk,discard=unmap",
         "-drive", f"file={folder}/seed.iso,media=cdrom,readonly=on",
         "-netdev", "user,id=lan,restrict=on",
@@ -85,21 +86,20 @@ def boot(folder: Path, *hardware: str) -> dict[str, str]:
         *hardware,
     ]
     # fmt: on
-    said, lines = {}, []
+    said = {}
     with subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
     ) as guest:
         alarm = threading.Timer(DEADLINE_S, guest.kill)
         alarm.start()
         for line in guest.stdout:
-            lines.append(line)
-            if "LABIAC-END" in line:
-                break
             word, _, rest = line.strip().partition(" ")
             said[word] = rest.strip()
+            if word == "LABIAC-END":
+                break
         alarm.cancel()
         guest.kill()
-    assert "LABIAC-END" in "".join(lines[-1:]), "".join(lines[-40:])
+    assert "LABIAC-END" in said, (folder / "console").read_text(errors="replace")[-4000:]
     return said
 
 
