@@ -32,7 +32,7 @@ WHERE = "image build"
 
 RECIPE = Path(__file__).with_name("recipe")
 
-NEEDS = {"mmdebstrap": "mmdebstrap", "apt-get": "apt", **disk.NEEDS}
+NEEDS = {"mmdebstrap": "mmdebstrap", "apt-get": "apt", "unshare": "util-linux", **disk.NEEDS}
 
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
 """Files of packages that no node needs, and no package misses."""

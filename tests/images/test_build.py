@@ -117,7 +117,7 @@ SLOW_BUILD = """
 import sys, threading, os, signal, time
 from labiac.images import build, store
 def kill():
-    while not list(store.folder().glob("partial-*/tree/usr")):
+    while not list(store.folder().glob("partial-*/tree/usr/bin/dpkg")):
         time.sleep(0.1)
     os.kill(os.getpid(), signal.SIGKILL)
 threading.Thread(target=kill, daemon=True).start()
