@@ -28,7 +28,7 @@ _INTERFACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _VERSIONS: Final = {"ip": 4, "ip6": 6}
 _TCP: Final = "meta l4proto tcp"
 _UDP: Final = "meta l4proto udp"
-_TRAFFIC: Final = {"any": "", "icmp": "meta l4proto { icmp, ipv6-icmp }", "tcp": _TCP, "udp": _UDP}
+_TRAFFIC: Final = {"any": "", "icmp": "meta l4proto { icmp, icmpv6 }", "tcp": _TCP, "udp": _UDP}
 _WITH_PORTS: Final = {"any": "meta l4proto { tcp, udp }", "tcp": _TCP, "udp": _UDP}
 """What of each kind of traffic has ports: a rule about the ports of ICMP matches nothing."""
 _VERDICTS: Final = {

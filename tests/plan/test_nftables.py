@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from labiac.errors import LabError
@@ -112,7 +114,7 @@ def test_tcp_is_rejected_by_a_reset_and_the_rest_by_icmp(protocol, said):
 
 def test_icmp_is_that_of_both_ip_versions():
     assert lines(rule(protocol="icmp")) == [
-        'meta l4proto { icmp, ipv6-icmp } accept comment "rule 1"'
+        'meta l4proto { icmp, icmpv6 } accept comment "rule 1"'
     ]
 
 
@@ -196,3 +198,14 @@ def test_a_policy_that_is_none_lets_nothing_through(text):
 def test_ports_are_1_to_65535(ports):
     with pytest.raises(LabError, match="port"):
         lines(rule(protocol="tcp", ports=(ports,)))
+
+
+def test_rules_need_no_list_of_protocols_on_the_machine_that_loads_them():
+    policy = Policy((rule("accept", "icmp"), rule("reject", "tcp"), rule("drop", "udp")), "drop")
+    bare = "! test -e /etc/protocols || mount --bind /dev/null /etc/protocols; exec nft -c -f -"
+
+    subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "--net", "sh", "-c", bare],
+        input=ruleset(machine(policy)).encode(),
+        check=True,
+    )
