@@ -113,9 +113,7 @@ def test_tcp_is_rejected_by_a_reset_and_the_rest_by_icmp(protocol, said):
 
 
 def test_icmp_is_that_of_both_ip_versions():
-    assert lines(rule(protocol="icmp")) == [
-        'meta l4proto { icmp, icmpv6 } accept comment "rule 1"'
-    ]
+    assert lines(rule(protocol="icmp")) == ['meta l4proto { icmp, icmpv6 } accept comment "rule 1"']
 
 
 def test_a_rule_about_both_ip_versions_becomes_a_line_each():
