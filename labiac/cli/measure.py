@@ -120,7 +120,7 @@ def _answers(
 ) -> dict[Ends, bool]:
     from labiac.reach.matrix import pings
 
-    known = pings(plan, all_nodes=True)
+    known = pings(plan, wanted)
     asked = {ends: [Ping(*ping) for ping in known[ends]] for ends in wanted}
     heard = answered(backend, Copy(plan.lab, plan.student), asked, timeout_s=timeout_s)
     return {ends: ends in heard for ends in wanted}
@@ -140,7 +140,7 @@ def examined(plan: Plan, backend: Backend, source: str, target: str) -> Examined
     now, compared = _compared(plan, backend)
     pair = _explained(now, compared, answers)[ends]
     differ = () if pair.ok else tuple(compared.differences(*ends))
-    asked = [ping.address for ping in pings(plan, all_nodes=True)[ends]]
+    asked = [ping.address for ping in pings(plan, [ends])[ends]]
     run = {machine.name for machine in now.plan.machines}.issuperset(ends)
     return Examined(pair, differ, trace(now.plan, *ends, asked) if run else ())
 

@@ -6,6 +6,7 @@ What depends on more than the network (a listener, a name server, a program) is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -26,9 +27,10 @@ from labiac.reach.fabric import fabric
 from labiac.reach.finding import shortened
 from labiac.reach.ports import port_verdict
 from labiac.reach.tables import tables
+from labiac.reach.verdict import Judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from labiac.plan.checks import Asked, Check
     from labiac.plan.model import Machine, Plan, Protocol
@@ -152,13 +154,12 @@ def reason_of_route(asked: RouteCheck, machine: Machine, routes: Routes) -> str:
     return ""
 
 
-def planned_routes(plan: Plan, name: str) -> Routes:
+def planned_routes(judge: Judge, name: str) -> Routes:
     """Return the routes that node *name* will have, those that it learns from others included."""
     found: Routes = {}
-    made = fabric(plan)
-    number = next(node.number for node in made.nodes if node.name == name)
-    for version, by_node in tables(made).items():
-        for to, entries in by_node[number].entries.items():
+    number = judge.node(name).number
+    for version, plane in judge.planes.items():
+        for to, entries in plane.tables[number].entries.items():
             hops = [address_text(version, each.via) for each in entries if each.via is not None]
             if hops:
                 found[str(to)] = hops
@@ -186,6 +187,11 @@ class _Oracle:
     def __init__(self, plan: Plan, pairs: Mapping[Ends, Pair]) -> None:
         self._plan, self._pairs = plan, pairs
 
+    @cached_property
+    def _judge(self) -> Judge:
+        """Whom only some kinds of checks ask: made for all of them when the first does."""
+        return Judge(self._plan)
+
     def reason(self, asked: Asked) -> str | None:
         """Return why *asked* will not hold, nothing if it will, None if nobody can know."""
         reason: str | None = None
@@ -197,7 +203,7 @@ class _Oracle:
             case PathCheck():
                 reason = reason_of_path(asked, self._pairs[asked.source, asked.target])
             case RouteCheck():
-                routes = planned_routes(self._plan, asked.node)
+                routes = planned_routes(self._judge, asked.node)
                 reason = reason_of_route(asked, self._plan.machine(asked.node), routes)
             case AddressCheck():
                 reason = reason_of_address(asked, self._plan.machine(asked.node))
@@ -215,7 +221,7 @@ class _Oracle:
         """Return why no connection gets to where *asked* is served; nothing if one may."""
         port, protocol = _service(asked)
         found = [
-            port_verdict(self._plan, asked.source, address, port, protocol)
+            port_verdict(self._judge, asked.source, address, port, protocol)
             for address in asked.addresses
             if _owner(self._plan, address)
         ]
@@ -236,16 +242,11 @@ def _service(asked: PortCheck | HttpCheck | DnsCheck) -> tuple[int, Protocol]:
 def _owner(plan: Plan, address: str) -> str:
     """Return the node that *address* belongs to; empty when it is nobody's."""
     for machine in plan.machines:
-        if any(address == held for held, _ in _held(machine)):
+        if any(address == held.partition("/")[0] for held in machine.addresses()):
             return machine.name
     return ""
 
 
-def _held(machine: Machine) -> Iterator[tuple[str, Prefix]]:
-    """Yield the addresses of *machine*, its primary ones first, each with its subnet."""
-    return ((text.partition("/")[0], Prefix.parse(text)) for text in machine.addresses())
-
-
 def _joined(machine: Machine, to: str) -> bool:
     """Return whether *machine* has an address in the very subnet *to*."""
-    return any(str(subnet) == to for _, subnet in _held(machine))
+    return any(str(Prefix.parse(held)) == to for held in machine.addresses())

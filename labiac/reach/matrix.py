@@ -182,17 +182,31 @@ def pair(plan: Plan, source: str, target: str) -> Pair:
     return next(_pairs(judge, [(judge.node(source), judge.node(target))]))
 
 
-def pings(plan: Plan, *, all_nodes: bool = False) -> dict[Ends, tuple[Ping, ...]]:
+def pings(
+    plan: Plan, among: Iterable[Ends] | None = None, *, all_nodes: bool = False
+) -> dict[Ends, tuple[Ping, ...]]:
     """Return, by source and target, the pings that a pair of `matrix` stands for.
 
     None at all where the two have no IP version in common.
+
+    Args:
+        plan: The lab.
+        among: The pairs to tell of; else all, as in `matrix`.
+        all_nodes: Whether those are the pairs of routers too.
+
+    Raises:
+        KeyError: there is no node of a name in *among*.
     """
     judge = Judge(plan)
+    if among is None:
+        pairs = _ends(judge, all_nodes=all_nodes)
+    else:
+        pairs = ((judge.node(source), judge.node(target)) for source, target in among)
     return {
         (source.name, target.name): tuple(
             Ping(source.name, plane.text(asked)) for plane, asked in judge.questions(source, target)
         )
-        for source, target in _ends(judge, all_nodes=all_nodes)
+        for source, target in pairs
     }
 
 

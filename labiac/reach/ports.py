@@ -9,11 +9,12 @@ import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.reach.conversation import Service, exchange
-from labiac.reach.verdict import Judge, outcome, spoken
+from labiac.reach.verdict import outcome, spoken
 
 if TYPE_CHECKING:
-    from labiac.plan.model import Plan, Protocol
+    from labiac.plan.model import Protocol
     from labiac.reach.fabric import Node
+    from labiac.reach.verdict import Judge
     from labiac.reach.walk import Plane
 
 
@@ -33,12 +34,12 @@ class PortVerdict(NamedTuple):
 
 
 def port_verdict(
-    plan: Plan, source: str, target: str, port: int, protocol: Protocol = "tcp"
+    judge: Judge, source: str, target: str, port: int, protocol: Protocol = "tcp"
 ) -> PortVerdict:
     """Return whether node *source* gets a connection to a port of *target*.
 
     Args:
-        plan: The lab.
+        judge: Of the lab.
         source: Name of the node that connects.
         target: Name of a node, which stands for its primary address of the first IP version that
             both have; or any address.
@@ -48,7 +49,6 @@ def port_verdict(
     Raises:
         KeyError: there is no node of that name.
     """
-    judge = Judge(plan)
     asker = judge.node(source)
     if not _is_address(target):
         end = judge.node(target)

@@ -13,6 +13,7 @@ import pytest
 
 from labiac.backends.netns.enter import traveller
 from labiac.reach.ports import port_verdict
+from labiac.reach.verdict import Judge
 
 from .fuzz import FUZZ, hold, needs_root, on_a_host_of_its_own, planned, up
 from .known import CONNECTED
@@ -119,7 +120,8 @@ def _inside(machine):
 def disagreements(lab):
     """Return every call in *lab* that the forecast has otherwise."""
     plan = planned(lab)
-    forecast = {call: port_verdict(plan, *call) for call in calls(plan)}
+    judge = Judge(plan)
+    forecast = {call: port_verdict(judge, *call) for call in calls(plan)}
     found = connected(plan, {call: said.ok for call, said in forecast.items()})
     return [
         f"{call.source} to {call.address} port {call.port}: {found[call]}, forecast {said}"

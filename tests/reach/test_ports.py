@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from labiac.reach.ports import port_verdict
+from labiac.reach import ports
+from labiac.reach.verdict import Judge
 
 LANS = {"lan1": {}, "lan2": {}}
 PCS = {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2"}}
 ONLY_WEB = [{"allow": "tcp", "ports": [80, "8000-8080"], "to": "pc2"}]
+
+
+def port_verdict(plan, *asked):
+    return ports.port_verdict(Judge(plan), *asked)
 
 
 @pytest.fixture

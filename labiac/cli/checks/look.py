@@ -36,7 +36,7 @@ from labiac.reach.checks import (
     reason_of_ping,
     reason_of_route,
 )
-from labiac.reach.verdict import Judge
+from labiac.reach.matrix import pings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -204,9 +204,7 @@ class Look:
 
     def _pinged(self, pair: Pair) -> set[str]:
         """Return the addresses that *pair* speaks of: its target may have others besides."""
-        judge = Judge(self._plan)
-        questions = judge.questions(judge.node(pair.source), judge.node(pair.target))
-        return {plane.text(address) for plane, address in questions}
+        return {ping.address for ping in pings(self._plan, [pair.ends])[pair.ends]}
 
     def _probed(
         self, node: str, seconds: float, argv: Sequence[str]

@@ -44,7 +44,7 @@ def way(
         for address in machine.addresses()
     }
     ref = ref_of(Copy(plan.lab, plan.student), "machine", source)
-    address = pings(plan, all_nodes=True)[source, target][0].address
+    address = pings(plan, [(source, target)])[source, target][0].address
     deadline = time.monotonic() + timeout_s
     found = [source]
     for hops in range(1, len(plan.machines) + 1):
