@@ -290,16 +290,16 @@ def _to_try(plan: Plan, file: str) -> list[str]:
     """Return a few commands that show the lab at work; none where nothing runs on a node."""
     from labiac.backends import open_backend
     from labiac.backends.base import Executes
-    from labiac.plan.names import BOOTS
 
-    if not isinstance(open_backend(plan.backend), Executes):
+    backend = open_backend(plan.backend)
+    if not isinstance(backend, Executes):
         return []
     nodes = plan.end_nodes or tuple(machine.name for machine in plan.machines)
     if not nodes:
         return [f"labiac status {file}"]
     first, last = nodes[0], nodes[-1]
     ping = f"labiac exec {file} {first}{whose(plan)} -- ping -c3 {last}"
-    if plan.backend in BOOTS:
+    if backend.features.boots:
         return [ping, f"labiac exec {file} {first}{whose(plan)} -- ip route"]
     return [
         ping,

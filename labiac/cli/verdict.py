@@ -44,7 +44,7 @@ class Verdict:
     @property
     def got(self) -> float:
         """Points of the checks that hold."""
-        return sum(result.check.points for result in self.checks if result.ok)
+        return sum(result.got for result in self.checks)
 
     @property
     def of(self) -> float:

@@ -106,11 +106,10 @@ def _checks(found: Verdict) -> Table:
     for result in found.checks:
         check = result.check
         state = Text("holds", "green") if result.ok else Text("fails", "bold red")
-        got = check.points if result.ok else 0
         said = Text(called(check))
         if check.hint and not result.ok:
             said.append(f"\nhint: {check.hint}", "yellow")
-        view.add_row(f"{got:g} of {check.points:g}", state, said, result.reason)
+        view.add_row(f"{result.got:g} of {check.points:g}", state, said, result.reason)
     return view
 
 

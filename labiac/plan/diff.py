@@ -238,9 +238,7 @@ def _macs(node: Machine) -> Iterable[Hashable]:
 
 
 def _addresses(node: Machine) -> Iterable[Hashable]:
-    for nic in node.nics:
-        for address in (*nic.addresses, *(a for sub in nic.trunk for a in sub.addresses)):
-            yield node.role, address
+    return ((node.role, address) for address in node.addresses())
 
 
 def _plugs(node: Machine, renamed: Mapping[str, str] | None = None) -> Iterable[Hashable]:

@@ -66,6 +66,11 @@ class CheckResult:
         """Whether it holds."""
         return not self.reason
 
+    @property
+    def got(self) -> float:
+        """The points that it earns."""
+        return self.check.points if self.ok else 0
+
 
 def evaluate(plan: Plan, pairs: Mapping[Ends, Pair]) -> tuple[CheckResult | None, ...]:
     """Return of each check of *plan* in order whether it will hold; None where nobody can know.

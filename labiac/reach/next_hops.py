@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import Prefix, address_text
+from labiac.plan.routing import DEFAULT
 from labiac.reach.fabric import HOST, segment_name
 from labiac.reach.finding import Finding, Path, node_path, port_path, shortened
 from labiac.reach.tables import refusal, tables
@@ -42,7 +43,7 @@ class _Use(NamedTuple):
     @property
     def default(self) -> bool:
         """Whether the next hop is its gateway."""
-        return self.route.to in {"0.0.0.0/0", "::/0"}
+        return Prefix.parse(self.route.to) in DEFAULT.values()
 
 
 def next_hops(plan: Plan, whole: Fabric) -> Iterator[Finding]:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from labiac.plan.model import Machine, Network, Nic, Plan
 
-_SECTIONS = {"router": "routers", "pc": "pcs"}
-
 
 def problems(plan: Plan) -> list[Problem]:
     """Return what speaks against making *plan*: by its nature, then on the host in use."""
@@ -50,7 +48,7 @@ def _network(network: Network) -> Iterator[Problem]:
 
 def _machine(machine: Machine) -> Iterator[Problem]:
     for number, nic in enumerate(machine.nics):
-        yield from _nic(machine, f"{_path(machine)}.nics[{number}]", nic)
+        yield from _nic(machine, f"{machine.section}.{machine.name}.nics[{number}]", nic)
 
 
 def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:
@@ -84,7 +82,3 @@ def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:
             "libvirt limits the rate of a link, and neither delays nor loses packets",
             "leave delay, jitter and loss out, or use the backend netns",
         )
-
-
-def _path(machine: Machine) -> str:
-    return f"{_SECTIONS.get(machine.role, 'middleboxes')}.{machine.name}"

@@ -174,7 +174,6 @@ class NetnsBackend:
         Raises:
             BackendError: a namespace can't be entered.
         """
-        from labiac.backends.netns import neighbours
         from labiac.backends.netns.carrier import wait_for_carriers
         from labiac.backends.netns.ping import measure
 
@@ -195,7 +194,7 @@ class NetnsBackend:
                 if self._spaces.inode(space := host_name(copy.lab, copy.student, name))
             }
             if opened:
-                neighbours.note_talk(folder)
+                folder.note_talk()
             return measure(opened, pings, timeout_s=timeout_s, settle=settle)
 
     def find(self) -> list[Found]:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from labiac.plan.model import Item
 
 
-_DYING = "dying~"
-"""A file beside the marks; one with such a name keeps no folder alive."""
+_DYING, _TALKED = "dying~", "talked~"
+"""Files beside the marks; one with such a name keeps no folder alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,14 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
+
+    def note_talk(self) -> None:
+        """Note that the machines talk: from now on they know each other."""
+        put(f"{self.text}/{_TALKED}", b"")
+
+    def talked(self) -> bool:
+        """Return whether the machines may know each other."""
+        return os.path.exists(f"{self.text}/{_TALKED}")  # noqa: PTH110  # likewise
 
     def tidy(self) -> None:
         """Remove the folder, which is locked, when nothing but the lock is left in it."""

@@ -6,13 +6,11 @@ Where nobody has talked yet nobody knows anybody: a lab that comes up pays nothi
 
 from __future__ import annotations
 
-import os
 from socket import if_nameindex
 from typing import TYPE_CHECKING
 
 from labiac.backends.netns import kernel, netlink
 from labiac.backends.netns.carrier import wait_for_carriers
-from labiac.backends.netns.marks import put
 from labiac.backends.netns.places import switch_space
 from labiac.backends.netns.wiring import mac_bytes
 
@@ -20,13 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from labiac.backends.netns.ground import Ground
-    from labiac.backends.netns.marks import Folder
     from labiac.plan.model import Machine, Nic
 
 
 def announce(ground: Ground, was: Machine | None, now: Machine) -> None:
     """Let *now* tell its neighbours the addresses that are its own since it was *was*."""
-    if not os.path.exists(_talked(ground.folder)):  # noqa: PTH110  # on the hot path
+    if not ground.folder.talked():
         return
     news = _news(was.nics if was else (), now.nics)
     if not news or not ground.has_switch():
@@ -35,16 +32,6 @@ def announce(ground: Ground, was: Machine | None, now: Machine) -> None:
         wait_for_carriers([switch])
     with ground.spaces.inside(now.host_name) as sock:
         ground.insist(now.name, sock.send(_announcements(news)))
-
-
-def note_talk(folder: Folder) -> None:
-    """Note that the machines in *folder* talk: from now on they know each other."""
-    put(_talked(folder), b"")
-
-
-def _talked(folder: Folder) -> str:
-    """Return a file beside the marks; one with such a name keeps no folder alive."""
-    return f"{folder.path}/talked~"
 
 
 def _news(was: Sequence[Nic], now: Sequence[Nic]) -> list[Nic]:

@@ -29,9 +29,8 @@ def table(report: Report) -> str:
     writer.writerow([*whose, *matrix])
     for each in report.found.checks:
         check = each.check
-        got = check.points if each.ok else 0
         said = [*whose, check.kind, *map(_text, (str(check), check.title)), _yes(each.ok)]
-        marks = [f"{got:g}", f"{check.points:g}"]
+        marks = [f"{each.got:g}", f"{check.points:g}"]
         rest = [*map(_text, (each.reason, check.hint)), f"{each.seconds:.3f}"]
         writer.writerow([*said, *marks, *rest])
     return text.getvalue()
