@@ -167,18 +167,14 @@ def _possible(file: str, student: str, backend: str) -> tuple[Plan, list[Problem
     Raises:
         UnsupportedError: its backend cannot make it.
     """
-    from labiac.backends import open_backend
-    from labiac.cli.findings import lab_problems
-    from labiac.schema.load import load
+    from labiac.cli.findings import examined
 
-    plan = planned(file, student, backend)
-    problems = open_backend(plan.backend).check(plan)
+    plan, problems, doubts = examined(file, student, backend)
     if any(problem.level == "error" for problem in problems):
         raise UnsupportedError(problems)
-    found = lab_problems(plan, load(file).source)
-    for problem in (*problems, *(each for each in found if each.level == "warning")):
+    for problem in (*problems, *(each for each in doubts if each.level == "warning")):
         note(f"{problem.level}: {problem}")
-    return plan, [each for each in found if each.level == "error"]
+    return plan, [each for each in doubts if each.level == "error"]
 
 
 def _has_disks(plan: Plan) -> bool:

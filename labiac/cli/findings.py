@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from labiac.backends import open_backend
+from labiac.cli.options import chosen, located
 from labiac.plan.checks import AllPingCheck
+from labiac.plan.resolve import plan_of
 from labiac.reach.checks import ends_of, evaluate, node_of
 from labiac.reach.findings import findings
 from labiac.reach.matrix import matrix
 from labiac.reach.student import students_pairs
+from labiac.schema.load import read, sound
 from labiac.schema.source import in_order
 
 if TYPE_CHECKING:
@@ -19,6 +23,35 @@ if TYPE_CHECKING:
     from labiac.plan.model import Plan
     from labiac.reach.matrix import Ends
     from labiac.schema.source import Path, Source
+
+
+class Examined(NamedTuple):
+    """A lab that can be meant, and what is to be said of it.
+
+    Args:
+        plan: Its plan.
+        unmakeable: Why its backend can't make it here, and what is odd about that.
+        doubts: All that is odd about the plan itself, and its checks that will not hold.
+    """
+
+    plan: Plan
+    unmakeable: list[Problem]
+    doubts: tuple[Problem, ...]
+
+
+def examined(file: str, student: str, backend: str) -> Examined:
+    """Return what is to be said of the lab that the user named.
+
+    Raises:
+        UsageError: there is no such lab, or no such backend.
+        DescriptionError: the lab has problems.
+    """
+    located(file)
+    found = read(file)
+    plan = plan_of(found, student, chosen(backend))
+    return Examined(
+        plan, open_backend(plan.backend).check(plan), lab_problems(plan, sound(found).source)
+    )
 
 
 def lab_problems(plan: Plan, source: Source) -> tuple[Problem, ...]:

@@ -43,16 +43,13 @@ def check(
 
 
 def _everything_wrong(file: str, student: str, backend: str) -> tuple[list[Problem], Plan | None]:
-    from labiac.backends import open_backend
-    from labiac.cli.findings import lab_problems
-    from labiac.schema.load import load
+    from labiac.cli.findings import examined
 
     try:
-        plan = planned(file, student, backend)
+        found = examined(file, student, backend)
     except DescriptionError as error:
         return list(error.problems), None
-    of_the_file = lab_problems(plan, load(file).source)
-    return [*open_backend(backend).check(plan), *of_the_file], plan
+    return [*found.unmakeable, *found.doubts], found.plan
 
 
 def _tally(plan: Plan) -> str:

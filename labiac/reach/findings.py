@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.reach.cabling import cabling
 from labiac.reach.conversation import exchange
-from labiac.reach.fabric import fabric
 from labiac.reach.finding import Finding, node_path, shortened
 from labiac.reach.next_hops import next_hops
 from labiac.reach.subnets import subnets
@@ -59,15 +58,20 @@ class _Talk(NamedTuple):
 
 def findings(plan: Plan) -> tuple[Finding, ...]:
     """Return all that is odd about *plan*."""
-    whole = fabric(plan)
-    return (*cabling(plan), *next_hops(plan, whole), *subnets(plan, whole), *_on_the_way(plan))
+    judge = Judge(plan)
+    return (
+        *cabling(plan),
+        *next_hops(plan, judge),
+        *subnets(plan, judge.whole),
+        *_on_the_way(plan, judge),
+    )
 
 
-def _on_the_way(plan: Plan) -> Iterator[Finding]:
+def _on_the_way(plan: Plan, judge: Judge) -> Iterator[Finding]:
     students = {machine.name for machine in plan.machines if machine.student}
     talks = [
         talk
-        for talk in _talks(plan, students)
+        for talk in _talks(judge, students)
         if (talk.astray or talk.loop) and students.isdisjoint((*talk.there, *talk.back))
     ]
     yield from _loops(plan, [talk for talk in talks if talk.loop])
@@ -119,9 +123,8 @@ def _by(names: tuple[str, ...]) -> str:
     return " ".join(names) or "no router"
 
 
-def _talks(plan: Plan, students: set[str]) -> Iterator[_Talk]:
-    """Yield what is between any two end nodes of *plan* that are no student's, kind by kind."""
-    judge = Judge(plan)
+def _talks(judge: Judge, students: set[str]) -> Iterator[_Talk]:
+    """Yield what is between any two end nodes that are no student's, kind by kind."""
     alike: dict[int, list[Node]] = defaultdict(list)
     for node in judge.nodes:
         if not node.router and node.name not in students:

@@ -9,13 +9,14 @@ from labiac.plan.addressing import Prefix, address_text
 from labiac.plan.routing import DEFAULT
 from labiac.reach.fabric import HOST, segment_name
 from labiac.reach.finding import Finding, Path, node_path, port_path, shortened
-from labiac.reach.tables import refusal, tables
+from labiac.reach.tables import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labiac.plan.model import Machine, Plan, Route
-    from labiac.reach.fabric import Fabric, Node, Port
+    from labiac.reach.fabric import Node, Port
+    from labiac.reach.verdict import Judge
 
 
 class _Fault(NamedTuple):
@@ -46,10 +47,10 @@ class _Use(NamedTuple):
         return Prefix.parse(self.route.to) in DEFAULT.values()
 
 
-def next_hops(plan: Plan, whole: Fabric) -> Iterator[Finding]:
+def next_hops(plan: Plan, judge: Judge) -> Iterator[Finding]:
     """Yield the next hops of *plan* that take no packet, each with those who use it."""
     uses: dict[_Fault, list[_Use]] = defaultdict(list)
-    for fault, use in _faults(plan, whole):
+    for fault, use in _faults(plan, judge):
         uses[fault].append(use)
     for fault, users in uses.items():
         names = shortened(dict.fromkeys(use.machine.name for use in users))
@@ -60,10 +61,10 @@ def next_hops(plan: Plan, whole: Fabric) -> Iterator[Finding]:
         yield Finding(fault.path or said, f"{fault.via}, {role}, {fault.why}", fault.fix)
 
 
-def _faults(plan: Plan, whole: Fabric) -> Iterator[tuple[_Fault, _Use]]:
-    found = _Search(plan, whole)
+def _faults(plan: Plan, judge: Judge) -> Iterator[tuple[_Fault, _Use]]:
+    found = _Search(plan, judge)
     machines = {machine.name: machine for machine in plan.machines if not machine.student}
-    for node in whole.nodes:
+    for node in judge.whole.nodes:
         machine = machines.get(node.name)
         for route in node.routes if machine else ():
             fault = found.fault(node, route)
@@ -74,9 +75,10 @@ def _faults(plan: Plan, whole: Fabric) -> Iterator[tuple[_Fault, _Use]]:
 class _Search:
     """Looks where the next hops of a lab lead."""
 
-    def __init__(self, plan: Plan, whole: Fabric) -> None:
-        self._plan, self._whole = plan, whole
-        self._tables = tables(whole)
+    def __init__(self, plan: Plan, judge: Judge) -> None:
+        self._plan = plan
+        self._whole = whole = judge.whole
+        self._tables = {version: plane.tables for version, plane in judge.planes.items()}
         self._answers = {
             (domain, version): whole.answers(domain, version)
             for domain in whole.members

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import BITS, IPV4
 from labiac.reach.conversation import exchange
+from labiac.reach.fabric import fabric
 from labiac.reach.walk import planes
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class Judge:
     """Says of any two nodes of a plan whether one reaches the other."""
 
     def __init__(self, plan: Plan) -> None:
-        self.planes = planes(plan)
+        self.whole = fabric(plan)
+        self.planes = planes(plan, self.whole)
         self.nodes = self.planes[IPV4].nodes[:-1]
         """The machines of the plan, in its order; the host is nobody's end."""
         self._by_name = {node.name: node for node in self.nodes}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import BITS, IPV4, Prefix, address_text
 from labiac.reach.boxes import boxes
-from labiac.reach.fabric import fabric, segment_name
+from labiac.reach.fabric import segment_name
 from labiac.reach.tables import Classes, gateway_of, source_of, tables
 
 if TYPE_CHECKING:
@@ -320,9 +320,8 @@ class Plane:
         return ""
 
 
-def planes(plan: Plan) -> dict[int, Plane]:
-    """Return the forwarding plane of *plan* in each IP version."""
-    whole = fabric(plan)
+def planes(plan: Plan, whole: Fabric) -> dict[int, Plane]:
+    """Return the forwarding plane of *plan*, whose fabric is *whole*, in each IP version."""
     return {
         version: Plane(version, whole, made, boxes(plan, version))
         for version, made in tables(whole).items()
