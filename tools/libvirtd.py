@@ -2,7 +2,8 @@
 
 For machines without systemd, and for tests that shall not meet the host's own libvirt. It runs in
 namespaces of its own (network, mounts, processes), so its bridges are nobody else's, and whatever
-it started ends with it. Its files and its socket lie in one folder. Root only.
+it started ends with it. Its files and its socket lie in one folder, which LABIAC_LIBVIRTD may name:
+each folder has one of its own. Root only.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import sys
 import time
 from pathlib import Path
 
-HOME = Path("/var/tmp/labiac-libvirtd")  # noqa: S108  # disks are too large for /run
+HOME = Path(os.environ.get("LABIAC_LIBVIRTD") or "/var/tmp/labiac-libvirtd")  # noqa: S108  # disks are too large for /run
 PID = HOME / "pid"
 SOCKET = HOME / "socket" / "libvirt-sock"
 URI = f"qemu:///system?socket={SOCKET}"
 READY_S = 30
+RESTART_S = 1
 ITSELF = str(Path(__file__).resolve())
 OWN = {"etc": "/etc/libvirt", "lib": "/var/lib/libvirt", "log": "/var/log/libvirt"}
 """Folder here, and where libvirt looks for it."""
@@ -72,13 +74,17 @@ def inside() -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
         _run("mount", "-t", "tmpfs", "tmpfs", path)
     _run("ip", "link", "set", "lo", "up")
-    for daemon in ("virtlogd", "libvirtd"):
-        subprocess.Popen([daemon, "--pid-file", f"/run/libvirt/{daemon}.pid"])
-    while True:  # as the first process: bury whoever dies
-        try:
-            os.wait()
-        except ChildProcessError:
-            return
+    daemons = [_daemon("virtlogd"), _daemon("libvirtd")]
+    while True:  # as the first process: bury whoever dies, and start a daemon anew as systemd would
+        pid, _ = os.wait()
+        for number, daemon in enumerate(daemons):
+            if daemon.pid == pid:
+                time.sleep(RESTART_S)
+                daemons[number] = _daemon(daemon.args[0])
+
+
+def _daemon(name: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([name, "--pid-file", f"/run/libvirt/{name}.pid"])
 
 
 def _start() -> subprocess.Popen[bytes]:
