@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from threading import Event
     from typing import BinaryIO
 
     from labiac.errors import Problem
@@ -96,6 +97,50 @@ class Backend(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who waits for a backend.
+
+    Args:
+        say: Takes a line of news, which the next one replaces.
+        cancelled: Set when nobody waits any longer.
+    """
+
+    say: Callable[[str], None]
+    cancelled: Event
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A backend whose machines take a while to get ready."""
+
+    def watched(self, watch: Watch) -> Backend:
+        """Return this backend as one that tells *watch* how far each machine is.
+
+        Once that is cancelled it waits no longer: a `BackendError` says so, and the same call goes
+        on later where it left off.
+        """
+
+
+@runtime_checkable
+class Starts(Protocol):
+    """A backend whose machines can be switched off, and are still there."""
+
+    def start(self, ref: str) -> None:
+        """Switch the machine *ref* on, and return when it is ready. On already is success.
+
+        Raises:
+            BackendError: it is gone, or does not get ready.
+        """
+
+    def stop(self, ref: str) -> None:
+        """Shut the machine *ref* down; one that does not heed it is cut off. Off is success.
+
+        Raises:
+            BackendError: it is gone.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Ran:
     """A command that ran on a node: its exit status and what it said."""
@@ -116,6 +161,18 @@ class Executes(Protocol):
         """Run *argv* there with this terminal's input and output; return its exit status.
 
         May not return: the calling process can become the command.
+        """
+
+
+@runtime_checkable
+class Consoles(Protocol):
+    """A backend whose machines have a console: a terminal that needs no network."""
+
+    def console(self, ref: str) -> None:
+        """Connect this terminal to the console of the machine *ref*, until the user leaves it.
+
+        Raises:
+            BackendError: it does not run, or somebody else is at its console.
         """
 
 

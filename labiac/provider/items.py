@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labiac.backends.base import ref_of
+from labiac.backends.base import Watched, ref_of
 from labiac.errors import BackendError, ForeignError
 from labiac.plan.document import from_data, to_data
 from labiac.plan.effects import Kind, effect, worst
@@ -96,7 +96,8 @@ class Items:
         """
         identity = self.identity(inputs)
         try:
-            observed = _backend(inputs).create(copy_of(inputs, task.owner), self._item(inputs))
+            there, copy = _backend(inputs, task), copy_of(inputs, task.owner)
+            observed = there.create(copy, self._item(inputs))
         except ForeignError:
             raise
         except BackendError as error:
@@ -123,7 +124,7 @@ class Items:
         if olds.get("running") is False:
             return self.create(task, news)
         ref = identity.partition(":")[2]
-        observed = _backend(news).update(ref, self._item(olds), self._item(news))
+        observed = _backend(news, task).update(ref, self._item(olds), self._item(news))
         task.say(f"{news['name']} updated")
         return Made(identity, _state(news, observed))
 
@@ -143,12 +144,14 @@ class Items:
     def _effect(self, path: str, news: Properties) -> Effect:
         if path.startswith(("copy", "networkIds")):
             return "replace"
-        features = _backend(news).features
+        features = backend(news["copy"]["backend"]).features
         return effect(self.kind, snake(path), boots=features.boots, live=features.live)
 
 
-def _backend(inputs: Properties) -> Backend:
-    return backend(inputs["copy"]["backend"])
+def _backend(inputs: Properties, task: Task) -> Backend:
+    """Return the backend of *inputs*, which tells *task* what it waits for, if it ever does."""
+    there = backend(inputs["copy"]["backend"])
+    return there.watched(task) if isinstance(there, Watched) else there
 
 
 def _state(inputs: Properties, observed: Observed) -> Properties:

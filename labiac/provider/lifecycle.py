@@ -7,13 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from labiac.backends import BACKENDS, open_backend
-from labiac.backends.base import Copy
+from labiac.backends.base import Copy, Watch
 from labiac.errors import LabError
 from labiac.provider.shape import Failure
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from labiac.backends.base import Backend
     from labiac.plan.effects import Effect
@@ -36,18 +35,14 @@ class CopyArgs:
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a running operation knows of its surroundings.
+class Task(Watch):
+    """What a running operation knows of its surroundings: who waits for it, and for whom it is.
 
     Args:
         owner: The stack it works for; goes into the mark of what it makes.
-        say: Shows a line of progress, which the next one replaces.
-        cancelled: Set when the user no longer wants to wait.
     """
 
     owner: str
-    say: Callable[[str], None]
-    cancelled: threading.Event
 
 
 class Effected(NamedTuple):

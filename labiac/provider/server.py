@@ -208,7 +208,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def _task(self, request: Any) -> Task:
         stack = "::".join(request.urn.split("::")[:2])
-        return Task(stack, partial(self._log, request.urn, passing=True), self._cancelled)
+        return Task(partial(self._log, request.urn, passing=True), self._cancelled, stack)
 
     def _log(
         self, urn: str, message: str, *, severity: str = "INFO", passing: bool = False

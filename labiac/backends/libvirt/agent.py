@@ -67,16 +67,13 @@ def outcome(domain: Any, process: int) -> Ran | None:
     return Ran(state.get("exitcode", 128 + state.get("signal", 0)), out, err)
 
 
-def read(domain: Any, path: str) -> bytes | None:
-    """Return the file *path* of the guest; None when there is none, or no agent answers."""
+def read(domain: Any, path: str) -> bytes:
+    """Return the file *path* of the guest; libvirt's own error when there is none."""
+    handle = ask(domain, "guest-file-open", path=path)
     try:
-        handle = ask(domain, "guest-file-open", path=path)
-        try:
-            said = ask(domain, "guest-file-read", handle=handle, count=_LARGEST)
-        finally:
-            ask(domain, "guest-file-close", handle=handle)
-    except library().libvirtError:
-        return None
+        said = ask(domain, "guest-file-read", handle=handle, count=_LARGEST)
+    finally:
+        ask(domain, "guest-file-close", handle=handle)
     return base64.b64decode(said["buf-b64"])
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from itertools import groupby
+from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from labiac.backends.base import Copy, Features, Found, Observed, Ran, ref_of
+from labiac.backends.base import Copy, Features, Found, Observed, Ran, Watch, ref_of
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
@@ -31,6 +32,13 @@ class LibvirtBackend:
     name: ClassVar[str] = "libvirt"
     features: ClassVar[Features] = FEATURES
 
+    def __init__(self, watch: Watch | None = None) -> None:
+        self._watch = watch or Watch(lambda _news: None, Event())
+
+    def watched(self, watch: Watch) -> LibvirtBackend:
+        """Return one that tells *watch* how far each machine is, and gives up with it."""
+        return LibvirtBackend(watch)
+
     def check(self, plan: Plan) -> list[Problem]:
         """Return every reason that *plan* can't be made here. Changes nothing."""
         from labiac.backends.libvirt.check import problems
@@ -49,7 +57,7 @@ class LibvirtBackend:
 
         with told(item.name):
             if isinstance(item, Machine):
-                return machines.create(connect(), copy, item)
+                return machines.create(connect(), copy, item, self._watch)
             return networks.create(connect(), copy, item)
 
     def read(self, ref: str) -> Observed | None:
@@ -91,6 +99,31 @@ class LibvirtBackend:
                 part = machines if ours.mark.kind == "machine" else networks
                 part.delete(connect(), ours)
 
+    def start(self, ref: str) -> None:
+        """Switch the machine *ref* on, and return when it is ready. On already is success.
+
+        Raises:
+            BackendError: it is gone, libvirt refused, or it does not get ready.
+        """
+        from labiac.backends.libvirt.connection import told
+
+        with told(ref):
+            ours = self._machine(ref)
+        self.create(ours.mark.copy, ours.mark.item)
+
+    def stop(self, ref: str) -> None:
+        """Shut the machine *ref* down; one that does not heed it is cut off. Off is success.
+
+        Raises:
+            BackendError: it is gone, or libvirt refused.
+        """
+        from labiac.backends.libvirt import boot
+        from labiac.backends.libvirt.connection import told
+
+        with told(ref):
+            ours = self._machine(ref)
+            boot.stop(ours.object, ours.mark.item.name, self._watch)
+
     def execute(self, ref: str, argv: Sequence[str], *, timeout_s: float) -> Ran:
         """Run *argv* on the machine *ref* and return what came of it.
 
@@ -101,10 +134,7 @@ class LibvirtBackend:
         from labiac.backends.libvirt.connection import told
 
         with told(ref):
-            ours = self._held(ref)
-            if ours is None or not ours.is_active:
-                fix = "labiac status lists what is up"
-                raise BackendError(f"libvirt {ref}", "there is no such machine up", fix=fix)
+            ours = self._running(ref)
             return agent.execute(ours.object, argv, timeout_s=timeout_s)
 
     def attach(self, ref: str, argv: Sequence[str]) -> int:
@@ -158,6 +188,19 @@ class LibvirtBackend:
                 raise
             return []
         return [_found(list(group)) for _, group in groupby(held, key=_whose)]
+
+    def _running(self, ref: str) -> Held:
+        ours = self._machine(ref)
+        if not ours.is_active:
+            raise BackendError(f"libvirt {ref}", "it is off", fix="labiac start switches it on")
+        return ours
+
+    def _machine(self, ref: str) -> Held:
+        ours = self._held(ref)
+        if ours is None:
+            fix = "labiac status lists what is up"
+            raise BackendError(f"libvirt {ref}", "there is no such machine", fix=fix)
+        return ours
 
     def _held(self, ref: str) -> Held | None:
         from labiac.backends.libvirt.connection import connect

@@ -16,17 +16,18 @@ from labiac.backends.libvirt.marks import Mark, mark_of
 from labiac.errors import ForeignError
 
 if TYPE_CHECKING:
+    from labiac.backends.base import Watch
     from labiac.plan.model import Machine
 
 
-def create(connection: Any, copy: Copy, item: Machine) -> Observed:
+def create(connection: Any, copy: Copy, item: Machine, watch: Watch) -> Observed:
     """Make *item* so, whatever there is of it, and return when its guest is ready.
 
     A guest that runs and would boot the same goes on running; else it restarts, and its disk stays.
 
     Raises:
         ForeignError: a domain of that name is not labiac's.
-        BackendError: the guest does not get ready.
+        BackendError: the guest does not get ready, or *watch* is cancelled.
     """
     mark = Mark(copy, item, whole=False)
     ours = held(connection, mark.ref)
@@ -37,14 +38,16 @@ def create(connection: Any, copy: Copy, item: Machine) -> Observed:
     kind, files = accelerator(connection), Files(connection, item)
     running = ours is not None and _would_boot_the_same(ours, item)
     if ours is not None and not running:
-        _retire(ours, item, files)
+        _retire(ours, item, files, watch)
     there = connection.defineXML(xml.domain(item, mark, files.host(kind)))
     if running:
         plug(there, item)
     else:
         files.make(item)
         there.create()
-    boot.wait(there, timeout_s=boot.LIMIT_S[kind], console=files.console)
+    boot.wait(
+        there, item.name, timeout_s=boot.LIMIT_S[kind], console=files.console, watch=watch
+    )
     done = replace(mark, whole=True)
     note(there, done)
     return observed(Held(there, done))
@@ -98,11 +101,11 @@ def _is_port(connection: Any, network: str, port: str) -> bool:
     return lan is not None and found(lan.portLookupByUUIDString, port) is not None
 
 
-def _retire(ours: Held, item: Machine, files: Files) -> None:
+def _retire(ours: Held, item: Machine, files: Files, watch: Watch) -> None:
     """End a guest that is to boot anew, and take its disk when that is to be another one."""
     was = ours.mark.machine
     if (was.image, was.disk_gib) == (item.image, item.disk_gib):
-        boot.stop(ours.object)
+        boot.stop(ours.object, item.name, watch)
     else:
         boot.cut_off(ours.object)
         files.remove_disk()
