@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labiac.backends.libvirt.seed import iso
+from labiac.backends.seed import iso
 from labiac.images import store
 from labiac.images.build import build
 from labiac.plan.model import SeedFile

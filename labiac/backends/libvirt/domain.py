@@ -16,7 +16,7 @@ from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
     from labiac.backends.base import Copy
-    from labiac.backends.libvirt.marks import Mark
+    from labiac.backends.mark import Mark
     from labiac.plan.model import Machine, Nic
 
 Accelerator = Literal["kvm", "tcg"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labiac.backends.libvirt import storage
 from labiac.backends.libvirt.domain import Accelerator, Host
-from labiac.backends.libvirt.seed import iso
+from labiac.backends.seed import iso
 
 if TYPE_CHECKING:
     from labiac.plan.model import Machine

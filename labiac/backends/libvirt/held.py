@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labiac.backends.libvirt.connection import found, library
-from labiac.backends.libvirt.marks import NAMESPACE, PREFIX, Mark, is_machine, mark_of, uuid_of
+from labiac.backends.libvirt.marks import NAMESPACE, PREFIX, mark_of
 from labiac.backends.libvirt.marks import text_of as mark_text
+from labiac.backends.mark import Mark, is_machine, uuid_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,8 @@ from labiac.backends.libvirt.accelerator import accelerator
 from labiac.backends.libvirt.connection import found, library
 from labiac.backends.libvirt.files import Files
 from labiac.backends.libvirt.held import Held, held, note
-from labiac.backends.libvirt.marks import Mark, mark_of
+from labiac.backends.libvirt.marks import mark_of
+from labiac.backends.mark import Mark
 from labiac.errors import ForeignError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from labiac.backends.libvirt.elements import add, text_of
 from labiac.backends.libvirt.marks import metadata
 
 if TYPE_CHECKING:
-    from labiac.backends.libvirt.marks import Mark
+    from labiac.backends.mark import Mark
     from labiac.plan.model import Network, NetworkType
 
 _BRIDGE: Final = "lab-"

@@ -10,7 +10,7 @@ from labiac.backends.libvirt import network as xml
 from labiac.backends.libvirt.connection import found
 from labiac.backends.libvirt.domain import ports
 from labiac.backends.libvirt.held import Held, all_held, held
-from labiac.backends.libvirt.marks import Mark
+from labiac.backends.mark import Mark
 from labiac.errors import ForeignError
 from labiac.plan.model import Machine, Network
 

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 from labiac.backends.libvirt.connection import found, uri
 from labiac.backends.libvirt.elements import add, text_of
-from labiac.backends.libvirt.marks import uuid_of
+from labiac.backends.mark import uuid_of
 from labiac.errors import BackendError
 from labiac.images.store import file_of, known
 

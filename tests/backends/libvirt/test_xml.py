@@ -8,7 +8,8 @@ import pytest
 from labiac.backends.base import Copy
 from labiac.backends.libvirt import domain, network
 from labiac.backends.libvirt.domain import Host
-from labiac.backends.libvirt.marks import Mark, mark_of
+from labiac.backends.libvirt.marks import mark_of
+from labiac.backends.mark import Mark
 from labiac.plan.model import Impairments
 from labiac.plan.resolve import plan_file, resolve
 from labiac.schema.load import from_data

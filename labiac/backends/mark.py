@@ -1,0 +1,95 @@
+"""labiac's mark: what it knows of one object that it made. A hypervisor keeps it where it can."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid5
+
+from labiac.backends.base import Copy, ref_of
+from labiac.plan.document import from_data, to_data
+from labiac.plan.model import Machine, Network
+
+if TYPE_CHECKING:
+    from labiac.plan.model import Item
+
+_FAMILY: Final = UUID("6c616269-6163-5000-8000-000000000000")
+"""What labiac's own UUIDs are made from; any fixed one will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What labiac knows of one object that it made.
+
+    Args:
+        copy: Whose copy of which lab it belongs to.
+        item: What was asked for.
+        whole: Whether all of it was made.
+    """
+
+    copy: Copy
+    item: Item
+    whole: bool
+
+    @property
+    def machine(self) -> Machine:
+        """Return the item, which is a machine.
+
+        Raises:
+            TypeError: it is a network.
+        """
+        if not isinstance(self.item, Machine):
+            raise TypeError(self.item.name)
+        return self.item
+
+    @property
+    def network(self) -> Network:
+        """Return the item, which is a network.
+
+        Raises:
+            TypeError: it is a machine.
+        """
+        if not isinstance(self.item, Network):
+            raise TypeError(self.item.name)
+        return self.item
+
+    @property
+    def kind(self) -> str:
+        """Return ``network`` or ``machine``."""
+        return "machine" if isinstance(self.item, Machine) else "network"
+
+    @property
+    def ref(self) -> str:
+        """Return the ref of the item."""
+        return ref_of(self.copy, self.kind, self.item.name)
+
+    @property
+    def uuid(self) -> UUID:
+        """Return the UUID of the object: the same whenever it is made."""
+        return uuid_of(self.ref)
+
+    def to_json(self) -> str:
+        """Return all of it as text that `from_json` reads."""
+        copy = {"lab": self.copy.lab, "student": self.copy.student, "owner": self.copy.owner}
+        known = {"copy": copy, "kind": self.kind, "whole": self.whole, "item": to_data(self.item)}
+        return json.dumps(known)
+
+    @staticmethod
+    def from_json(text: str) -> Mark:
+        """Return the mark that became *text*."""
+        known = json.loads(text)
+        copy, data = Copy(**known["copy"]), known["item"]
+        is_one = known["kind"] == "machine"
+        item = from_data(Machine, data) if is_one else from_data(Network, data)
+        return Mark(copy, item, known["whole"])
+
+
+def uuid_of(ref: str) -> UUID:
+    """Return the UUID of the object behind *ref*, whether it is there or not."""
+    return uuid5(_FAMILY, ref)
+
+
+def is_machine(ref: str) -> bool:
+    """Return whether *ref* is that of a machine, and not of a network."""
+    return ref.split("/")[2] == "machine"
