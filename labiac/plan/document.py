@@ -36,10 +36,12 @@ def to_json(value: Any) -> str:
 def from_data(cls: type[T], data: Any) -> T:
     """Return the *cls* that `to_data` turned into *data*.
 
-    Numbers come back as the type of their field, since some carriers know only floating point.
+    Numbers come back as the type of their field, since some carriers know only floating point. A
+    field that may be None or any number of things is neither where *data* has no such field: an
+    older labiac, which knew of none, made it.
 
     Raises:
-        KeyError: a field is missing.
+        KeyError: any other field is missing.
         TypeError: *data* has another shape than *cls*.
     """
     decode: Decode = _decoder(cls)  # type: ignore[arg-type]  # a class is hashable
@@ -85,9 +87,7 @@ def _names(cls: Any) -> tuple[str, ...]:
 @cache
 def _decoder(hint: Any) -> Decode:
     if dataclasses.is_dataclass(hint):
-        fields = tuple((name, _decoder(kind)) for name, kind in get_type_hints(hint).items())
-        make: Any = hint
-        return lambda data: make(*(decode(data[name]) for name, decode in fields))
+        return _item_decoder(hint)
     if get_origin(hint) is tuple:
         return _tuple_decoder(get_args(hint))
     if get_origin(hint) is UnionType:
@@ -97,6 +97,23 @@ def _decoder(hint: Any) -> Decode:
         convert: Decode = hint
         return convert
     return lambda data: data
+
+
+def _item_decoder(make: Any) -> Decode:
+    kinds = get_type_hints(make)
+    fields = tuple((name, _decoder(kind)) for name, kind in kinds.items())
+    absent: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        if get_origin(kind) is UnionType:
+            absent[name] = None
+        elif get_args(kind)[-1:] == (Ellipsis,):
+            absent[name] = ()
+
+    def decode(data: Any) -> Any:
+        whole = data if len(data) >= len(fields) else {**absent, **data}
+        return make(*(each(whole[name]) for name, each in fields))
+
+    return decode
 
 
 def _tuple_decoder(kinds: tuple[Any, ...]) -> Decode:
