@@ -31,11 +31,15 @@ class Files:
 
     def make(self, machine: Machine) -> None:
         """Make what the next boot of *machine* needs: a disk that is there stays."""
-        if storage.volume(self._pool, self._disk) is None:
+        if not self.has_disk():
             base = storage.base(self._pool, machine.image)
             storage.overlay(self._pool, self._disk, base, machine.disk_gib)
         storage.put(self._pool, self._seed, iso(machine.seed))
         storage.put(self._pool, self._console, b"")
+
+    def has_disk(self) -> bool:
+        """Return whether the disk is there."""
+        return storage.volume(self._pool, self._disk) is not None
 
     def console(self) -> str:
         """Return the last that the serial console said."""

@@ -13,6 +13,7 @@ from labiac.backends.libvirt.connection import found, library
 from labiac.backends.libvirt.files import Files
 from labiac.backends.libvirt.held import Held, held, note
 from labiac.backends.libvirt.marks import mark_of
+from labiac.backends.libvirt.still import wake
 from labiac.backends.mark import Mark
 from labiac.errors import ForeignError
 
@@ -36,6 +37,8 @@ def create(connection: Any, copy: Copy, item: Machine, watch: Watch) -> Observed
         problem = f"there is a domain {item.host_name} that is not labiac's"
         fix = f"virsh undefine {item.host_name}, or rename the lab"
         raise ForeignError(f"libvirt {item.name}", problem, fix=fix)
+    if ours is not None:
+        wake(ours.object)
     kind, files = accelerator(connection), Files(connection, item)
     running = ours is not None and _would_boot_the_same(ours, item)
     if ours is not None and not running:
@@ -44,11 +47,11 @@ def create(connection: Any, copy: Copy, item: Machine, watch: Watch) -> Observed
     if running:
         plug(there, item)
     else:
+        if not files.has_disk():
+            _forget_snapshots(there)
         files.make(item)
         there.create()
-    boot.wait(
-        there, item.name, timeout_s=boot.LIMIT_S[kind], console=files.console, watch=watch
-    )
+    boot.wait(there, item.name, timeout_s=boot.LIMIT_S[kind], console=files.console, watch=watch)
     done = replace(mark, whole=True)
     note(there, done)
     return observed(Held(there, done))
@@ -58,7 +61,7 @@ def delete(connection: Any, ours: Held) -> None:
     """Delete a machine: what runs, its files, and last what says that they are labiac's."""
     boot.cut_off(ours.object)
     Files(connection, ours.mark.machine).remove()
-    ours.object.undefine()
+    ours.object.undefineFlags(library().VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
 
 
 def observed(ours: Held) -> Observed:
@@ -75,6 +78,12 @@ def plug(domain: Any, item: Machine) -> None:
     for nic in item.nics:
         if now[nic.mac] != xml.plugged(nic):
             domain.updateDeviceFlags(xml.card_of(live, nic), library().VIR_DOMAIN_AFFECT_LIVE)
+
+
+def _forget_snapshots(domain: Any) -> None:
+    """Forget all snapshots of *domain*: they went with its disk."""
+    for each in domain.listAllSnapshots():
+        each.delete(library().VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY)
 
 
 def _would_boot_the_same(ours: Held, item: Machine) -> bool:

@@ -1,0 +1,214 @@
+"""Snapshots of whole copies: a part a machine, inside its disk, all of them of one moment."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from labiac.backends.base import Copy, Snapshot
+from labiac.backends.libvirt import agent, networks, storage
+from labiac.backends.libvirt.connection import library, told
+from labiac.backends.libvirt.held import Held, all_held
+from labiac.backends.libvirt.moment import Moment, Part, definition, part_of
+from labiac.backends.libvirt.still import side_by_side, still
+from labiac.backends.moments import differing, fresh_name, hash_of, named, restorable
+from labiac.errors import BackendError
+from labiac.plan.model import Machine, Network, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_MIB: Final = 1 << 20
+_WRONG_S: Final = 5
+"""A clock that is off by more is not set."""
+
+
+def take(connection: Any, copy: Copy, name: str) -> Snapshot:
+    """Keep all machines of *copy* as they are now, under *name*.
+
+    Raises:
+        UsageError: that is no name of a snapshot, or there is one of that name.
+        BackendError: the copy is not up, or libvirt refused; nothing is kept then.
+    """
+    here = _Here(connection, copy)
+    fresh_name(name, here.snapshots())
+    here.insist_whole()
+    _insist_room(connection, here.machines)
+    nodes = tuple(machine.name for machine in here.plan.machines)
+    taken = round(time.time(), 3)
+    moment = Moment(name, taken, hash_of(here.plan), nodes, here.plan.networks)
+    try:
+        with still([each.object for each in here.machines if each.is_active]):
+            side_by_side(partial(_take, moment), here.machines)
+        snapshot = named(name, _Here(connection, copy).snapshots())
+        _insist_still(snapshot)
+    except BaseException:
+        made = (each for each in _Here(connection, copy).kept if each.part.moment == moment)
+        side_by_side(_delete, made)
+        raise
+    return snapshot
+
+
+def snapshots(connection: Any, copy: Copy) -> list[Snapshot]:
+    """Return all snapshots of *copy*, the oldest first."""
+    return _Here(connection, copy).snapshots()
+
+
+def restore(connection: Any, copy: Copy, name: str) -> Snapshot:
+    """Make *copy* what it was in the snapshot called *name*.
+
+    Raises:
+        UsageError: there is no such snapshot.
+        BackendError: a part of it is lost, the copy is another by now, or libvirt refused.
+    """
+    here = _Here(connection, copy)
+    snapshot = named(name, here.snapshots())
+    restorable(snapshot)
+    parts = here.parts(name)
+    for lan in _lans(parts):
+        networks.create(connection, parts[0].machine.mark.copy, lan)
+    with still([each.machine.object for each in parts]):
+        side_by_side(_revert, parts)
+    side_by_side(_set_clock, (each.machine for each in parts if each.part.goes_on))
+    return snapshot
+
+
+def forget(connection: Any, copy: Copy, name: str) -> None:
+    """Delete all parts of the snapshot called *name*.
+
+    Raises:
+        UsageError: there is no such snapshot.
+    """
+    here = _Here(connection, copy)
+    named(name, here.snapshots())
+    side_by_side(_delete, here.parts(name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A part of labiac's, the machine that it is of, and where libvirt has it."""
+
+    part: Part
+    machine: Held
+    object: Any
+
+
+class _Here:
+    """What libvirt has of one copy: its networks and machines, and what is kept of these."""
+
+    def __init__(self, connection: Any, copy: Copy) -> None:
+        whose = copy.lab, copy.student
+        found = (each for each in all_held(connection) if _whose(each) == whose)
+        ours = sorted(found, key=lambda each: each.mark.item.name)
+        items = [each.mark.item for each in ours]
+        self.plan = Plan(
+            *whose,
+            "libvirt",
+            networks=tuple(item for item in items if isinstance(item, Network)),
+            machines=tuple(item for item in items if isinstance(item, Machine)),
+            checks=(),
+        )
+        self.machines = [each for each in ours if isinstance(each.mark.item, Machine)]
+        self.kept = [
+            _Kept(part, machine, each)
+            for machine in self.machines
+            for each in machine.object.listAllSnapshots()
+            if (part := part_of(each.getXMLDesc())) is not None
+        ]
+
+    def parts(self, name: str) -> list[_Kept]:
+        """Return what is kept of the snapshot called *name*."""
+        return [each for each in self.kept if each.part.moment.name == name]
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return all snapshots, the oldest first."""
+        moments = dict.fromkeys(each.part.moment for each in self.kept)
+        return [self._snapshot(each) for each in sorted(moments, key=lambda each: each.taken)]
+
+    def _snapshot(self, moment: Moment) -> Snapshot:
+        kept = (each.part for each in self.kept if each.part.moment == moment)
+        machines = {part.mark.machine.name: part.mark.machine for part in kept if part.still}
+        then = replace(self.plan, networks=moment.networks, machines=tuple(machines.values()))
+        lost = tuple(name for name in moment.nodes if name not in machines)
+        differs = () if lost else tuple(differing(then, self.plan))
+        return Snapshot(moment.name, moment.taken, moment.plan, moment.nodes, lost, differs)
+
+    def insist_whole(self) -> None:
+        """Refuse a copy that is not up, or not all of it.
+
+        Raises:
+            BackendError: it is not.
+        """
+        where = f"{self.plan.lab} of {self.plan.student}"
+        if not self.machines:
+            fix = f"labiac up {self.plan.lab} --backend libvirt"
+            raise BackendError(where, "is not up on libvirt", fix=fix)
+        unfinished = [each.mark.item.name for each in self.machines if not each.mark.whole]
+        if unfinished:
+            problem = f"{', '.join(unfinished)} never got ready"
+            raise BackendError(where, problem, fix="labiac up completes it; take it then")
+
+
+def _whose(ours: Held) -> tuple[str, str]:
+    return ours.mark.copy.lab, ours.mark.copy.student
+
+
+def _insist_room(connection: Any, machines: Sequence[Held]) -> None:
+    """Refuse where the memory of all guests does not fit: a guest whose disk is full stops."""
+    pool = storage.pool(connection)
+    pool.refresh()
+    free = pool.info()[3] // _MIB
+    wanted = sum(each.mark.machine.memory_mib for each in machines if each.is_active)
+    if wanted > free:
+        problem = f"a snapshot may take {wanted} MiB of disk, and {free} MiB are free in the pool"
+        fix = "labiac snapshot delete frees what an older one takes; or free some disk there"
+        raise BackendError("libvirt", problem, fix=fix)
+
+
+def _insist_still(snapshot: Snapshot) -> None:
+    if snapshot.lost:
+        problem = f"something woke {', '.join(snapshot.lost)} meanwhile"
+        raise BackendError(f"snapshot {snapshot.name}", problem, fix="take it again")
+
+
+def _take(moment: Moment, machine: Held) -> None:
+    with told(f"{machine.mark.item.name} of snapshot {moment.name}"):
+        machine.object.snapshotCreateXML(definition(moment))
+
+
+def _delete(kept: _Kept) -> None:
+    with told(f"{kept.machine.mark.item.name} of snapshot {kept.part.moment.name}"):
+        kept.object.delete()
+
+
+def _lans(parts: Sequence[_Kept]) -> Iterator[Network]:
+    """Yield the networks that the machines of *parts* are plugged into."""
+    used = {nic.network for each in parts for nic in each.part.mark.machine.nics}
+    return (lan for lan in parts[0].part.moment.networks if lan.name in used)
+
+
+def _revert(kept: _Kept) -> None:
+    """Make a machine what it was; one that ran then stands still, whatever it does now."""
+    libvirt = library()
+    # Forced, since its hardware may have been changed by hand: it shall be as it was.
+    how = libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_FORCE
+    if kept.part.goes_on:
+        how |= libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED
+    name = kept.machine.mark.item.name
+    with told(f"{name} of snapshot {kept.part.moment.name}"):
+        kept.machine.object.revertToSnapshot(kept.object, how)
+
+
+def _set_clock(machine: Held) -> None:
+    """Tell the guest the time of now: its own clock went on where it stood."""
+    libvirt, name = library(), machine.mark.item.name
+    with told(f"clock of {name}"):
+        with suppress(libvirt.libvirtError):  # the time is set, and the clock of its board not
+            agent.ask(machine.object, "guest-set-time", time=time.time_ns())
+        wrong_s = abs(agent.ask(machine.object, "guest-get-time") - time.time_ns()) / 1e9
+    if wrong_s > _WRONG_S:
+        problem = f"it is restored, and its clock is wrong by {wrong_s:.0f} s"
+        raise BackendError(f"libvirt {name}", problem, fix="set it there, or restart the node")
