@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,7 +114,7 @@ class Watch:
 class Watched(Protocol):
     """A backend whose machines take a while to get ready."""
 
-    def watched(self, watch: Watch) -> Backend:
+    def watched(self, watch: Watch) -> Self:
         """Return this backend as one that tells *watch* how far each machine is.
 
         Once that is cancelled it waits no longer: a `BackendError` says so, and the same call goes
@@ -221,6 +221,59 @@ class Settles(Protocol):
 
     def settled(self, *, timeout_s: float) -> bool:
         """Wait until all that was deleted is gone; return whether it is, after *timeout_s*."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A whole copy at one moment, as a backend keeps it.
+
+    Args:
+        name: What its user calls it.
+        taken: When, in seconds since 1970.
+        plan: Hash of what the copy was then: its networks and machines.
+        nodes: Names of its machines then.
+        lost: Those of them whose part is not kept any more, or never was: it can't be restored.
+        differs: How the copy was then and is deployed now, a line a difference: it can't be
+            restored either while there are any.
+    """
+
+    name: str
+    taken: float
+    plan: str
+    nodes: tuple[str, ...]
+    lost: tuple[str, ...]
+    differs: tuple[str, ...]
+
+
+@runtime_checkable
+class Snapshots(Protocol):
+    """A backend that keeps whole copies at one moment, memory and disks, and goes back to them."""
+
+    def take(self, copy: Copy, name: str) -> Snapshot:
+        """Keep *copy* as it is now: all its machines stand still meanwhile, and go on after it.
+
+        Raises:
+            UsageError: that is no name of a snapshot, or there is one of that name.
+            BackendError: the copy is not up, or the host refused; nothing is kept then.
+        """
+
+    def snapshots(self, copy: Copy) -> list[Snapshot]:
+        """Return all snapshots of *copy*, the oldest first."""
+
+    def restore(self, copy: Copy, name: str) -> Snapshot:
+        """Make *copy* what it was; machines that were off are off again, clocks are those of now.
+
+        Raises:
+            UsageError: there is no such snapshot.
+            BackendError: a part of it is lost, the copy is another by now, or the host refused.
+        """
+
+    def forget(self, copy: Copy, name: str) -> None:
+        """Delete what is kept of the snapshot called *name*, whole or not.
+
+        Raises:
+            UsageError: there is no such snapshot.
+        """
 
 
 @dataclass(frozen=True, slots=True)

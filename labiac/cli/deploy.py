@@ -21,21 +21,16 @@ from labiac.cli.options import (
 )
 from labiac.cli.output import INTERRUPTED, console, note, write_failure, write_json
 from labiac.errors import LabError, Problem, UnsupportedError, UsageError
+from labiac.plan.model import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from labiac.cli.comparison import Comparison
     from labiac.fleet.engine import Engine, Result
-    from labiac.fleet.events import News
-    from labiac.host.progress import Progress
-    from labiac.plan.model import Plan
     from labiac.reach.matrix import Pair
 
 app = typer.Typer()
-
-_DONE = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
-"""Sign of each thing that the engine can do to a resource; what stays the same goes unsaid."""
 
 SETTLE_S = 60
 """How long ``destroy --wait`` waits for the host, seconds: it takes 20 ms a LAN, one by one."""
@@ -204,26 +199,18 @@ def _program(plan: Plan) -> Callable[[], None]:
 
 def _operate(copy: Copy | Plan, what: str, work: Callable[[Engine], Result]) -> Result:
     """Do *work* with the engine, showing progress; say on stderr what went wrong."""
+    from labiac.cli.news import Ticker
     from labiac.fleet.engine import Engine
     from labiac.host.progress import Progress
 
     whose = Copy(copy.lab, copy.student)
+    machines = len(copy.machines) if what == "up" and isinstance(copy, Plan) else 0
     with Progress(f"{what} {copy.lab}") as progress:
-        result = work(Engine(whose, partial(_tell, progress, lines=what in {"up", "destroy"})))
+        ticker = Ticker(progress, machines=machines, lines=what in {"up", "destroy"})
+        result = work(Engine(whose, ticker))
     for text in (*result.notes, *result.errors):
         note(text)
     return result
-
-
-def _tell(progress: Progress, news: News, *, lines: bool) -> None:
-    """Show *news* of the engine in passing, and with *lines* what is done, a line each."""
-    from labiac.cli.changes import OURS, step_title
-    from labiac.fleet.events import Message
-
-    if isinstance(news, Message):
-        progress.last = news.text
-    elif lines and news.state == "done" and news.op in _DONE and news.type.startswith(OURS):
-        note(f"  {_DONE[news.op]} {step_title(news)}   {news.seconds:.2f} s")
 
 
 def _insist(result: Result, *, json: bool) -> None:

@@ -30,7 +30,7 @@ def status(file: File = "", json: Json = False) -> None:
 
     labs = table("lab", "student", "backend", "nodes")
     for each in found:
-        nodes = ", ".join(name if runs else f"{name} (down)" for name, runs in each.nodes)
+        nodes = ", ".join(name if runs else f"{name} (off)" for name, runs in each.nodes)
         labs.add_row(each.copy.lab, each.copy.student, each.backend, nodes)
     if found:
         console().print(labs)

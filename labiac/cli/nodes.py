@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from labiac.backends.base import Captures, Copy, Executes, ref_of
+from labiac.backends.base import Captures, Consoles, Copy, Executes, ref_of
 from labiac.cli.options import (
     BackendName,
     File,
@@ -84,11 +84,11 @@ def execute(
 def shell(
     file: File, node: Node, student: Student = "local", backend: BackendName = "auto"
 ) -> None:
-    """Open a shell on a node."""
+    """Open a shell on a node: on a virtual machine its console, which Ctrl-] leaves."""
     there = _there(file, node, student, backend)
-    if there.backend.features.boots:
-        fix = f"labiac exec {file} {node} -- COMMAND, or virsh console {there.machine.host_name}"
-        raise LabError(f"backend {there.backend.name}", "cannot open a shell", fix=fix)
+    if isinstance(there.backend, Consoles):
+        there.backend.console(there.ref)
+        return
     raise typer.Exit(_attached(there, [os.environ.get("SHELL", "/bin/sh")]))
 
 

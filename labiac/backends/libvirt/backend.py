@@ -14,7 +14,7 @@ from labiac.plan.model import Machine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from labiac.backends.base import Ping
+    from labiac.backends.base import Ping, Snapshot
     from labiac.backends.libvirt.held import Held
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
@@ -148,6 +148,19 @@ class LibvirtBackend:
         os.write(2, ran.stderr)
         return ran.status
 
+    def console(self, ref: str) -> None:
+        """Be at the serial console of the machine *ref* until Ctrl-], or until it is off.
+
+        Raises:
+            BackendError: it does not run, this is no terminal, or somebody is at that console.
+        """
+        from labiac.backends.libvirt import console
+        from labiac.backends.libvirt.connection import told
+
+        with told(ref):
+            ours = self._running(ref)
+            console.attach(ours.object, ours.mark.item.name)
+
     def measure(
         self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool
     ) -> list[bool]:
@@ -165,6 +178,52 @@ class LibvirtBackend:
 
         with told(f"{copy.lab}/{copy.student}"):
             return measure(domain_of, pings, timeout_s=timeout_s, settle=settle)
+
+    def take(self, copy: Copy, name: str) -> Snapshot:
+        """Keep *copy* as it is now: all its guests stand still meanwhile, and go on after it.
+
+        Raises:
+            UsageError: that is no name of a snapshot, or there is one of that name.
+            BackendError: the copy is not up, or libvirt refused; nothing is kept then.
+        """
+        from labiac.backends.libvirt import snapshots
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told(f"{copy.lab}/{copy.student}"):
+            return snapshots.take(connect(), copy, name)
+
+    def snapshots(self, copy: Copy) -> list[Snapshot]:
+        """Return all snapshots of *copy*, the oldest first."""
+        from labiac.backends.libvirt import snapshots
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told(f"{copy.lab}/{copy.student}"):
+            return snapshots.snapshots(connect(), copy)
+
+    def restore(self, copy: Copy, name: str) -> Snapshot:
+        """Make *copy* what it was; guests that were off are off again, clocks are those of now.
+
+        Raises:
+            UsageError: there is no such snapshot.
+            BackendError: a part of it is lost, the copy is another by now, or libvirt refused.
+        """
+        from labiac.backends.libvirt import snapshots
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told(f"{copy.lab}/{copy.student}"):
+            return snapshots.restore(connect(), copy, name)
+
+    def forget(self, copy: Copy, name: str) -> None:
+        """Delete what is kept of the snapshot called *name*, whole or not.
+
+        Raises:
+            UsageError: there is no such snapshot.
+        """
+        from labiac.backends.libvirt import snapshots
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told(f"{copy.lab}/{copy.student}"):
+            snapshots.forget(connect(), copy, name)
 
     def find(self) -> list[Found]:
         """Return every copy on this host, sorted by lab and student.

@@ -1,0 +1,142 @@
+"""A guest's serial console in this terminal, by a stream of libvirt's: the host may be far away."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import struct
+import sys
+import termios
+import threading
+import tty
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from labiac.backends.libvirt import agent
+from labiac.backends.libvirt.connection import library
+from labiac.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LEAVE: Final = b"\x1d"
+"""Ctrl-], which leaves a console, as with telnet and virsh."""
+DEVICE: Final = "/dev/ttyS0"
+"""The console, as the guest calls it."""
+_CHUNK: Final = 4096
+_SIZE: Final = struct.Struct("HHHH")
+_SIZE_S: Final = 30
+
+
+def attach(domain: Any, name: str) -> None:
+    """Be at the console of *domain* until Ctrl-], or until the guest is off.
+
+    Args:
+        domain: A domain that runs.
+        name: What people call it.
+
+    Raises:
+        BackendError: this is no terminal, or somebody else is at that console.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        fix = "labiac exec FILE NODE -- COMMAND runs a command, and takes its input from anywhere"
+        raise BackendError(f"libvirt {name}", "a console needs a terminal", fix=fix)
+    stream = _open(domain, name)
+    sys.stderr.write(f"console of {name}: Ctrl-] leaves it\n")
+    try:
+        with _raw(), _resized(domain):
+            _talk(stream)
+    finally:
+        sys.stderr.write(f"\nleft the console of {name}\n")
+
+
+def _open(domain: Any, name: str) -> Any:
+    """Return a stream to the console; refused where somebody is at it, who would lose it."""
+    libvirt = library()
+    stream = domain.connect().newStream()
+    try:
+        domain.openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_SAFE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_OPERATION_FAILED:
+            raise
+        fix = "labiac exec FILE NODE -- COMMAND works beside it"
+        raise BackendError(
+            f"libvirt {name}", "somebody is at its console", detail=str(error), fix=fix
+        ) from None
+    return stream
+
+
+def _talk(stream: Any) -> None:
+    """Carry what is typed to the guest, and what it says to the screen."""
+    ended, its_end = os.pipe()
+
+    def listen() -> None:
+        with suppress(library().libvirtError):
+            while said := stream.recv(_CHUNK):
+                os.write(1, said)
+        os.write(its_end, b".")
+
+    threading.Thread(target=listen, daemon=True).start()
+    stream.send(b"\r")  # a prompt that waits shows itself
+    while True:
+        ready, _, _ = select.select([0, ended], [], [])
+        if ended in ready:
+            return
+        typed, leave, _ = os.read(0, _CHUNK).partition(LEAVE)
+        if typed:
+            stream.send(typed)
+        if leave or not typed:
+            stream.abort()
+            return
+
+
+@contextmanager
+def _raw() -> Iterator[None]:
+    """Hand every key on as it is; whatever happens, the terminal is as before in the end."""
+    before = termios.tcgetattr(0)
+    handlers = {each: signal.signal(each, _leave) for each in (signal.SIGTERM, signal.SIGHUP)}
+    tty.setraw(0)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+
+
+def _leave(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+@contextmanager
+def _resized(domain: Any) -> Iterator[None]:
+    """Keep the guest's idea of the screen right: a serial line itself tells no size."""
+    sized = threading.Event()
+    sized.set()
+    over = threading.Event()
+
+    def follow() -> None:
+        while not over.is_set():
+            sized.wait()
+            sized.clear()
+            if not over.is_set():
+                _tell_size(domain)
+
+    before = signal.signal(signal.SIGWINCH, lambda *_: sized.set())
+    threading.Thread(target=follow, daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+        over.set()
+        sized.set()
+
+
+def _tell_size(domain: Any) -> None:
+    packed = fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(_SIZE.size))
+    rows, columns, *_ = _SIZE.unpack(packed)
+    argv = ["stty", "-F", DEVICE, "rows", str(rows), "columns", str(columns)]
+    with suppress(library().libvirtError, BackendError):  # no agent: it stays as it is
+        agent.execute(domain, argv, timeout_s=_SIZE_S)

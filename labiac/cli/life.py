@@ -1,0 +1,148 @@
+"""Machines switched off and on: start, stop, restart."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from labiac.backends.base import Copy, Starts, Watch, Watched, ref_of
+from labiac.cli.options import BackendName, File, Json, Student, node_of, planned, up_command
+from labiac.cli.output import note, write_json
+from labiac.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from labiac.cli.news import UnderWay
+    from labiac.plan.model import Plan
+
+    Work = Callable[[Starts, str], None]
+
+app = typer.Typer()
+
+Nodes = Annotated[
+    list[str] | None, typer.Argument(metavar="NODE", help="Names of nodes; all if left out.")
+]
+
+
+@app.command()
+def start(
+    file: File,
+    nodes: Nodes = None,
+    *,
+    student: Student = "local",
+    backend: BackendName = "auto",
+    json: Json = False,
+) -> None:
+    """Switch nodes on that are off, and wait until they are ready."""
+    plan = planned(file, student, backend)
+    _each(plan, file, nodes, lambda there, ref: there.start(ref), runs=True, json=json)
+
+
+@app.command()
+def stop(
+    file: File,
+    nodes: Nodes = None,
+    *,
+    student: Student = "local",
+    backend: BackendName = "auto",
+    json: Json = False,
+) -> None:
+    """Shut nodes down; their disks stay, and start or up switches them on again."""
+    plan = planned(file, student, backend)
+    _each(plan, file, nodes, lambda there, ref: there.stop(ref), runs=False, json=json)
+
+
+@app.command()
+def restart(
+    file: File,
+    nodes: Nodes = None,
+    *,
+    student: Student = "local",
+    backend: BackendName = "auto",
+    json: Json = False,
+) -> None:
+    """Shut nodes down, switch them on again, and wait until they are ready."""
+
+    def again(there: Starts, ref: str) -> None:
+        there.stop(ref)
+        there.start(ref)
+
+    _each(planned(file, student, backend), file, nodes, again, runs=True, json=json)
+
+
+class _Switched(NamedTuple):
+    """What came of one node: how long it took, and why it did not work, if so."""
+
+    name: str
+    seconds: float
+    error: LabError | None
+
+
+def _each(
+    plan: Plan, file: str, names: Sequence[str] | None, work: Work, *, runs: bool, json: bool
+) -> None:
+    """Do *work* on the machines of *plan* called *names*, all at once, and tell what came of it."""
+    from labiac.backends import open_backend
+
+    machines = [node_of(plan, name) for name in names] if names else plan.machines
+    backend = open_backend(plan.backend)
+    if not isinstance(backend, Starts):
+        problem = "its nodes have no power switch: they run from when they are made"
+        fix = f"labiac destroy {file} ends them, and {up_command(plan, file)} makes them anew"
+        raise LabError(f"backend {plan.backend}", problem, fix=fix)
+    refs = {
+        each.name: ref_of(Copy(plan.lab, plan.student), "machine", each.name) for each in machines
+    }
+    done = _at_once(backend, refs, work, "ready" if runs else "off")
+    failed = [each for each in done if each.error]
+    for each in failed:
+        note(str(each.error))
+    if json:
+        write_json({"ok": not failed, "nodes": [_data(each, runs=runs) for each in done]})
+    else:
+        for each in done:
+            if not each.error:
+                typer.echo(f"{each.name} {'ready' if runs else 'off'}   {each.seconds:.1f} s")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _at_once(backend: Starts, refs: dict[str, str], work: Work, word: str) -> list[_Switched]:
+    """Do *work* on all of *refs*; a Ctrl-C ends the waiting, and nothing else."""
+    from labiac.cli.news import UnderWay
+    from labiac.host.progress import Progress
+
+    cancelled = Event()
+
+    def one(name: str, under_way: UnderWay) -> _Switched:
+        watch = Watch(partial(under_way.say, name), cancelled)
+        there = backend.watched(watch) if isinstance(backend, Watched) else backend
+        begun, failure = time.monotonic(), None
+        try:
+            work(there, refs[name])
+        except LabError as error:
+            failure = error
+        under_way.end(name, counts=failure is None)
+        return _Switched(name, time.monotonic() - begun, failure)
+
+    with Progress(word) as progress, ThreadPoolExecutor(len(refs) or 1) as pool:
+        under_way = UnderWay(progress, len(refs), word)
+        waiting = [pool.submit(one, name, under_way) for name in refs]
+        try:
+            return [each.result() for each in waiting]
+        except KeyboardInterrupt:
+            cancelled.set()
+            raise
+
+
+def _data(switched: _Switched, *, runs: bool) -> dict[str, object]:
+    known = {"name": switched.name, "seconds": round(switched.seconds, 3)}
+    if switched.error:
+        return known | {"ok": False, "problem": str(switched.error)}
+    return known | {"ok": True, "running": runs}
