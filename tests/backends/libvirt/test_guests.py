@@ -3,84 +3,24 @@
 The sentences come in the order in which a lab lives. What they change they put back.
 """
 
-import secrets
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
 from labiac.backends import open_backend
-from labiac.backends.base import Copy, Ping, ref_of
+from labiac.backends.base import Ping
 from labiac.backends.libvirt.connection import URI, connect, uri
-from labiac.backends.libvirt.storage import POOL
 from labiac.errors import BackendError, ForeignError
 from labiac.plan.document import to_json
-from labiac.plan.model import Machine, SeedFile
-from labiac.plan.resolve import resolve
-from labiac.reach.matrix import matrix, pings
-from labiac.schema.load import from_data
+from labiac.plan.model import SeedFile
+from labiac.reach.matrix import matrix
+
+from .guests import ONE_LAN, Lab, left
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(3600)]
-
-ONE_LAN = {"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}}}
-
-
-class Lab:
-    """One copy of a lab on libvirt, with a name of its own."""
-
-    def __init__(self, description, student="ana"):
-        name = f"vt{secrets.token_hex(4)}"
-        self.backend = open_backend("libvirt")
-        self.plan = resolve(from_data({"name": name, **description}, "test"), student, "libvirt")
-        self.copy = Copy(self.plan.lab, self.plan.student)
-
-    def up(self):
-        for network in self.plan.networks:
-            self.backend.create(self.copy, network)
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(partial(self.backend.create, self.copy), self.plan.machines))
-
-    def down(self):
-        for item in (*self.plan.machines, *self.plan.networks):
-            self.backend.delete(self.ref(item))
-
-    def ref(self, item):
-        kind = "machine" if isinstance(item, Machine) else "network"
-        return ref_of(self.copy, kind, item.name)
-
-    def read(self, item):
-        return self.backend.read(self.ref(item))
-
-    def update(self, was, now):
-        return self.backend.update(self.ref(was), was, now)
-
-    def answers(self, source, target):
-        asked = pings(self.plan, all_nodes=True)[source, target]
-        own = [Ping(source, ping.address) for ping in asked]
-        return all(self.backend.measure(self.copy, own, timeout_s=5, settle=False))
-
-    def says(self, name, *argv):
-        ref = self.ref(self.plan.machine(name))
-        return self.backend.execute(ref, argv, timeout_s=60)
-
-    def boot(self, name):
-        """Return which boot of the guest this is."""
-        return self.says(name, "cat", "/proc/sys/kernel/random/boot_id").stdout
-
-    def domain(self, name):
-        return connect().lookupByName(self.plan.machine(name).host_name)
-
-
-def left(lab):
-    """Return all that the host has under the names of *lab*."""
-    found = [each.name() for each in connect().listAllDomains()]
-    found += [each.name() for each in connect().listAllNetworks()]
-    found += connect().storagePoolLookupByName(POOL).listVolumes()
-    return [name for name in found if name.startswith(lab.plan.lab)]
 
 
 @pytest.fixture(scope="module")
