@@ -20,7 +20,7 @@ from labiac.cli.options import (
     whose,
 )
 from labiac.cli.output import INTERRUPTED, console, note, write_failure, write_json
-from labiac.errors import LabError, Problem, UnsupportedError, UsageError
+from labiac.errors import LabError, Problem, UsageError
 from labiac.plan.model import Plan
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def preview(
 ) -> None:
     """Show what up would change, whom that disturbs, and who could no longer reach whom."""
     from labiac.cli.diff import comparison_view
+    from labiac.cli.guard import possible
 
-    plan, objections = _possible(file, student, backend)
+    plan, objections = possible(file, student, backend)
     found = _previewed(plan, json=json)
     if json:
         write_json(found.data())
@@ -75,11 +76,11 @@ def up(
     json: Json = False,
 ) -> None:
     """Bring a lab up, or to what its file says now; then measure who reaches whom."""
-    from labiac.cli.guard import keep_disks, refuse
+    from labiac.cli.guard import has_disks, keep_disks, possible, refuse
 
-    plan, objections = _possible(file, student, backend)
+    plan, objections = possible(file, student, backend)
     refuse(objections, force=force)
-    if not yes and _has_disks(plan):
+    if not yes and has_disks(plan):
         keep_disks(_previewed(plan, json=json), file, ask=not json)
     result = _operate(plan, "up", lambda engine: engine.up(_program(plan)))
     if no_start:
@@ -88,7 +89,7 @@ def up(
     if json:
         from labiac.cli.verdict import pair_data
 
-        write_json(_result_data(result) | {"pairs": [pair_data(pair) for pair in pairs]})
+        write_json(result_data(result) | {"pairs": [pair_data(pair) for pair in pairs]})
     elif result.ok:
         _show_up(plan, file, result, pairs)
     _exit_unless(result)
@@ -148,37 +149,10 @@ def destroy(
     if wait and not settled(timeout_s=SETTLE_S):
         note(f"the host is still busy after {SETTLE_S} s; it goes on by itself")
     if json:
-        write_json(_result_data(result))
+        write_json(result_data(result))
     elif result.ok:
-        typer.echo(f"{copy.lab} of {copy.student} is gone: {_counted(result)}")
+        typer.echo(f"{copy.lab} of {copy.student} is gone: {counted(result)}")
     _exit_unless(result)
-
-
-def _possible(file: str, student: str, backend: str) -> tuple[Plan, list[Problem]]:
-    """Return the plan of the lab that the user named, and what is so wrong that `up` refuses it.
-
-    What is just odd is told.
-
-    Raises:
-        UnsupportedError: its backend cannot make it.
-    """
-    from labiac.cli.findings import examined
-
-    plan, problems, doubts = examined(file, student, backend)
-    if any(problem.level == "error" for problem in problems):
-        raise UnsupportedError(problems)
-    for problem in (*problems, *(each for each in doubts if each.level == "warning")):
-        note(f"{problem.level}: {problem}")
-    return plan, [each for each in doubts if each.level == "error"]
-
-
-def _has_disks(plan: Plan) -> bool:
-    """Return whether machines of *plan* have disks, or those that are up in their place."""
-    from labiac.backends import open_backend
-    from labiac.fleet.settings import backends_in_state
-
-    backends = {plan.backend} | backends_in_state(Copy(plan.lab, plan.student))
-    return any(open_backend(name).features.boots for name in backends)
 
 
 def _previewed(plan: Plan, *, json: bool) -> Comparison:
@@ -226,7 +200,8 @@ def _exit_unless(result: Result) -> None:
         raise typer.Exit(INTERRUPTED if result.cancelled else 1)
 
 
-def _result_data(result: Result) -> dict[str, Any]:
+def result_data(result: Result) -> dict[str, Any]:
+    """Return *result* as programs read it."""
     nothing = dict.fromkeys(("create", "update", "delete", "same"), 0)
     return {
         "ok": result.ok,
@@ -236,7 +211,8 @@ def _result_data(result: Result) -> dict[str, Any]:
     }
 
 
-def _counted(result: Result) -> str:
+def counted(result: Result) -> str:
+    """Return what was done, and how long it took: ``11 create in 0.8 s``."""
     counts = ", ".join(f"{count} {what}" for what, count in sorted(result.changes.items()))
     return f"{counts or 'nothing to do'} in {result.seconds:.1f} s"
 
@@ -261,7 +237,7 @@ def _show_up(plan: Plan, file: str, result: Result, pairs: Sequence[Pair]) -> No
     if pairs:
         for part in matrix_view(pairs):
             out.print(part)
-    out.print(f"{plan.lab} of {plan.student} on {plan.backend}: {_counted(result)}")
+    out.print(f"{plan.lab} of {plan.student} on {plan.backend}: {counted(result)}")
     tries = _to_try(plan, file)
     if tries:
         out.print("\nTry:")

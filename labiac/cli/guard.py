@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from labiac.backends.base import Copy
 from labiac.cli.changes import disks_lost
 from labiac.cli.comparison import sign, title
 from labiac.cli.options import up_command
 from labiac.cli.output import note
-from labiac.errors import DescriptionError, LabError
+from labiac.errors import DescriptionError, LabError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,34 @@ if TYPE_CHECKING:
     from labiac.cli.comparison import Comparison
     from labiac.errors import Problem
     from labiac.plan.diff import Change
+    from labiac.plan.model import Plan
+
+
+def possible(file: str, student: str, backend: str) -> tuple[Plan, list[Problem]]:
+    """Return the plan of the lab that the user named, and what is so wrong that `up` refuses it.
+
+    What is just odd is told.
+
+    Raises:
+        UnsupportedError: its backend cannot make it.
+    """
+    from labiac.cli.findings import examined
+
+    plan, problems, doubts = examined(file, student, backend)
+    if any(problem.level == "error" for problem in problems):
+        raise UnsupportedError(problems)
+    for problem in (*problems, *(each for each in doubts if each.level == "warning")):
+        note(f"{problem.level}: {problem}")
+    return plan, [each for each in doubts if each.level == "error"]
+
+
+def has_disks(plan: Plan) -> bool:
+    """Return whether machines of *plan* have disks, or those that are up in their place."""
+    from labiac.backends import open_backend
+    from labiac.fleet.settings import backends_in_state
+
+    backends = {plan.backend} | backends_in_state(Copy(plan.lab, plan.student))
+    return any(open_backend(name).features.boots for name in backends)
 
 
 def refuse(objections: Sequence[Problem], *, force: bool) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from labiac.backends.base import Copy
     from labiac.fleet.events import News, Step
+    from labiac.host.process import Interrupts
 
     Program = Callable[[], None]
 
@@ -73,14 +74,20 @@ class Engine:
     Args:
         copy: Whose copy of which lab.
         tell: Called with news as they come, from a thread of the run.
+        interrupts: What stops its operations where they run in another thread than the main one.
 
     Raises:
         LabError: there is no Pulumi CLI, and none could be had.
     """
 
-    def __init__(self, copy: Copy, tell: Callable[[News], None] = lambda _news: None) -> None:
+    def __init__(
+        self,
+        copy: Copy,
+        tell: Callable[[News], None] = lambda _news: None,
+        interrupts: Interrupts | None = None,
+    ) -> None:
         self._tell = tell
-        self._stack = Stack(find().path, stack_name(copy), state_file(copy))
+        self._stack = Stack(find().path, stack_name(copy), state_file(copy), interrupts)
 
     def up(self, program: Program) -> Result:
         """Make the copy what *program* declares; its stack is created when there is none.

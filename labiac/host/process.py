@@ -7,12 +7,13 @@ import shutil
 import signal
 import subprocess
 import threading
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SETPRIV = shutil.which("setpriv")
 TETHER = (
@@ -25,6 +26,35 @@ TETHER = (
 
 GRACE_S = 10
 """Seconds a process gets to end on its own after SIGTERM."""
+
+
+class Interrupts:
+    """A Ctrl-C for what `run` has started in other threads than the main one, which gets it."""
+
+    def __init__(self) -> None:
+        self.sent = False
+        self._lock = threading.RLock()  # a second Ctrl-C may come while the first is sent
+        self._running: set[subprocess.Popen[str]] = set()
+
+    def send(self) -> None:
+        """Ask all that runs, and all that will be started, to stop."""
+        with self._lock:
+            self.sent = True
+            for process in self._running:
+                process.send_signal(signal.SIGINT)
+
+    @contextmanager
+    def reach(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        """Hand on what is sent to *process* while the block lasts."""
+        with self._lock:
+            self._running.add(process)
+            if self.sent:
+                process.send_signal(signal.SIGINT)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(process)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +73,14 @@ def run(
     timeout_s: float | None = None,
     on_line: Callable[[str], None] = lambda _line: None,
     stdin: Path = Path(os.devnull),
+    interrupts: Interrupts | None = None,
 ) -> Ended:
     """Run *argv* on the file *stdin*; both its outputs, line by line, go to *on_line*.
 
     It runs in a session of its own, so a Ctrl-C at the terminal reaches it once and from here:
-    the first asks it to stop, as the second does, and the KeyboardInterrupt follows its end. It
-    does not outlive this process where the kernel can see to that.
+    the first asks it to stop, as the second does, and the KeyboardInterrupt follows its end. In a
+    thread that no Ctrl-C reaches, *interrupts* stand for it. It does not outlive this process
+    where the kernel can see to that.
 
     Raises:
         KeyboardInterrupt: it was interrupted, and has ended.
@@ -71,7 +103,8 @@ def run(
     reader = threading.Thread(target=_read, args=(process.stdout, lines, on_line), daemon=True)
     reader.start()
     try:
-        interrupted = _wait(process, timeout_s)
+        with interrupts.reach(process) if interrupts else nullcontext():
+            interrupted = _wait(process, timeout_s)
     except subprocess.TimeoutExpired:
         _end(process)
         message = f"{argv[0]} was still running after {timeout_s} s"
@@ -79,7 +112,7 @@ def run(
     finally:
         # A grandchild may hold the pipe open longer than anybody cares about it.
         reader.join(timeout=1)
-    if interrupted:
+    if interrupted or (process.returncode and interrupts and interrupts.sent):
         raise KeyboardInterrupt
     return Ended(process.returncode, "".join(lines))
 
