@@ -44,6 +44,8 @@ COMMANDS = {
     "schema": "look",
     "doctor": "host",
     "image": "image",
+    "class": "classes",
+    "snapshot": "snapshot",
 }
 """Each subcommand and its module, which is imported when it is needed, and not before."""
 

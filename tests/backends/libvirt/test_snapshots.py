@@ -1,0 +1,244 @@
+"""Snapshots of guests that run: one lab for all sentences, because a boot takes a minute."""
+
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from labiac.backends.libvirt.connection import connect, uri
+from labiac.errors import BackendError, UsageError
+
+from .guests import ONE_LAN, Lab, left
+
+pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(3600)]
+
+
+FOREIGN = "<domainsnapshot><name>{}</name></domainsnapshot>"
+
+
+@pytest.fixture(scope="module")
+def up():
+    """A LAN and two PCs, up and ready."""
+    lab = Lab(ONE_LAN)
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+    assert left(lab) == []
+
+
+@pytest.fixture
+def lab(up):
+    """The same, all of it running before and after, and no snapshots."""
+    yield up
+    for each in up.backend.snapshots(up.copy):
+        up.backend.forget(up.copy, each.name)
+    assert all(up.read(item).running for item in (*up.plan.networks, *up.plan.machines))
+
+
+def take(lab, name="start"):
+    return lab.backend.take(lab.copy, name)
+
+
+def restore(lab, name="start"):
+    return lab.backend.restore(lab.copy, name)
+
+
+def names(lab):
+    return [each.name for each in lab.backend.snapshots(lab.copy)]
+
+
+def has(lab, node, file):
+    return lab.says(node, "ls", file).status == 0
+
+
+def test_a_restored_lab_has_the_files_and_the_processes_of_then(lab):
+    boots = [lab.boot(name) for name in ("pc1", "pc2")]
+    lab.says("pc1", "sh", "-c", "rm -f /root/late; sleep 12345 >/dev/null 2>&1 &")
+    taken = take(lab)
+    for name in ("pc1", "pc2"):
+        assert lab.says(name, "touch", "/root/late").status == 0
+    lab.says("pc1", "pkill", "sleep")
+
+    assert restore(lab) == taken
+    assert not has(lab, "pc1", "/root/late")
+    assert not has(lab, "pc2", "/root/late")
+    assert lab.says("pc1", "pkill", "-f", "sleep 12345").status == 0
+    assert [lab.boot(name) for name in ("pc1", "pc2")] == boots
+
+
+def test_a_lab_goes_on_after_a_snapshot_and_its_nodes_reach_each_other(lab):
+    take(lab)
+    assert lab.answers("pc1", "pc2")
+    restore(lab)
+    assert lab.answers("pc1", "pc2")
+
+
+def test_the_clock_of_a_restored_guest_is_that_of_now(lab):
+    take(lab)
+    time.sleep(8)
+    restore(lab)
+    for name in ("pc1", "pc2"):
+        assert abs(int(lab.says(name, "date", "+%s").stdout) - time.time()) < 5
+
+
+def test_snapshots_are_listed_the_oldest_first_with_what_they_are(lab):
+    begun = time.time()
+    first, second = take(lab, "first"), take(lab, "a-second")
+    assert lab.backend.snapshots(lab.copy) == [first, second]
+    assert first.nodes == ("pc1", "pc2")
+    assert begun - 1 < first.taken < second.taken < time.time()
+    assert (first.plan, first.lost, first.differs) == (second.plan, (), ())
+
+
+def test_a_deleted_snapshot_is_gone_and_the_others_stay(lab):
+    take(lab, "first")
+    take(lab, "second")
+    lab.backend.forget(lab.copy, "first")
+    assert names(lab) == ["second"]
+    with pytest.raises(UsageError, match="no such snapshot"):
+        lab.backend.forget(lab.copy, "first")
+    restore(lab, "second")
+
+
+def test_guests_that_are_off_and_a_network_that_is_gone_come_back(lab):
+    take(lab)
+    lab.domain("pc1").destroy()
+    network = connect().networkLookupByName(lab.plan.networks[0].host_name)
+    network.destroy()
+    network.undefine()
+    restore(lab)
+    assert lab.answers("pc1", "pc2")
+
+
+def test_a_guest_that_was_off_is_off_again(lab):
+    take(lab, "running")  # the way back: there is no boot here
+    lab.domain("pc1").destroy()
+    taken = take(lab, "off")
+    assert taken.lost == ()
+    restore(lab, "running")
+    restore(lab, "off")
+    assert not lab.domain("pc1").isActive()
+    assert lab.domain("pc2").isActive()
+    restore(lab, "running")
+
+
+def test_a_lab_of_another_shape_is_refused_with_what_differs(lab):
+    was = lab.plan.machine("pc1")
+    now = replace(was, nics=(replace(was.nics[0], connected=False),))
+    take(lab)
+    lab.update(was, now)
+    with pytest.raises(BackendError, match="of another lab") as caught:
+        restore(lab)
+    assert "pc1" in caught.value.detail
+    assert lab.backend.snapshots(lab.copy)[0].differs
+    lab.update(now, was)
+    restore(lab)
+
+
+def test_what_was_changed_by_hand_is_as_it_was(lab):
+    take(lab)
+    pc1 = lab.plan.machine("pc1")
+    card = ["domif-setlink", pc1.host_name, pc1.nics[0].mac, "down"]
+    subprocess.run(["virsh", "--connect", uri(), *card], check=True, capture_output=True)
+    assert not lab.answers("pc1", "pc2")
+    restore(lab)
+    assert lab.answers("pc1", "pc2")
+
+
+def test_snapshots_of_somebody_else_are_neither_seen_nor_deleted(lab):
+    theirs = lab.domain("pc1").snapshotCreateXML(FOREIGN.format("theirs"))
+    try:
+        assert names(lab) == []
+        with pytest.raises(UsageError, match="no such snapshot"):
+            lab.backend.forget(lab.copy, "theirs")
+        assert lab.domain("pc1").snapshotLookupByName("theirs")
+    finally:
+        theirs.delete()
+
+
+def test_one_that_fails_halfway_leaves_nothing_and_nobody_asleep(lab):
+    theirs = lab.domain("pc2").snapshotCreateXML(FOREIGN.format("start"))
+    try:
+        with pytest.raises(BackendError, match="pc2"):
+            take(lab)
+    finally:
+        theirs.delete()
+    assert names(lab) == []
+    assert lab.domain("pc1").snapshotNum() == 0
+
+
+def killed(lab, method, hook):
+    """Call *method* of a backend in a process that is killed when *hook* has done with pc1."""
+    program = (
+        "import os, sys, threading; from labiac.backends import open_backend;"
+        "from labiac.backends.base import Copy; from labiac.backends.libvirt import snapshots;"
+        "method, hook, *copy = sys.argv[1:]; work = getattr(snapshots, hook)\n"
+        "def once(*known):\n"
+        "    if 'pc1' not in repr(getattr(known[-1], 'machine', known[-1]).mark.item.name):\n"
+        "        threading.Event().wait()\n"
+        "    work(*known)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "setattr(snapshots, hook, once)\n"
+        "getattr(open_backend('libvirt'), method)(Copy(*copy), 'start')\n"
+    )
+    argv = [sys.executable, "-c", program, method, hook, lab.copy.lab, lab.copy.student]
+    assert subprocess.run(argv, check=False).returncode == -9
+
+
+def awake(lab, *, within_s=20):
+    end = time.monotonic() + within_s
+    while not all(lab.read(item).running for item in lab.plan.machines):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_guests_go_on_when_labiac_is_killed_and_what_is_kept_can_only_be_deleted(lab):
+    killed(lab, "take", "_take")
+    awake(lab)
+    (half,) = lab.backend.snapshots(lab.copy)
+    assert half.lost == ("pc2",)
+    with pytest.raises(BackendError, match="not whole"):
+        restore(lab)
+    with pytest.raises(UsageError, match="there is one of that name"):
+        take(lab)
+    lab.backend.forget(lab.copy, "start")
+    assert names(lab) == []
+
+
+def test_a_restore_that_is_killed_is_done_again(lab):
+    take(lab)
+    lab.says("pc2", "touch", "/root/late")
+    killed(lab, "restore", "_revert")
+    awake(lab)
+    restore(lab)
+    assert not has(lab, "pc2", "/root/late")
+    assert lab.answers("pc1", "pc2")
+
+
+def test_a_guest_that_stands_still_goes_on_when_the_lab_is_brought_up(lab):
+    boot = lab.boot("pc1")
+    lab.domain("pc1").suspend()
+    assert not lab.read(lab.plan.machine("pc1")).running
+    lab.up()
+    assert lab.boot("pc1") == boot
+
+
+def test_a_lab_that_is_not_up_has_no_snapshots():
+    ghost = Lab(ONE_LAN)
+    assert ghost.backend.snapshots(ghost.copy) == []
+    with pytest.raises(BackendError, match="not up"):
+        take(ghost)
+
+
+def test_a_snapshot_loses_the_part_of_a_machine_that_is_deleted(lab):
+    take(lab)
+    pc2 = lab.plan.machine("pc2")
+    lab.backend.delete(lab.ref(pc2))
+    (half,) = lab.backend.snapshots(lab.copy)
+    assert half.lost == ("pc2",)
+    lab.backend.create(lab.copy, pc2)  # the one boot of all this
+    assert lab.backend.snapshots(lab.copy) == [half]
