@@ -26,13 +26,13 @@ _POLL_S: Final = (0.02, 0.5)
 _LARGEST: Final = 1 << 20
 
 
-def execute(domain: Any, argv: Sequence[str], *, timeout_s: float) -> Ran:
-    """Run *argv* in the guest and return what came of it.
+def execute(domain: Any, argv: Sequence[str], *, timeout_s: float, stdin: bytes = b"") -> Ran:
+    """Run *argv* with *stdin* in the guest and return what came of it.
 
     Raises:
         BackendError: it takes longer than *timeout_s*; it goes on then.
     """
-    process = start(domain, argv)
+    process = start(domain, argv, stdin)
     if isinstance(process, Ran):
         return process
     end = time.monotonic() + timeout_s
@@ -46,10 +46,12 @@ def execute(domain: Any, argv: Sequence[str], *, timeout_s: float) -> Ran:
     return ran
 
 
-def start(domain: Any, argv: Sequence[str]) -> int | Ran:
+def start(domain: Any, argv: Sequence[str], stdin: bytes = b"") -> int | Ran:
     """Start *argv* in the guest; return its process number, or what came of it already."""
     program, *arguments = argv
     call = {"path": program, "arg": arguments, "capture-output": True}
+    if stdin:
+        call["input-data"] = base64.b64encode(stdin).decode()
     try:
         return int(ask(domain, "guest-exec", **call)["pid"])
     except library().libvirtError as error:
@@ -75,6 +77,11 @@ def read(domain: Any, path: str) -> bytes:
     finally:
         ask(domain, "guest-file-close", handle=handle)
     return base64.b64decode(said["buf-b64"])
+
+
+def is_silent(error: Exception) -> bool:
+    """Return whether libvirt's *error* says that no agent answers, and not that it refuses."""
+    return bool(error.get_error_code() == library().VIR_ERR_AGENT_UNRESPONSIVE)  # type: ignore[attr-defined]
 
 
 def ask(domain: Any, command: str, **arguments: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import groupby
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -13,6 +12,7 @@ from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import BinaryIO
 
     from labiac.backends.base import Ping, Snapshot
     from labiac.backends.libvirt.held import Held
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 FEATURES: Final = Features(
     boots=True, live=frozenset({"ipv4", "ipv6", "nics.connected", "nics.promiscuous"})
 )
-_ATTACHED_S: Final = 24 * 3600.0
-"""How long a command that somebody waits for may take."""
 
 
 class LibvirtBackend:
@@ -138,15 +136,29 @@ class LibvirtBackend:
             return agent.execute(ours.object, argv, timeout_s=timeout_s)
 
     def attach(self, ref: str, argv: Sequence[str]) -> int:
-        """Run *argv* there, without input; its output comes when it ends.
+        """Run *argv* there with this terminal's input and output; return its exit status.
 
         Raises:
-            BackendError: the machine does not run.
+            BackendError: the machine does not run, or can't begin it.
         """
-        ran = self.execute(ref, argv, timeout_s=_ATTACHED_S)
-        os.write(1, ran.stdout)
-        os.write(2, ran.stderr)
-        return ran.status
+        from labiac.backends.libvirt import attached
+        from labiac.backends.libvirt.connection import told
+
+        with told(ref):
+            return attached.attach(self._running(ref).object, argv)
+
+    def capture(self, ref: str, nic: str, sink: BinaryIO, *, packets: int, seconds: float) -> int:
+        """Write what passes *nic* of machine *ref* to *sink* as pcap; return the packet count.
+
+        Raises:
+            BackendError: the machine does not run, or can't capture on that NIC.
+        """
+        from labiac.backends.libvirt.capture import capture
+        from labiac.backends.libvirt.connection import told
+
+        with told(ref):
+            there = self._running(ref).object
+            return capture(there, nic, sink, packets=packets, seconds=seconds)
 
     def console(self, ref: str) -> None:
         """Be at the serial console of the machine *ref* until Ctrl-], or until it is off.

@@ -75,12 +75,10 @@ def wait(
 
 def _look(domain: Any) -> _Told:
     """Ask the guest once. Until its agent answers it has come no further than its kernel."""
-    libvirt = library()
     try:
         return _Told("ready", agent.read(domain, _RESULT))
-    except libvirt.libvirtError as error:
-        silent = error.get_error_code() == libvirt.VIR_ERR_AGENT_UNRESPONSIVE
-        return _Told("kernel" if silent else "cloud-init", b"")
+    except library().libvirtError as error:
+        return _Told("kernel" if agent.is_silent(error) else "cloud-init", b"")
 
 
 class _Told(NamedTuple):

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends.libvirt import agent
+from labiac.backends.libvirt.attached import ended_properly
 from labiac.backends.libvirt.connection import library
 from labiac.errors import BackendError
 
@@ -46,7 +47,7 @@ def attach(domain: Any, name: str) -> None:
     stream = _open(domain, name)
     sys.stderr.write(f"console of {name}: Ctrl-] leaves it\n")
     try:
-        with _raw(), _resized(domain):
+        with ended_properly(), _raw(), _resized(domain):
             _talk(stream)
     finally:
         sys.stderr.write(f"\nleft the console of {name}\n")
@@ -96,18 +97,11 @@ def _talk(stream: Any) -> None:
 def _raw() -> Iterator[None]:
     """Hand every key on as it is; whatever happens, the terminal is as before in the end."""
     before = termios.tcgetattr(0)
-    handlers = {each: signal.signal(each, _leave) for each in (signal.SIGTERM, signal.SIGHUP)}
     tty.setraw(0)
     try:
         yield
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
-
-
-def _leave(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)
 
 
 @contextmanager
