@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from labiac.plan.checks import as_written
-from labiac.plan.effects import Effect, effect, worst
+from labiac.plan.effects import Effect, effect, live_between, worst
 from labiac.plan.model import Machine, Network
 from labiac.plan.said import Difference, check_differences, differences
 
@@ -80,6 +80,7 @@ def diff(
 
 def cost(kind: Kind, was: Item, now: Item, *, boots: bool, live: Collection[str]) -> Effect:
     """Return what it takes to change a network or machine from *was* to *now* in its place."""
+    live = live_between(was, now, live)
     return worst(effect(kind, path, boots=boots, live=live) for path in _paths(was, now))
 
 

@@ -11,8 +11,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
+from labiac.plan.model import Machine
+from labiac.seed.text import block
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+    from labiac.plan.model import Item
 
 Kind = Literal["network", "machine"]
 Effect = Literal["live", "restart", "reseed", "replace"]
@@ -33,6 +38,7 @@ BOOTED: dict[str, Effect] = {
     "image": "replace",
     "memory_mib": "restart",
     "seed": "reseed",
+    "start": "live",
 }
 """What only a machine that boots has. Where nothing boots it is a note, and changing it is live."""
 
@@ -45,9 +51,18 @@ GUEST: dict[str, Effect] = {
     "routes": "reseed",
     "routing": "reseed",
     "services": "reseed",
+    "speaker": "reseed",
+    "switch": "reseed",
     "translation": "reseed",
 }
 """What a booted guest learns from its hardware or its seed, unless its backend does it live."""
+
+CARRIED: frozenset[str] = frozenset({"hosts", "nics", "routes"})
+"""Fields that a seed only repeats: what changes them live has done what the new seed says."""
+_REPEATS = frozenset({"meta-data", "network-config"})
+"""Files of a seed that say nothing else; the first has a number of the whole seed."""
+_HOSTS_MARGIN = 6
+"""Spaces before each line of the hosts file in a seed (``templates/common/user-data.j2``)."""
 
 
 def effect(kind: Kind, field: str, *, boots: bool, live: Collection[str]) -> Effect:
@@ -70,6 +85,29 @@ def effect(kind: Kind, field: str, *, boots: bool, live: Collection[str]) -> Eff
     if head in BOOTED:
         return BOOTED[head] if boots else "live"
     return GUEST[head] if boots else "restart"
+
+
+def live_between(was: Item, now: Item, live: Collection[str]) -> Collection[str]:
+    """Return *live*, and the seed too where all that differs in it is live anyway.
+
+    Args:
+        was: A network or machine as it is.
+        now: The same as it shall be.
+        live: What the backend changes while the machine runs (`Features.live`).
+    """
+    if not (isinstance(was, Machine) and isinstance(now, Machine)) or not CARRIED.issubset(live):
+        return live
+    return {*live, "seed"} if _particular(was) == _particular(now) else live
+
+
+def _particular(machine: Machine) -> dict[str, str]:
+    """Return what only a boot brings of the seed: neither its network nor the names of others."""
+    hosts = block(machine.hosts, _HOSTS_MARGIN)
+    return {
+        file.name: file.text.replace(hosts, "")
+        for file in machine.seed
+        if file.name not in _REPEATS
+    }
 
 
 def worst(effects: Iterable[Effect]) -> Effect:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from labiac.backends.base import Watched, ref_of
 from labiac.errors import BackendError, ForeignError
 from labiac.plan.document import from_data, to_data
-from labiac.plan.effects import Kind, effect, worst
+from labiac.plan.effects import Kind, effect, live_between, worst
 from labiac.plan.model import Item, Machine, Network
 from labiac.provider.lifecycle import (
     CopyArgs,
@@ -24,6 +24,8 @@ from labiac.provider.shape import completed, failures, properties, snake
 from labiac.provider.values import Change, changes, to_camel, to_snake, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from labiac.backends.base import Backend, Observed
     from labiac.plan.effects import Effect
     from labiac.provider.lifecycle import Task
@@ -73,8 +75,12 @@ class Items:
     def diff(self, olds: Properties, news: Properties) -> Diff:
         """Return what differs, and what each change costs while the lab runs."""
         was, now = completed(self.args, olds), completed(self.args, news)
+        features = backend(now["copy"]["backend"]).features
+        live: Collection[str] = features.live
+        if not unknown(now):
+            live = live_between(self._item(was), self._item(now), live)
         differ = [
-            Effected(change, self._effect(change.path, now))
+            Effected(change, self._effect(change.path, boots=features.boots, live=live))
             for change in changes(was, now)
             if not change.path.startswith("networkIds") or unknown(now["networkIds"])
         ]
@@ -141,11 +147,10 @@ class Items:
     def _item(self, known: Properties) -> Item:
         return from_data(self.item, to_snake(completed(self.args, known)))
 
-    def _effect(self, path: str, news: Properties) -> Effect:
+    def _effect(self, path: str, *, boots: bool, live: Collection[str]) -> Effect:
         if path.startswith(("copy", "networkIds")):
             return "replace"
-        features = backend(news["copy"]["backend"]).features
-        return effect(self.kind, snake(path), boots=features.boots, live=features.live)
+        return effect(self.kind, snake(path), boots=boots, live=live)
 
 
 def _backend(inputs: Properties, task: Task) -> Backend:

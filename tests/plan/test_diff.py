@@ -59,6 +59,7 @@ OTHERS = {
     "properties": [(("dest", "10.9.9.9"),), ()],
     "nics": [(), None],
     "policy": [Policy((), "drop"), None],
+    "switch": (Switch("campus", ()),),
     "translation": [Translation("eth0", ()), None],
 }
 """Two values for each kind of field, to change it by."""
@@ -267,7 +268,7 @@ def test_of_two_that_could_be_the_renamed_node_neither_is():
 @given(pair=st.tuples(labs(HOST_LANS), labs(HOST_LANS)))
 def test_a_change_costs_what_the_provider_says_it_costs(features, pair, monkeypatch):
     monkeypatch.setattr(
-        "labiac.provider.items._backend", lambda _inputs: SimpleNamespace(features=features)
+        "labiac.provider.items.backend", lambda _name: SimpleNamespace(features=features)
     )
     try:
         old, new = (resolve(from_data(lab)) for lab in pair)

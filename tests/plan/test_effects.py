@@ -4,8 +4,11 @@ from dataclasses import fields
 
 import pytest
 
-from labiac.plan.effects import effect, worst
+from labiac.plan.diff import cost
+from labiac.plan.effects import CARRIED, effect, worst
 from labiac.plan.model import Machine, Network
+from labiac.plan.resolve import resolve
+from labiac.schema.load import from_data
 
 VM = {"boots": True, "live": frozenset({"nics.connected"})}
 NAMESPACE = {"boots": False, "live": frozenset({"nics", "routes", "ipv4"})}
@@ -59,3 +62,35 @@ def test_every_field_of_the_plan_has_its_cost(kind, field, boots):
 def test_the_dearest_change_says_what_all_of_them_cost():
     assert worst(["live", "reseed", "restart"]) == "reseed"
     assert worst([]) == "live"
+
+
+ONE_LAN = {
+    "name": "small",
+    "lans": {"lan1": {}},
+    "routers": {"r1": {"lans": ["lan1"]}},
+    "pcs": {"pc1": {"lan": "lan1"}},
+}
+TWO_LANS = ONE_LAN | {
+    "lans": {"lan1": {}, "lan2": {}},
+    "routers": {"r1": {"lans": ["lan1", "lan2"]}},
+}
+SERVED = ONE_LAN | {"pcs": {"pc1": {"lan": "lan1", "services": {"echo": {"command": ["cat"]}}}}}
+
+
+def price(lab, name, live):
+    """Return what it takes to make the node *name* of ONE_LAN what it is in *lab*, on guests."""
+    was, now = (
+        resolve(from_data(each, "test"), "ana", "libvirt").machine(name) for each in (ONE_LAN, lab)
+    )
+    assert was.seed != now.seed
+    return cost("machine", was, now, boots=True, live=live)
+
+
+@pytest.mark.parametrize("node", ["r1", "pc1"])
+def test_a_seed_that_only_repeats_what_changes_live_is_live(node):
+    assert price(TWO_LANS, node, CARRIED) == "live"
+    assert price(TWO_LANS, node, CARRIED - {"hosts"}) == "reseed"
+
+
+def test_what_only_a_boot_brings_takes_one():
+    assert price(SERVED, "pc1", CARRIED) == "reseed"

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
-FEATURES: Final = Features(
-    boots=True, live=frozenset({"ipv4", "ipv6", "nics.connected", "nics.promiscuous"})
-)
+FEATURES: Final = Features(boots=True, live=frozenset({"hosts", "ipv4", "ipv6", "nics", "routes"}))
+"""What hotplug.py does while a guest runs; `ipv4` and `ipv6` of a LAN are notes."""
 
 
 class LibvirtBackend:
@@ -190,6 +189,18 @@ class LibvirtBackend:
 
         with told(f"{copy.lab}/{copy.student}"):
             return measure(domain_of, pings, timeout_s=timeout_s, settle=settle)
+
+    def reset(self, ref: str) -> Observed:
+        """Boot the machine *ref* from a new disk, and return when it is ready.
+
+        Raises:
+            BackendError: it is gone, libvirt refused, or the guest does not get ready.
+        """
+        from labiac.backends.libvirt import machines
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told(ref):
+            return machines.reset(connect(), self._machine(ref), self._watch)
 
     def take(self, copy: Copy, name: str) -> Snapshot:
         """Keep *copy* as it is now: all its guests stand still meanwhile, and go on after it.

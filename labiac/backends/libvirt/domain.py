@@ -10,22 +10,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 from xml.etree.ElementTree import Element, fromstring, tostring
 
+from labiac.backends.libvirt import cards
 from labiac.backends.libvirt.elements import add, text_of
 from labiac.backends.libvirt.marks import metadata
-from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
     from labiac.backends.base import Copy
     from labiac.backends.mark import Mark
-    from labiac.plan.model import Machine, Nic
+    from labiac.plan.model import Machine
 
 Accelerator = Literal["kvm", "tcg"]
 
 AGENT: Final = "org.qemu.guest_agent.0"
 """The channel on which the guest agent listens, by its usual name."""
-_ALIAS: Final = "ua-"
-"""How libvirt wants the names begin that users give to devices."""
-_KIBIT_A_KIBIBYTE: Final = 8
+_SPARE_SLOTS: Final = 4
+"""So many cards can be plugged in while a guest runs, beside those that it booted with."""
+_OTHER_SLOTS: Final = 3
+"""Its disk, its serial channels and its source of randomness take a slot of PCI Express each."""
 _TO_MIB: Final = {"b": 2**-20, "bytes": 2**-20, "KiB": 2**-10, "MiB": 1, "GiB": 2**10}
 
 
@@ -65,8 +66,11 @@ def domain(machine: Machine, mark: Mark, host: Host) -> str:
     add(root, "on_crash", "destroy")
     devices = add(root, "devices")
     _storage(devices, host)
+    add(devices, "controller", type="pci", index="0", model="pcie-root")
+    for _ in range(_OTHER_SLOTS + len(machine.nics) + _SPARE_SLOTS):
+        add(devices, "controller", type="pci", model="pcie-root-port")
     for nic in machine.nics:
-        devices.append(_interface(nic, mark.copy))
+        devices.append(cards.interface(nic, mark.copy))
     serial = add(devices, "serial", type="pty")
     add(serial, "log", file=host.console, append="off")
     add(serial, "target", type="isa-serial", port="0")
@@ -91,56 +95,23 @@ def _storage(devices: Element, host: Host) -> None:
     add(disk, "source", file=host.disk)
     add(disk, "target", dev="vda", bus="virtio")
     # The guest finds its seed by the label of the medium: any drive will do.
-    drive = add(devices, "disk", type="file", device="cdrom")
-    add(drive, "driver", name="qemu", type="raw")
-    add(drive, "source", file=host.seed)
-    add(drive, "target", dev="sda", bus="sata")
-    add(drive, "readonly")
+    devices.append(_drive(host.seed))
     add(devices, "controller", type="usb", model="none")
 
 
-def _interface(nic: Nic, copy: Copy) -> Element:
-    """Return the card of *nic*, and what its cable leads to."""
-    kind = {"lan": "network", "nat": "user"}.get(nic.attach, "null")
-    card = Element("interface", type=kind)
-    add(card, "mac", address=nic.mac)
-    if nic.attach == "lan":
-        add(card, "source", network=host_name(copy.lab, copy.student, nic.network))
-    add(card, "model", type=nic.model)
-    if nic.impair.rate_kbit:
-        rate = str(max(1, nic.impair.rate_kbit // _KIBIT_A_KIBIBYTE))
-        add(add(card, "bandwidth"), "outbound", average=rate)  # the guest's view: into the LAN
-    add(card, "link", state="up" if plugged(nic) else "down")
-    add(card, "alias", name=f"{_ALIAS}{nic.name}")
-    return card
+def _drive(seed: str) -> Element:
+    root = Element("disk", type="file", device="cdrom")
+    add(root, "driver", name="qemu", type="raw")
+    if seed:
+        add(root, "source", file=seed)
+    add(root, "target", dev="sda", bus="sata")
+    add(root, "readonly")
+    return root
 
 
-def plugged(nic: Nic) -> bool:
-    """Return whether the cable of *nic* is in."""
-    return nic.connected and nic.attach != "none"
-
-
-def hardware(machine: Machine) -> tuple[object, ...]:
-    """Return what of *machine* its guest finds when it boots; a cable is no part of it."""
-    cards = (
-        (nic.mac, nic.attach, nic.network, nic.model, nic.impair.rate_kbit) for nic in machine.nics
-    )
-    return machine.memory_mib, machine.cpus, *cards
-
-
-def card_of(description: str, nic: Nic) -> str:
-    """Return the card of *nic* out of a domain's XML, with its cable in or out as in *nic*.
-
-    Raises:
-        KeyError: it is not there.
-    """
-    for card in fromstring(description).findall("devices/interface"):  # noqa: S314  # libvirt's own
-        if _mac(card) == nic.mac:
-            link = card.find("link")
-            link = add(card, "link") if link is None else link
-            link.set("state", "up" if plugged(nic) else "down")
-            return tostring(card, encoding="unicode")
-    raise KeyError(nic.mac)
+def drive(seed: str) -> str:
+    """Return the drive of a guest with the seed at the path *seed* in it, or with none in it."""
+    return tostring(_drive(seed), encoding="unicode")
 
 
 def observed(planned: Machine, copy: Copy, description: str) -> Machine:
@@ -149,50 +120,16 @@ def observed(planned: Machine, copy: Copy, description: str) -> Machine:
     What stands in no XML (its seed, what it has in it) is as planned.
     """
     root = fromstring(description)  # noqa: S314  # libvirt's own
-    cards = {_mac(card): card for card in root.findall("devices/interface")}
+    there = cards.cards(description)
     memory, cpus = root.find("memory"), root.findtext("vcpu")
     return replace(
         planned,
         memory_mib=planned.memory_mib if memory is None else _mib(memory),
         cpus=int(cpus or planned.cpus),
-        nics=tuple(_nic(nic, copy, cards[nic.mac]) for nic in planned.nics if nic.mac in cards),
+        nics=tuple(
+            cards.observed(nic, copy, there[nic.mac]) for nic in planned.nics if nic.mac in there
+        ),
     )
-
-
-def _nic(nic: Nic, copy: Copy, card: Element) -> Nic:
-    link, source, model = card.find("link"), card.find("source"), card.find("model")
-    lan = source.get("network", "") if source is not None else ""
-    prefix = host_name(copy.lab, copy.student, "")
-    up = link is None or link.get("state") == "up"
-    return replace(
-        nic,
-        network=lan.removeprefix(prefix) if nic.attach == "lan" else nic.network,
-        connected=up if nic.attach != "none" else nic.connected,
-        model=nic.model if model is None else model.get("type", nic.model),
-    )
-
-
-def cables(description: str) -> dict[str, bool]:
-    """Return whether the cable of each card in a domain's XML is in, by its MAC."""
-    found = {}
-    for card in fromstring(description).findall("devices/interface"):  # noqa: S314  # libvirt's own
-        link = card.find("link")
-        found[_mac(card)] = link is None or link.get("state") == "up"
-    return found
-
-
-def ports(description: str) -> list[tuple[str, str]]:
-    """Return the network, by its name on the host, and the port in it, of each card plugged in.
-
-    A domain that does not run has no ports: they are empty.
-    """
-    sources = fromstring(description).findall("devices/interface/source[@network]")  # noqa: S314
-    return [(source.get("network", ""), source.get("portid", "")) for source in sources]
-
-
-def _mac(card: Element) -> str:
-    mac = card.find("mac")
-    return "" if mac is None else mac.get("address", "")
 
 
 def _mib(memory: Element) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt import storage
-from labiac.backends.libvirt.domain import Accelerator, Host
+from labiac.backends.libvirt.connection import library
 from labiac.backends.seed import iso
 
 if TYPE_CHECKING:
@@ -21,13 +22,12 @@ class Files:
             f"{machine.host_name}.{suffix}" for suffix in ("qcow2", "iso", "console")
         )
 
-    def host(self, accelerator: Accelerator) -> Host:
+    def host(self, accelerator: xml.Accelerator) -> xml.Host:
         """Return what a domain's XML says of them, made or not."""
-        folder = storage.path(self._pool)
-        disk, seed, console = (
-            f"{folder}/{name}" for name in (self._disk, self._seed, self._console)
-        )
-        return Host(accelerator, disk, seed, console)
+        return xml.Host(accelerator, *map(self._at, (self._disk, self._seed, self._console)))
+
+    def _at(self, name: str) -> str:
+        return f"{storage.path(self._pool)}/{name}"
 
     def make(self, machine: Machine) -> None:
         """Make what the next boot of *machine* needs: a disk that is there stays."""
@@ -36,6 +36,14 @@ class Files:
             storage.overlay(self._pool, self._disk, base, machine.disk_gib)
         storage.put(self._pool, self._seed, iso(machine.seed))
         storage.put(self._pool, self._console, b"")
+
+    def change_seed(self, domain: Any, machine: Machine) -> None:
+        """Give *domain*, which runs, the seed of *machine* for its next boot."""
+        libvirt = library()
+        how = libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
+        domain.updateDeviceFlags(xml.drive(""), how)
+        storage.put(self._pool, self._seed, iso(machine.seed))
+        domain.updateDeviceFlags(xml.drive(self._at(self._seed)), how)
 
     def has_disk(self) -> bool:
         """Return whether the disk is there."""

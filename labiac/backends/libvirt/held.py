@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from labiac.backends.libvirt.connection import found, library
 from labiac.backends.libvirt.marks import NAMESPACE, PREFIX, mark_of
 from labiac.backends.libvirt.marks import text_of as mark_text
 from labiac.backends.mark import Mark, is_machine, uuid_of
+from labiac.errors import ForeignError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,31 +40,32 @@ class Held:
 
 def held(connection: Any, ref: str) -> Held | None:
     """Return what labiac made of *ref*, or None."""
-    look = connection.lookupByUUID if is_machine(ref) else connection.networkLookupByUUID
-    there = found(look, uuid_of(ref).bytes)
-    return None if there is None else _ours(there, inactive(ref))
+    kind = _KINDS["machine" if is_machine(ref) else "network"]
+    there = found(getattr(connection, kind.by_uuid), uuid_of(ref).bytes)
+    return None if there is None else _ours(there, kind)
+
+
+def held_or_free(connection: Any, mark: Mark) -> Held | None:
+    """Return what labiac made of the item of *mark*, or None where its name is free.
+
+    Raises:
+        ForeignError: an object of that name is not labiac's.
+    """
+    ours, kind, name = held(connection, mark.ref), _KINDS[mark.kind], mark.item.host_name
+    if ours is None and found(getattr(connection, kind.by_name), name) is not None:
+        problem = f"there is a {kind.word} {name} that is not labiac's"
+        fix = f"virsh {kind.undefine} {name}, or rename the lab"
+        raise ForeignError(f"libvirt {mark.item.name}", problem, fix=fix)
+    return ours
 
 
 def all_held(connection: Any) -> Iterator[Held]:
     """Yield all that labiac made here: machines, then networks."""
-    libvirt = library()
-    kinds = (
-        (connection.listAllDomains(), libvirt.VIR_DOMAIN_XML_INACTIVE),
-        (connection.listAllNetworks(), libvirt.VIR_NETWORK_XML_INACTIVE),
-    )
-    for objects, flags in kinds:
-        for each in objects:
-            ours = _ours(each, flags)
+    for kind in _KINDS.values():
+        for each in getattr(connection, kind.every)():
+            ours = _ours(each, kind)
             if ours is not None:
                 yield ours
-
-
-def inactive(ref: str) -> int:
-    """Return the flag that asks for the XML of *ref* as configured."""
-    libvirt = library()
-    return int(
-        libvirt.VIR_DOMAIN_XML_INACTIVE if is_machine(ref) else libvirt.VIR_NETWORK_XML_INACTIVE
-    )
 
 
 def note(domain: Any, mark: Mark) -> None:
@@ -76,7 +78,39 @@ def note(domain: Any, mark: Mark) -> None:
     domain.setMetadata(kind, mark_text(mark), PREFIX, NAMESPACE, where)
 
 
-def _ours(there: Any, flags: int) -> Held | None:
+class _Kind(NamedTuple):
+    """How libvirt calls what belongs to one kind of object."""
+
+    word: str
+    by_uuid: str
+    by_name: str
+    every: str
+    as_configured: str
+    undefine: str
+
+
+_KINDS: Final = {
+    "machine": _Kind(
+        "domain",
+        "lookupByUUID",
+        "lookupByName",
+        "listAllDomains",
+        "VIR_DOMAIN_XML_INACTIVE",
+        "undefine",
+    ),
+    "network": _Kind(
+        "network",
+        "networkLookupByUUID",
+        "networkLookupByName",
+        "listAllNetworks",
+        "VIR_NETWORK_XML_INACTIVE",
+        "net-undefine",
+    ),
+}
+
+
+def _ours(there: Any, kind: _Kind) -> Held | None:
+    flags = getattr(library(), kind.as_configured)
     description = found(there.XMLDesc, flags)  # it may go while we look
     mark = None if description is None else mark_of(description)
     return None if mark is None else Held(there, mark)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 from labiac.backends.base import Copy, Observed
 from labiac.backends.libvirt import machines
 from labiac.backends.libvirt import network as xml
+from labiac.backends.libvirt.cards import cards
 from labiac.backends.libvirt.connection import found
-from labiac.backends.libvirt.domain import ports
-from labiac.backends.libvirt.held import Held, all_held, held
+from labiac.backends.libvirt.held import Held, all_held, held_or_free
 from labiac.backends.mark import Mark
-from labiac.errors import ForeignError
 from labiac.plan.model import Machine, Network
 
 if TYPE_CHECKING:
@@ -25,11 +24,7 @@ def create(connection: Any, copy: Copy, item: Network) -> Observed:
         ForeignError: a network of that name is not labiac's.
     """
     mark = Mark(copy, item, whole=True)
-    ours = held(connection, mark.ref)
-    if ours is None and found(connection.networkLookupByName, item.host_name) is not None:
-        problem = f"there is a network {item.host_name} that is not labiac's"
-        fix = f"virsh net-undefine {item.host_name}, or rename the lab"
-        raise ForeignError(f"libvirt {item.name}", problem, fix=fix)
+    ours = held_or_free(connection, mark)
     if ours is None or ours.mark != mark:
         ours = Held(connection.networkDefineXML(xml.network(item, mark)), mark)
     if not ours.is_active:
@@ -56,5 +51,5 @@ def _plugged(connection: Any, lan: Network) -> Iterator[Held]:
     for each in all_held(connection):
         if isinstance(each.mark.item, Machine):
             live = found(each.object.XMLDesc)  # it may go while we look
-            if live and lan.host_name in dict(ports(live)):
+            if live and any(card.lan == lan.host_name for card in cards(live).values()):
                 yield each
