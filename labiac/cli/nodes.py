@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from labiac.backends.base import Captures, Consoles, Copy, Executes, ref_of
+from labiac.cli.dashes import AfterDashes, command_of
 from labiac.cli.options import (
     BackendName,
     File,
@@ -38,34 +37,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_COMMAND = "labiac.command"
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
-class _AfterDashes(TyperCommand):
-    """A command whose arguments end at ``--``; what follows is the command of a node."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse what stands before ``--``, and keep what stands behind it.
-
-        Raises:
-            UsageError: there is no ``--``.
-        """
-        if "--" in args:
-            cut = args.index("--")
-            args, ctx.meta[_COMMAND] = args[:cut], args[cut + 1 :]
-        elif not {"--help", "-h"} & set(args) and not ctx.resilient_parsing:
-            said = [*args[:2], "--", *(args[2:] or ["ping", "-c3", "pc4"])]
-            fix = f"labiac exec {shlex.join(said)}"
-            raise UsageError("exec", "the command of the node stands behind --", fix=fix)
-        return super().parse_args(ctx, args)
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the words of the usage line."""
-        return [*super().collect_usage_pieces(ctx), "-- COMMAND..."]
-
-
-@app.command("exec", cls=_AfterDashes)
+@app.command("exec", cls=AfterDashes)
 def execute(
     ctx: typer.Context,
     file: File,
@@ -74,10 +49,7 @@ def execute(
     backend: BackendName = "auto",
 ) -> None:
     """Run a command on a node; its exit status, output and errors are the command's own."""
-    command = ctx.meta[_COMMAND]
-    if not command:
-        raise UsageError("exec", "there is no command behind --", fix="add one: -- ip route")
-    raise typer.Exit(_attached(_there(file, node, student, backend), command))
+    raise typer.Exit(_attached(_there(file, node, student, backend), command_of(ctx)))
 
 
 @app.command()
