@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from labiac.backends.netns import kernel, netlink
 from labiac.backends.netns.backend import NetnsBackend
 from labiac.plan.model import Policy, Service
 from tests.backends.conftest import Labs
+from tests.backends.killed import killed
 
 LAB = {
     "lans": {"lan1": {}, "lan2": {}},
@@ -35,50 +36,13 @@ def lab():
     labs.close()
 
 
-class Steps:
-    """Counts what a process does to the host, and kills it before a step of choice."""
-
-    def __init__(self, last: int) -> None:
-        self.left = last
-
-    def take(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def watch(self) -> None:
-        """Count from now on, in this process, for good."""
-        for owner, name in ((kernel, "_call"), (netlink.Socket, "send"), (os, "write")):
-            setattr(owner, name, self._counted(getattr(owner, name)))
-        run.background = self._counted(run.background)
-        run.run = self._counted(run.run)  # nft
-        sys.addaudithook(lambda event, _: self.take() if event in AUDITED else None)
-
-    def _counted(self, function):
-        def counted(*arguments, **options):
-            self.take()
-            return function(*arguments, **options)
-
-        return counted
-
-
-def killed(step, work):
-    """Do *work* in a process that is killed before its step number *step*; was it?"""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            Steps(step).watch()
-            work(NetnsBackend())
-            code = 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.WEXITSTATUS(status) == 0
-    return False
+def watch(steps):
+    """Count what touches the host."""
+    steps.count(kernel, "_call")
+    steps.count(netlink.Socket, "send")
+    steps.count(os, "write")
+    steps.count(run, "background", "run")  # daemons; nft
+    sys.addaudithook(lambda event, _: steps.take() if event in AUDITED else None)
 
 
 def nothing_is_left(prefix):
@@ -91,7 +55,7 @@ def at_every_step(lab, prepare, work, then, middlebox=lambda machine: machine):
     for step in range(1, 500):
         plan = with_r1(lab.plan(LAB), middlebox)
         prepare(plan)
-        cut_off = killed(step, lambda backend, plan=plan: work(backend, plan))
+        cut_off = killed(step, watch, partial(work, NetnsBackend(), plan))
         then(plan)
         lab.down(plan)
         assert nothing_is_left(lab.prefix), f"step {step}"
