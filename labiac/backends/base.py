@@ -223,6 +223,18 @@ class Settles(Protocol):
         """Wait until all that was deleted is gone; return whether it is, after *timeout_s*."""
 
 
+@runtime_checkable
+class Resets(Protocol):
+    """A backend that makes one machine anew, with nothing of what was done on it."""
+
+    def reset(self, ref: str) -> Observed:
+        """Make the machine *ref* as it was when it was new; its networks and neighbours stay.
+
+        Raises:
+            BackendError: it is gone, or the host refused.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A whole copy at one moment, as a backend keeps it.

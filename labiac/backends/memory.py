@@ -76,6 +76,17 @@ class Memory:
                 if any(nic.network == item.name for nic in machine.nics):
                     self._held.pop(ref_of(copy, "machine", machine.name))
 
+    def reset(self, ref: str) -> Observed:
+        """Return the machine *ref*: nothing was done on it.
+
+        Raises:
+            BackendError: it is not held.
+        """
+        observed = self.read(ref)
+        if observed is None:
+            raise BackendError(f"memory {ref}", "is gone", fix="create it again with `labiac up`")
+        return observed
+
     def measure(
         self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool
     ) -> list[bool]:

@@ -45,6 +45,7 @@ COMMANDS = {
     "doctor": "host",
     "image": "image",
     "class": "classes",
+    "reset": "reset",
     "snapshot": "snapshot",
 }
 """Each subcommand and its module, which is imported when it is needed, and not before."""

@@ -42,14 +42,15 @@ def preview(
 ) -> None:
     """Show what up would change, whom that disturbs, and who could no longer reach whom."""
     from labiac.cli.diff import comparison_view
-    from labiac.cli.guard import possible
+    from labiac.cli.guard import possible, snapshots_lost, without
 
     plan, objections = possible(file, student, backend)
     found = _previewed(plan, json=json)
+    lost = snapshots_lost(found)
     if json:
-        write_json(found.data())
+        write_json(found.data() | {"snapshots_lost": lost})
     else:
-        for line in comparison_view(found):
+        for line in (*comparison_view(found), *without(lost)):
             console().print(line, soft_wrap=True)
     for problem in objections:
         note(f"up will refuse it: {problem}")

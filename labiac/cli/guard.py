@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from labiac.backends.base import Copy
+from labiac.backends.base import Copy, Snapshots
 from labiac.cli.changes import disks_lost
 from labiac.cli.comparison import sign, title
 from labiac.cli.options import up_command
 from labiac.cli.output import note
 from labiac.errors import DescriptionError, LabError, UnsupportedError
+from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from labiac.cli.comparison import Comparison
     from labiac.errors import Problem
@@ -82,11 +83,50 @@ def keep_disks(found: Comparison, file: str, *, ask: bool) -> None:
     machines = "machine" if len(lost) == 1 else "machines"
     count = f"{len(lost)} {machines} would lose what is on their disks"
     fix = f"{up_command(found.new, file)} --yes goes on; labiac preview {file} says why"
+    agreed(whose, count, [*map(_loss, lost), *without(snapshots_lost(found))], fix=fix, ask=ask)
+
+
+def agreed(whose: str, loss: str, lines: Sequence[str], *, fix: str, ask: bool) -> None:
+    """Go no further towards a *loss*, of which *lines* tell more, unless a person agrees.
+
+    Args:
+        whose: What it is about.
+        loss: What would be lost.
+        lines: More of it.
+        fix: The command that does not ask.
+        ask: Whether there may be a person to ask; there is none without a terminal.
+
+    Raises:
+        LabError: nobody could be asked, or agreed.
+    """
     if not (ask and sys.stdin.isatty()):
-        raise LabError(whose, count, detail="\n".join(map(_loss, lost)), fix=fix)
-    note("\n".join([f"{whose}: {count}", *(f"  {_loss(each)}" for each in lost)]))
+        raise LabError(whose, loss, detail="\n".join(lines), fix=fix)
+    note("\n".join([f"{whose}: {loss}", *(f"  {each}" for each in lines)]))
     if not typer.confirm("Go on?", err=True):
         raise LabError(whose, "nothing was changed", fix=fix)
+
+
+def snapshots_lost(found: Comparison) -> list[str]:
+    """Return the names of the snapshots that can't be restored after *found*: disks go with it."""
+    lost = {each.was.name for each in disks_lost(found) if isinstance(each.was, Machine)}
+    return snapshots_of(found.old, lost)
+
+
+def snapshots_of(plan: Plan, nodes: Collection[str]) -> list[str]:
+    """Return the names of the snapshots of the copy of *plan* that need the disks of *nodes*."""
+    from labiac.backends import open_backend
+
+    backend = open_backend(plan.backend)
+    if not nodes or not isinstance(backend, Snapshots):
+        return []
+    known = backend.snapshots(Copy(plan.lab, plan.student))
+    return [each.name for each in known if not each.lost and set(each.nodes).intersection(nodes)]
+
+
+def without(snapshots: Sequence[str]) -> Iterator[str]:
+    """Yield the line that tells of *snapshots* that go, if there are any."""
+    if snapshots:
+        yield f"- snapshot{'s' * (len(snapshots) > 1)} {', '.join(snapshots)}"
 
 
 def _loss(change: Change) -> str:

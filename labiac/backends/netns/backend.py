@@ -122,6 +122,25 @@ class NetnsBackend:
                 networks.delete(ground, mark)
             ground.tidy()
 
+    def reset(self, ref: str) -> Observed:
+        """Make the machine *ref* as it was when it was new; its networks and neighbours stay.
+
+        Raises:
+            BackendError: the kernel refused, or the machine is gone.
+        """
+        found = places.parse(ref)
+        with self._locked(found.copy, found.name) as ground:
+            mark = ground.folder.read("machine", found.name)
+            if mark is None:
+                ground.tidy()
+                raise BackendError(f"netns {ref}", "it is gone", fix="labiac up makes it")
+            machines.delete(ground, mark)
+            try:
+                return machines.create(ground, machines.item(mark), mark.owner)
+            except BaseException:
+                ground.tidy()
+                raise
+
     def settled(self, *, timeout_s: float) -> bool:
         """Wait until the kernel has taken down all that was deleted; return whether it has."""
         from labiac.backends.netns.barrier import wait

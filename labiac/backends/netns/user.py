@@ -99,6 +99,15 @@ class UserBackend:
         self._call(copy, "delete", ref)
         self._end_if_empty(copy)
 
+    def reset(self, ref: str) -> Observed:
+        """Make the machine *ref* as it was when it was new; its networks and neighbours stay.
+
+        Raises:
+            BackendError: the kernel refused, or the machine is gone.
+        """
+        observed: Observed = self._call(places.parse(ref).copy, "reset", ref)
+        return observed
+
     def settled(self, *, timeout_s: float) -> bool:
         """Wait until the kernel has taken down all that was deleted; return whether it has."""
         with Worker(IN_A_SPACE, self._base) as worker:
