@@ -176,18 +176,19 @@ def attach(domain: Any, argv: Sequence[str]) -> int:
         BackendError: the guest can't begin it.
     """
     patience = iter((signal.SIGINT,))
-    with ended_properly(), Attached(domain, argv) as command:
+    with heeded() as came, Attached(domain, argv) as command:
         source = _Input(command)
         while True:
-            try:
-                status = command.status
-                out, err = command.hear()
-                _write(1, out)
-                _write(2, err)
-                if status is not None and not out and not err:
-                    return status
-                source.pass_on(command.rest_s)
-            except KeyboardInterrupt:
+            status = command.status
+            out, err = command.hear()
+            _write(1, out)
+            _write(2, err)
+            if status is not None and not out and not err:
+                return status
+            source.pass_on(command.rest_s)
+            while came:
+                if (number := came.pop(0)) != signal.SIGINT:
+                    return 128 + number
                 command.signal(next(patience, signal.SIGKILL))
 
 
@@ -215,15 +216,13 @@ def _write(to: int, data: bytes) -> None:
 
 
 @contextmanager
-def ended_properly() -> Iterator[None]:
-    """Let a closed window, or a kill, end this process properly: what is open closes."""
-
-    def leave(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = {each: signal.signal(each, leave) for each in (signal.SIGTERM, signal.SIGHUP)}
+def heeded() -> Iterator[list[int]]:
+    """Collect the signals that ask this process to end, instead of ending anywhere at all."""
+    came: list[int] = []
+    asks = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in asks}
     try:
-        yield
+        yield came
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -14,10 +14,11 @@ import struct
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from labiac.backends.libvirt.attached import Attached, ended_properly
+from labiac.backends.libvirt.attached import Attached, heeded
 from labiac.errors import BackendError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import BinaryIO
 
 _TCPDUMP: Final = ("tcpdump", "--immediate-mode", "-U", "-w", "-", "-i")
@@ -45,10 +46,10 @@ def capture(domain: Any, nic: str, sink: BinaryIO, *, packets: int, seconds: flo
         BackendError: there is no such interface, or no tcpdump.
     """
     argv = [*_TCPDUMP, nic, *(["-c", str(packets)] if packets else [])]
-    with ended_properly(), Attached(domain, argv) as tcpdump:
+    with heeded() as came, Attached(domain, argv) as tcpdump:
         recorder = _Recorder(tcpdump, sink)
         with contextlib.suppress(BrokenPipeError):
-            recorder.run(seconds)
+            recorder.run(came, seconds)
     if not recorder.begun:
         said = recorder.said.decode(errors="replace").strip()
         fix = "capturing takes a NIC that is there, and tcpdump in the guest"
@@ -73,21 +74,16 @@ class _Recorder:
         with contextlib.suppress(OSError):  # who reads from memory never leaves
             self._reader.register(sink.fileno(), 0)
 
-    def run(self, seconds: float) -> None:
-        """Record until a limit, a Ctrl-C, or the reader or tcpdump itself is gone."""
+    def run(self, came: Sequence[int], seconds: float) -> None:
+        """Record until a limit, or the reader or tcpdump itself is gone, or a signal *came*."""
         end = time.monotonic() + (seconds or math.inf)
         while True:
-            try:
-                ended = self._tcpdump.status is not None
-                if not self._record() and ended:
-                    return
-                if self._reader.poll(1000 * self._tcpdump.rest_s):
-                    return
-                if time.monotonic() > end:
-                    end = math.inf
-                    self._tcpdump.signal(signal.SIGINT)
-            except KeyboardInterrupt:
-                end = math.inf
+            ended = self._tcpdump.status is not None
+            if not self._record() and ended:
+                return
+            if self._reader.poll(1000 * self._tcpdump.rest_s):
+                return
+            if came or time.monotonic() > end:  # tcpdump writes what it has, and ends
                 self._tcpdump.signal(signal.SIGINT)
 
     def _record(self) -> bool:

@@ -15,18 +15,19 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends.libvirt import agent
-from labiac.backends.libvirt.attached import ended_properly
+from labiac.backends.libvirt.attached import heeded
 from labiac.backends.libvirt.connection import library
 from labiac.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 LEAVE: Final = b"\x1d"
 """Ctrl-], which leaves a console, as with telnet and virsh."""
 DEVICE: Final = "/dev/ttyS0"
 """The console, as the guest calls it."""
 _CHUNK: Final = 4096
+_POLL_S: Final = 0.5
 _SIZE: Final = struct.Struct("HHHH")
 _SIZE_S: Final = 30
 
@@ -47,10 +48,12 @@ def attach(domain: Any, name: str) -> None:
     stream = _open(domain, name)
     sys.stderr.write(f"console of {name}: Ctrl-] leaves it\n")
     try:
-        with ended_properly(), _raw(), _resized(domain):
-            _talk(stream)
+        with heeded() as came, _raw(), _resized(domain):
+            _talk(stream, came)
     finally:
         sys.stderr.write(f"\nleft the console of {name}\n")
+    if came:
+        raise SystemExit(128 + came[0])
 
 
 def _open(domain: Any, name: str) -> Any:
@@ -69,8 +72,8 @@ def _open(domain: Any, name: str) -> Any:
     return stream
 
 
-def _talk(stream: Any) -> None:
-    """Carry what is typed to the guest, and what it says to the screen."""
+def _talk(stream: Any, came: Sequence[int]) -> None:
+    """Carry what is typed to the guest, and what it says to the screen, unless a signal *came*."""
     ended, its_end = os.pipe()
 
     def listen() -> None:
@@ -81,16 +84,17 @@ def _talk(stream: Any) -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     stream.send(b"\r")  # a prompt that waits shows itself
-    while True:
-        ready, _, _ = select.select([0, ended], [], [])
+    while not came:
+        ready, _, _ = select.select([0, ended], [], [], _POLL_S)
         if ended in ready:
             return
-        typed, leave, _ = os.read(0, _CHUNK).partition(LEAVE)
-        if typed:
-            stream.send(typed)
-        if leave or not typed:
-            stream.abort()
-            return
+        if ready:
+            typed, leave, _ = os.read(0, _CHUNK).partition(LEAVE)
+            if typed:
+                stream.send(typed)
+            if leave or not typed:
+                break
+    stream.abort()
 
 
 @contextmanager
