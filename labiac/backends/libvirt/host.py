@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import fromstring
 
 from labiac.backends.base import Copy, ref_of
+from labiac.backends.libvirt import needs
 from labiac.backends.libvirt.accelerator import accelerator
 from labiac.backends.libvirt.connection import connect, found, told, uri
 from labiac.backends.libvirt.held import held
@@ -27,10 +28,10 @@ _GIB: Final = 1 << 30
 
 
 def problems(plan: Plan) -> list[Problem]:
-    """Return what the host in use lacks for *plan*."""
+    """Return what the host in use lacks for *plan*, in the order in which to get it."""
+    if lacking := needs.lacking():
+        return [*lacking, *_no_image()]
     try:
-        import pycdlib  # noqa: F401  # what writes the seeds
-
         connection = connect()
         kind = accelerator(connection)
         with told("host"):
@@ -39,9 +40,6 @@ def problems(plan: Plan) -> list[Problem]:
                 *_lans(plan),
                 *_room(connection, plan, _BESIDE_MIB[kind]),
             ]
-    except ImportError:
-        fix = "pipx inject labiac 'labiac[libvirt]'"
-        return [Problem("libvirt", "", "Python's pycdlib is missing", fix)]
     except LabError as error:
         said = f"{error.problem} ({error.detail})" if error.detail else error.problem
         return [Problem(error.where, "", said, error.fix)]
@@ -73,9 +71,8 @@ def _lans(plan: Plan) -> Iterator[Problem]:
 
 def _room(connection: Any, plan: Plan, beside_mib: int) -> Iterator[Problem]:
     """Sum what the machines that are not up yet take, and compare."""
-    if not plan.machines and not images():
-        problem = "there is no image for machines to boot from yet"
-        yield Problem("libvirt", "", problem, IMAGE_FIX, level="warning")
+    if not plan.machines:
+        yield from _no_image()
     copy = Copy(plan.lab, plan.student)
     new = [
         machine
@@ -89,6 +86,12 @@ def _room(connection: Any, plan: Plan, beside_mib: int) -> Iterator[Problem]:
     yield from _memory(connection, new, beside_mib)
     yield from _processors(connection, new)
     yield from _disk(connection, new)
+
+
+def _no_image() -> Iterator[Problem]:
+    if not images():
+        problem = "there is no image for machines to boot from yet"
+        yield Problem("libvirt", "", problem, IMAGE_FIX, level="warning")
 
 
 def _images(new: Sequence[Machine]) -> Iterator[Problem]:

@@ -41,9 +41,10 @@ def pool(connection: Any) -> Any:
             add(root, "uuid", str(uuid_of(POOL)))
             add(add(root, "target"), "path", _place())
             known = connection.storagePoolDefineXML(text_of(root))
-            known.build()
             known.setAutostart(1)
         if not known.isActive():
+            if known.UUIDString() == str(uuid_of(POOL)):
+                known.build()  # a folder that is there stays as it is
             known.create()
     return known
 

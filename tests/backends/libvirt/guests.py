@@ -25,9 +25,12 @@ class Lab:
         self.plan = resolve(from_data({"name": name, **description}, "test"), student, "libvirt")
         self.copy = Copy(self.plan.lab, self.plan.student)
 
-    def up(self):
+    def networks_up(self):
         for network in self.plan.networks:
             self.backend.create(self.copy, network)
+
+    def up(self):
+        self.networks_up()
         with ThreadPoolExecutor() as pool:
             list(pool.map(partial(self.backend.create, self.copy), self.plan.machines))
 

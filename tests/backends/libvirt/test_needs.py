@@ -1,0 +1,78 @@
+"""What is missing on a machine is named in the order in which to get it, each with how."""
+
+import os
+
+import pytest
+
+from labiac.backends.libvirt import host, needs
+from labiac.backends.libvirt.connection import URI
+from labiac.plan.model import Plan
+
+NOTHING = Plan("doctor", "local", "libvirt", networks=(), machines=(), checks=())
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """A machine with nothing installed but labiac; return where its programs and sockets are."""
+    monkeypatch.delenv(URI, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(needs, "_DAEMONS", str(tmp_path))
+    monkeypatch.setattr(needs, "SOCKETS", (tmp_path / "socket",))
+    monkeypatch.setenv("LABIAC_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def install(machine, *programs):
+    for name in programs:
+        (machine / name).write_text("")
+        (machine / name).chmod(0o755)
+
+
+def said():
+    return [(problem.problem, problem.fix) for problem in needs.lacking()]
+
+
+def test_packages_that_are_missing_are_named_in_one_command(machine):
+    ((problem, fix),) = said()
+    assert problem == "not installed: libvirt-daemon-system, qemu-system-x86"
+    assert fix.startswith("sudo apt-get install libvirt-daemon-system qemu-system-x86;")
+    install(machine, "virtqemud")
+    assert said()[0][0] == "not installed: qemu-system-x86"
+
+
+def test_a_libvirt_that_does_not_run_is_started(machine):
+    install(machine, "libvirtd", "qemu-system-x86_64")
+    ((problem, fix),) = said()
+    assert "does not run" in problem
+    assert fix.startswith("sudo systemctl enable --now libvirtd")
+
+
+def test_a_user_who_may_not_use_it_joins_its_group(machine, monkeypatch):
+    install(machine, "libvirtd", "qemu-system-x86_64", "socket")
+    monkeypatch.setattr(os, "access", lambda path, _how: path != machine / "socket")
+    monkeypatch.setattr(needs, "which", lambda name, **_: name)
+    ((_, fix),) = said()
+    assert "--groups libvirt" in fix
+
+
+@pytest.mark.usefixtures("machine")
+def test_python_modules_that_are_missing_come_after_what_they_need(monkeypatch):
+    monkeypatch.setattr(needs, "find_spec", lambda _name: None)
+    ours, bindings, seeds = (fix for _, fix in said())
+    assert ours.startswith("sudo apt-get install libvirt-daemon-system")
+    assert bindings.startswith("sudo apt-get install libvirt-dev gcc")
+    assert bindings.endswith("pipx inject labiac libvirt-python")
+    assert seeds == "pipx inject labiac pycdlib"
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_libvirt_of_choice_needs_nothing_of_this_machine(monkeypatch):
+    monkeypatch.setenv(URI, "qemu+ssh://elsewhere/system")
+    assert said() == []
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_image_comes_last():
+    problems = host.problems(NOTHING)
+    assert [each.level for each in problems] == ["error", "warning"]
+    assert "labiac image build" in problems[-1].fix
