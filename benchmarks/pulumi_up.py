@@ -33,13 +33,13 @@ def labiac_up(copies: int) -> Figures:
     del copies
     whose = ["three-lans", "--student", "bench"]
     labiac = [sys.executable, "-m", "labiac"]
-    with _home() as env:
+    with own_home() as env:
         return _up_and_down([*labiac, "up", *whose], [*labiac, "destroy", *whose], env)
 
 
 def _pulumi(backend: str, copies: int) -> Figures:
     del copies
-    with _home() as env:
+    with own_home() as env:
         config = Path(env["LABIAC_HOME"], "Pulumi.bench.yaml")
         config.write_text(f"config:\n  labiac:lab: three-lans\n  labiac:backend: {backend}\n")
         run(["pulumi", "stack", "init", STACK], cwd=PROJECT, env=env)
@@ -56,7 +56,7 @@ def _up_and_down(up: list[str], down: list[str], env: dict[str, str]) -> Figures
 
 
 @contextmanager
-def _home() -> Iterator[dict[str, str]]:
+def own_home() -> Iterator[dict[str, str]]:
     """Yield the environment of a user who has never used Pulumi; it is gone at the end."""
     try:
         cli = run([sys.executable, "-m", "labiac.fleet.pulumi_cli"], cwd=PROJECT).said.split()[-1]

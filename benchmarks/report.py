@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from questions import Promise, Section
 
-PER_COPY = {"up_ms", "create_ms", "down_ms"}
+PER_COPY = {"up_ms", "create_ms", "down_ms", "cpu_ms"}
 """Figures that are shown for one of the copies, not for all of them together."""
 
 

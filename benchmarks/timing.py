@@ -29,12 +29,13 @@ class Ran:
 
     Args:
         wall_ms: From its start to its end.
+        cpu_s: What it and all that it waited for took of a CPU.
         rss_mib: The most memory that it, or one process it waited for, held at a time.
         said: Its standard output.
     """
 
-    def __init__(self, wall_ms: float, rss_mib: float, said: str) -> None:
-        self.wall_ms, self.rss_mib, self.said = wall_ms, rss_mib, said
+    def __init__(self, wall_ms: float, cpu_s: float, rss_mib: float, said: str) -> None:
+        self.wall_ms, self.cpu_s, self.rss_mib, self.said = wall_ms, cpu_s, rss_mib, said
 
     def figures(self) -> dict[str, Any]:
         """Return the JSON object that the process printed last."""
@@ -65,7 +66,7 @@ def run(
     if process.returncode != 0:
         last = "\n".join(said.splitlines()[-SAID_LINES:])
         raise RuntimeError(f"{' '.join(argv)} exited {process.returncode}:\n{last}")
-    return Ran(wall_ms, usage.ru_maxrss / 1024, said)
+    return Ran(wall_ms, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, said)
 
 
 def wait_for_quiet() -> None:

@@ -58,10 +58,14 @@ def test_a_ctrl_c_ends_what_runs_begins_nothing_more_and_says_so_of_each():
         return run(sleeper, cwd=Path("/"), env=os.environ, on_line=stop, interrupts=interrupts)
 
     found = {}
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
+
+    def collect():
         for outcome in each(CLASS, work, at_once=1):
             found[outcome.student.student] = outcome.reason
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        collect()
     assert found == {"ana": "interrupted", **dict.fromkeys(("bob", "eva", "luis"), NOT_BEGUN)}
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -74,7 +78,8 @@ def test_what_is_started_after_a_ctrl_c_ends_at_once():
         run(sleeper, cwd=Path("/"), env=os.environ, interrupts=interrupts)
 
 
-def test_the_ledger_knows_what_was_begun_and_never_ended(own_home):
+@pytest.mark.usefixtures("own_home")
+def test_the_ledger_knows_what_was_begun_and_never_ended():
     ledger = Ledger("small")
     assert ledger.last("ana") is None
     ledger.begin("ana", "up")

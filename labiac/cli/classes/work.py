@@ -145,17 +145,17 @@ def outcome_data(outcome: Outcome[Result]) -> dict[str, Any]:
 
 def show_failures(work: Work, done: Done) -> None:
     """Print for whom *work* was not done, why not, and where to read more."""
-    from labiac.cli.tables import table
-
-    failed = [outcome for outcome in done.outcomes if reason(outcome)]
-    if not failed:
-        return
-    rows = table("student", "why not", "log")
-    ledger = Ledger(work.lab)
-    for outcome in failed:
+    out, ledger = console(), Ledger(work.lab)
+    for outcome in done.outcomes:
+        why_not = reason(outcome)
+        if not why_not:
+            continue
+        first, *more = why_not.splitlines()
         log = ledger.log_file(outcome.student.copy)
-        rows.add_row(outcome.student.student, reason(outcome), str(log) if log.exists() else "")
-    console().print(rows)
+        shown = [f"log: {log}"] if log.exists() else []
+        out.print(f"{outcome.student.student}: {first}", style="red", soft_wrap=True)
+        for line in (*more, *shown):
+            out.print(f"  {line}", soft_wrap=True)
 
 
 def summary(work: Work, done: Done, seconds: float) -> str:
