@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 URI: Final = "LABIAC_LIBVIRT_URI"
 """The variable that says which libvirt: ``qemu:///system``, ``qemu+ssh://host/system``."""
 _LOCAL: Final = "qemu:///system"
-_SOCKETS: Final = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
+SOCKETS: Final = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
 """Of the one daemon for everything, and of the one for QEMU alone."""
 
 
@@ -37,7 +37,7 @@ def is_chosen() -> bool:
 
 def is_likely() -> bool:
     """Return whether it is worth to try: one was chosen, or this machine has one."""
-    return is_chosen() or any(path.exists() for path in _SOCKETS)
+    return is_chosen() or any(path.exists() for path in SOCKETS)
 
 
 def is_local() -> bool:
