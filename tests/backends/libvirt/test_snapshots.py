@@ -1,5 +1,7 @@
 """Snapshots of guests that run: one lab for all sentences, because a boot takes a minute."""
 
+import json
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +11,7 @@ import pytest
 
 from labiac.backends.libvirt.connection import connect, uri
 from labiac.errors import BackendError, UsageError
+from labiac.fleet.pulumi_cli import find
 
 from .guests import ONE_LAN, Lab, left
 
@@ -37,6 +40,42 @@ def lab(up):
     for each in up.backend.snapshots(up.copy):
         up.backend.forget(up.copy, each.name)
     assert all(up.read(item).running for item in (*up.plan.networks, *up.plan.machines))
+
+
+class Command:
+    """``labiac`` on the copy of a test, with state of its own."""
+
+    def __init__(self, lab, home, pc1=""):
+        self._lab, self._home = lab, home
+        nodes = f"pcs: {{pc1: {{lan: lan1, {pc1}}}, pc2: {{lan: lan1}}}}"
+        self._file = home / f"lab{len(pc1)}.yaml"
+        self._file.write_text(f"name: {lab.plan.lab}\nlans: {{lan1: {{}}}}\n{nodes}\n")
+
+    def with_pc1(self, said):
+        """Return the same for the lab where pc1 is as *said*."""
+        return Command(self._lab, self._home, said)
+
+    def __call__(self, command, *rest):
+        before = [command, rest[0]] if command == "snapshot" else [command]
+        copy = [] if command == "destroy" else ["--backend", "libvirt"]
+        copy += ["--student", self._lab.copy.student]
+        argv = [*before, str(self._file), *rest[len(before) - 1 :], *copy]
+        path = f"{find().path.parent}{os.pathsep}{os.environ['PATH']}"
+        state = {"PULUMI_BACKEND_URL": self._home.as_uri(), "PULUMI_CONFIG_PASSPHRASE": ""}
+        return subprocess.run(
+            [sys.executable, "-m", "labiac", *argv],
+            env={**os.environ, **state, "PULUMI_HOME": str(self._home), "PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=1500,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def labiac(up, tmp_path_factory):
+    return Command(up, tmp_path_factory.mktemp("home"))
 
 
 def take(lab, name="start"):
@@ -234,11 +273,59 @@ def test_a_lab_that_is_not_up_has_no_snapshots():
         take(ghost)
 
 
-def test_a_snapshot_loses_the_part_of_a_machine_that_is_deleted(lab):
+def test_reset_asks_before_a_disk_is_lost_and_names_the_snapshots_that_go_with_it(lab, labiac):
     take(lab)
-    pc2 = lab.plan.machine("pc2")
-    lab.backend.delete(lab.ref(pc2))
+    refused = labiac("reset", "pc2")
+    assert refused.returncode == 1
+    assert "it would lose what is on its disk" in refused.stderr
+    assert "- snapshot start" in refused.stderr
+    assert "--yes" in refused.stderr
+    assert lab.backend.snapshots(lab.copy)[0].lost == ()
+
+
+def test_a_reset_guest_boots_from_a_new_disk_and_the_others_go_on(lab, labiac):
+    boot = lab.boot("pc1")
+    assert lab.says("pc2", "touch", "/root/work").status == 0
+    take(lab)
+    done = labiac("reset", "pc2", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert not has(lab, "pc2", "/root/work")
+    assert lab.boot("pc1") == boot
+    assert lab.answers("pc1", "pc2")
     (half,) = lab.backend.snapshots(lab.copy)
     assert half.lost == ("pc2",)
-    lab.backend.create(lab.copy, pc2)  # the one boot of all this
-    assert lab.backend.snapshots(lab.copy) == [half]
+
+
+def test_the_command_line_takes_lists_restores_and_deletes(lab, labiac):
+    taken = json.loads(labiac("snapshot", "take", "start", "--json").stdout)
+    listed = json.loads(labiac("snapshot", "list", "--json").stdout)
+    assert listed == {"snapshots": [taken["snapshot"]]}
+    assert taken["snapshot"]["nodes"] == ["pc1", "pc2"]
+    assert labiac("snapshot", "take", "start").returncode == 2
+    lab.says("pc1", "touch", "/root/late")
+    restored = labiac("snapshot", "restore", "start")
+    assert restored.stdout.startswith("snapshot start is restored: 2 nodes")
+    assert not has(lab, "pc1", "/root/late")
+    assert "start" in labiac("snapshot", "list").stdout
+    assert labiac("snapshot", "delete", "start").returncode == 0
+    assert labiac("snapshot", "list").stdout == "there are no snapshots\n"
+
+
+def test_a_preview_says_which_snapshots_go_with_a_disk_and_up_asks(lab, labiac):
+    up = labiac("up")
+    assert up.returncode == 0, up.stderr
+    take(lab)
+    larger = labiac.with_pc1("disk_gib: 20")
+    assert "- snapshot start" in larger("preview").stdout
+    assert json.loads(larger("preview", "--json").stdout)["snapshots_lost"] == ["start"]
+    refused = larger("up")
+    assert refused.returncode == 1
+    assert "- snapshot start" in refused.stderr
+    restore(lab)
+    assert labiac("refresh").stdout == "all is as deployed\n"
+
+
+def test_a_copy_takes_its_snapshots_with_it(up, labiac):
+    take(up)
+    assert labiac("destroy").returncode == 0
+    assert left(up) == []
