@@ -66,10 +66,19 @@ def connect() -> Any:
         BackendError: it can't be reached, or this user may not use it.
     """
     found = _connection(uri(), os.getpid())
-    if not found.isAlive():
+    if not _answers(found):
         _connection.cache_clear()
         found = _connection(uri(), os.getpid())
     return found
+
+
+def _answers(connection: Any) -> bool:
+    """Return whether a libvirtd still listens: only who asks hears that it is another by now."""
+    try:
+        connection.getLibVersion()
+    except library().libvirtError:
+        return False
+    return True
 
 
 @cache
@@ -113,6 +122,9 @@ def told(where: str) -> Iterator[None]:
     try:
         yield
     except libvirt.libvirtError as error:
+        if error.get_error_domain() == libvirt.VIR_FROM_RPC:
+            problem, fix = "libvirtd went away meanwhile", _GONE
+            raise BackendError(f"libvirt {where}", problem, detail=str(error), fix=fix) from error
         raise BackendError(f"libvirt {where}", str(error), fix=_remedy(str(error))) from error
 
 
@@ -123,10 +135,15 @@ def _remedy(said: str) -> str:
     return ""
 
 
+_GONE: Final = (
+    "guests go on without it; see that it runs (systemctl status libvirtd), and labiac up goes on"
+    " where this left off"
+)
 _REMEDIES: Final = {
     "Cannot allocate memory": "give the nodes less memory (memory_mib), or end other machines",
     "No space left on device": "free some disk where libvirt keeps its images",
     "already in use by interface": "choose another subnet for this LAN, or remove that interface",
+    "creating bridge interface": "ip link delete it on libvirt's host, if nobody there needs it",
     "could not find capabilities": "apt-get install qemu-system-x86",
     "KVM": "LABIAC_LIBVIRT_ACCEL=tcg runs without the processor's help, slowly",
 }

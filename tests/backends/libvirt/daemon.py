@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
-from labiac.backends.libvirt import boot
+from labiac.backends.libvirt import boot, storage
 from labiac.backends.libvirt.connection import URI, connect
 from labiac.images import store
 
@@ -25,15 +26,29 @@ class Daemon:
 
     def kill(self):
         """Kill it; as under systemd, it is started again a second later."""
-        first = _children(int((self.folder / "pid").read_text()))[0]
-        (daemon,) = (pid for pid in _children(first) if _name(pid) == "libvirtd")
+        (daemon,) = (pid for pid in _children(self._first()) if _name(pid) == "libvirtd")
         os.kill(daemon, signal.SIGKILL)
 
-    def run(self, *argv):
-        """Run *argv* among its bridges, and return what it says."""
-        pid = (self.folder / "pid").read_text().strip()
-        entered = ["nsenter", "--target", pid, "--net", *argv]
+    def run(self, *argv, where="--net"):
+        """Run *argv* among its bridges, or where its disks are, and return what it says."""
+        entered = ["nsenter", "--target", str(self._first()), where, *argv]
         return subprocess.run(entered, check=True, capture_output=True, text=True).stdout
+
+    @contextmanager
+    def full_disk(self):
+        """Let the disk of the storage pool be full meanwhile."""
+        folder = storage.path(storage.pool(connect()))
+        self.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder, where="--mount")
+        storage.pool(connect()).refresh()
+        try:
+            yield
+        finally:
+            self.run("umount", folder, where="--mount")
+            storage.pool(connect()).refresh()
+
+    def _first(self):
+        """Return the number of the first process in its namespaces."""
+        return _children(int((self.folder / "pid").read_text()))[0]
 
     def _tool(self, verb):
         environment = {**os.environ, "LABIAC_LIBVIRTD": str(self.folder)}
