@@ -68,20 +68,27 @@ def mark(plan: Plan) -> str:
     return f"{digest(plan):064x}"
 
 
+def outcomes(
+    plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair]
+) -> tuple[Outcome, ...]:
+    """Return what became of each pair of the copy of *plan* that was measured."""
+    theirs = students_pairs(plan, predicted)
+    return tuple(
+        Outcome(*ends, was.ok, now.ok, ends in theirs, was.path, now.path, now.reason)
+        for ends, now in live.items()
+        for was in [predicted[ends]]
+    )
+
+
 def record(plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair]) -> None:
     """Keep what was measured of the copy of *plan*, in the place of what was before.
 
     Raises:
         OSError: labiac's own folder cannot be written.
     """
-    theirs = students_pairs(plan, predicted)
-    outcomes = [
-        Outcome(*ends, was.ok, now.ok, ends in theirs, was.path, now.path, now.reason)
-        for ends, now in live.items()
-        for was in [predicted[ends]]
-    ]
+    found = outcomes(plan, predicted, live)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    data = {"when": now, "plan": mark(plan), "pairs": [each._asdict() for each in outcomes]}
+    data = {"when": now, "plan": mark(plan), "pairs": [each._asdict() for each in found]}
     file = _file(plan)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     keep(file, json.dumps(data))

@@ -154,6 +154,33 @@ def test_exec_fails_where_the_command_does(up):
     assert (ran.returncode, bob["status"], bob["stdout"]) == (1, 3, "no\n")
 
 
+def test_grades_are_added_up_and_written_and_nothing_is_changed(fresh, tmp_path):
+    assert fresh("up", "--only", f"ana,{LUIS}").returncode == 0
+    unplug = ["ip", "link", "set", "eth0", "down"]
+    subprocess.run(
+        [*fresh.argv("exec pc2"), "--only", LUIS, "--", *unplug], env=fresh.environment, check=True
+    )
+    files = {form: tmp_path / f"grades.{form}" for form in ("csv", "html", "junit")}
+    options = [str(part) for form in files for part in (f"--{form}", files[form])]
+    ran = fresh("grade", "--json", *options)
+    assert ran.returncode == 1  # bob has no copy
+    found = {each["student"]: each for each in json.loads(ran.stdout)["students"]}
+    points = {name: each["points"] for name, each in found.items()}
+    assert points == {
+        "ana": {"got": 2, "of": 2},
+        "bob": {"got": None, "of": 2},
+        LUIS: {"got": 0, "of": 2},
+    }
+    assert found[LUIS]["drift"] == ["pc2: eth0 cable in -> out"]
+    assert found[LUIS]["checks"][0]["hint"] == "Plug it in"
+    assert found["ana"]["drift"] == found["ana"]["work"] == []
+    assert files["csv"].read_text().count("example.edu") == 3
+    assert files["html"].read_text().count("data:image/svg+xml") == 2
+    assert b"<testsuite " in files["junit"].read_bytes()
+    again = fresh.told("grade")
+    assert {name: each["points"] for name, each in again.items()} == points
+
+
 def test_a_change_is_one_answer_and_who_has_drifted_is_named(fresh):
     assert fresh("up").returncode == 0
     gone = ["ip", "link", "set", "eth0", "down"]

@@ -3,6 +3,7 @@
 import typer
 
 from labiac.cli.classes.deploy import app as deploy
+from labiac.cli.classes.grade import app as grade
 from labiac.cli.classes.look import app as look
 
 app = typer.Typer()
@@ -11,7 +12,7 @@ classes = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(classes, name="class")
-for each in (deploy, look):
+for each in (deploy, look, grade):
     classes.registered_commands += each.registered_commands
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from labiac.cli.classes.board import Board
 from labiac.cli.classes.room import counted
@@ -12,7 +11,7 @@ from labiac.cli.reports.report import Report
 from labiac.fleet.classroom import each
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.table import Table
 
@@ -22,23 +21,43 @@ if TYPE_CHECKING:
     from labiac.fleet.roster import Student
     from labiac.host.process import Interrupts
 
+T = TypeVar("T")
+
 
 def measure(whole: Room, at_once: int) -> tuple[tuple[Outcome[Report], ...], bool]:
-    """Return what was found of each copy of *whole*, and whether the user stopped it.
+    """Return what was found of each copy of *whole*, and whether the user stopped it."""
+    return over(whole, at_once, report_of, _told)
+
+
+def over(
+    whole: Room,
+    at_once: int,
+    look: Callable[[Room, Backend, Student], T],
+    told: Callable[[Outcome[T]], tuple[bool, str]],
+) -> tuple[tuple[Outcome[T], ...], bool]:
+    """Return what *look* finds of each copy of *whole*, and whether the user stopped it.
 
     Nothing is changed. It takes no longer than the matrix and the slowest check may, for each
-    student of those that are measured at a time.
+    student of those who are looked at in a row.
     """
     from labiac.backends import open_backend
 
     there = open_backend(whole.backend)
+
+    def work(student: Student, _interrupts: Interrupts) -> T:
+        return look(whole, there, student)
+
     with Board(f"measure {whole.lab.name}", len(whole.students)) as board:
-        outcomes = each(whole.students, partial(_report, whole, there), at_once=at_once)
-        found, stopped = board.follow(outcomes, _told)
+        found, stopped = board.follow(each(whole.students, work, at_once=at_once), told)
     return in_order(found, whole.students), stopped
 
 
-def _report(whole: Room, there: Backend, student: Student, _interrupts: Interrupts) -> Report:
+def report_of(whole: Room, there: Backend, student: Student) -> Report:
+    """Return what is found of the copy of *student* now.
+
+    Raises:
+        LabError: it is not up, cannot be measured, or the host refused.
+    """
     from datetime import datetime
 
     from labiac.cli.measure import insist_up

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from labiac.errors import LabError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from labiac.cli.reports.report import Report
 
@@ -51,6 +51,15 @@ def write(report: Report, names: Mapping[str, str]) -> None:
         "csv": lambda: table(report).encode(),
         "html": lambda: page(report).encode(),
     }
+    write_forms(forms, names)
+
+
+def write_forms(forms: Mapping[str, Callable[[], bytes]], names: Mapping[str, str]) -> None:
+    """Write each of *forms* that has one of *names* into the file of that name.
+
+    Raises:
+        LabError: a file cannot be written.
+    """
     for form, name in names.items():
         if not name:
             continue

@@ -29,9 +29,9 @@ def table(report: Report) -> str:
     writer.writerow([*whose, *matrix])
     for each in report.found.checks:
         check = each.check
-        said = [*whose, check.kind, *map(_text, (str(check), check.title)), _yes(each.ok)]
+        said = [*whose, check.kind, *map(plain, (str(check), check.title)), _yes(each.ok)]
         marks = [f"{each.got:g}", f"{check.points:g}"]
-        rest = [*map(_text, (each.reason, check.hint)), f"{each.seconds:.3f}"]
+        rest = [*map(plain, (each.reason, check.hint)), f"{each.seconds:.3f}"]
         writer.writerow([*said, *marks, *rest])
     return text.getvalue()
 
@@ -40,6 +40,6 @@ def _yes(holds: bool) -> str:
     return "yes" if holds else "no"
 
 
-def _text(text: str) -> str:
+def plain(text: str) -> str:
     """Return *text* so that a spreadsheet shows it: some of it comes from a student's node."""
     return f"'{text}" if text.startswith(_FORMULA) else text
