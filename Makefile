@@ -14,7 +14,7 @@ NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up setup test test-libvirt libvirt-up libvirt-down fuzz check bench docs \
+.PHONY: help up setup test test-libvirt libvirt-up libvirt-down fuzz check bench bench-libvirt docs \
     pulumi-path lock clean needs lacking
 
 help: ## list these targets
@@ -50,6 +50,11 @@ check: $(VENV)/dev.stamp ## lint, types and import contracts
 
 bench: setup ## measure labiac against its floor and its rivals
 	@$(BIN)/python benchmarks/run.py --write
+
+bench-libvirt: setup $(VENV)/libvirt.stamp ## the same of virtual machines; PART=guests or PART=boot alone
+	@LABIAC_LIBVIRT_URI=$${LABIAC_LIBVIRT_URI:-$$($(PYTHON) tools/libvirtd.py up)}; \
+	export LABIAC_LIBVIRT_URI; \
+	$(BIN)/python benchmarks/run.py --guests $(if $(PART),--only $(PART),--write)
 
 docs: $(VENV)/docs.stamp ## the documentation, into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from questions import PROMISES
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -41,17 +39,29 @@ class Row:
     missing: str
 
 
-def page(head: str, sections: Sequence[Section], rows: Sequence[Row]) -> str:
-    """Return all that was measured; *head* says when, where and how."""
+def page(
+    title: str, head: str, sections: Sequence[Section], rows: Sequence[Row], kept: Sequence[Promise]
+) -> str:
+    """Return all that was measured.
+
+    Args:
+        title: The heading above it.
+        head: When, where and how.
+        sections: What was asked.
+        rows: What came of it.
+        kept: What labiac promises.
+    """
+    level = title.partition(" ")[0]
     tables = [
-        table(section, [row for row in rows if row.section == section.name]) for section in sections
+        table(f"{level}#", section, [row for row in rows if row.section == section.name])
+        for section in sections
     ]
-    return "\n\n".join(["# Benchmarks", head, promises(rows), *tables])
+    return "\n\n".join([title, head, promises(kept, rows), *tables])
 
 
-def table(section: Section, rows: Sequence[Row]) -> str:
+def table(level: str, section: Section, rows: Sequence[Row]) -> str:
     """Return what was measured of *section*: a table a figure, and what is missing."""
-    parts = [f"## {section.title}", section.note]
+    parts = [f"{level} {section.title}", section.note]
     parts += [_figure(section, figure, rows) for figure in section.figures]
     parts += dict.fromkeys(
         f"{row.tool} was not measured: {row.missing}" for row in rows if row.missing
@@ -85,10 +95,10 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"  # noqa: PLR2004
 
 
-def promises(rows: Sequence[Row]) -> str:
+def promises(kept: Sequence[Promise], rows: Sequence[Row]) -> str:
     """Return which promises hold, for each number of copies."""
     lines = [_line("labiac promises", "copies", "measured", "holds"), "| --- | ---: | ---: | --- |"]
-    for promise in PROMISES:
+    for promise in kept:
         lines += [
             _line(
                 promise.text, str(copies), _number(value), "yes" if promise.holds(value) else "no"

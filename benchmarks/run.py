@@ -1,7 +1,7 @@
 """Measure labiac beside its floor and its rivals, in one run on one machine.
 
-    make bench
-    python benchmarks/run.py [--json] [--write] [--only SECTION] [--quick]
+    make bench, make bench-libvirt
+    python benchmarks/run.py [--guests] [--json] [--write] [--only SECTION] [--quick]
 
 Progress goes to stderr. The tools of a section take turns, so that what slows the machine down for
 a while hits them all, and each waits until the machine is quiet; the figures are medians.
@@ -19,10 +19,10 @@ import statistics
 import sys
 from collections import defaultdict
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from questions import SECTIONS
 from report import Row, page
 from rivals import PROJECT
 from timing import MissingError, room_for_neighbours, wait_for_quiet
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from questions import Section
     from rivals import Figures
 
+ALL, GUESTS = "# Benchmarks", "## Virtual machines"
+"""The two parts of the page."""
 PAGE = PROJECT / "docs" / "benchmarks.md"
 
 
@@ -60,6 +62,14 @@ def measure(section: Section, copies: int, turns: int) -> Iterator[Row]:
             yield Row(section.name, tool, copies, figure, median, samples, ratio, why)
 
 
+def beside(old: str, new: str) -> str:
+    """Return the page *old* with the part that *new* is in its place."""
+    first, _, guests = old.partition(f"\n{GUESTS}\n")
+    if new.startswith(GUESTS):
+        return f"{first.rstrip()}\n\n{new}\n"
+    return f"{new}\n" + (f"\n{GUESTS}\n{guests}" if guests else "")
+
+
 def machine() -> str:
     """Return what this ran on, in a line."""
     cpu = next(
@@ -81,10 +91,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure labiac beside its rivals.")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
-    parser.add_argument("--only", choices=[each.name for each in SECTIONS], action="append")
+    parser.add_argument("--guests", action="store_true", help="of virtual machines")
+    parser.add_argument("--only", metavar="SECTION", action="append", help="nothing else")
     parser.add_argument("--quick", action="store_true", help="one turn each")
     options = parser.parse_args()
-    sections = [each for each in SECTIONS if not options.only or each.name in options.only]
+    asked = import_module("guest_questions" if options.guests else "questions")
+    sections = [each for each in asked.SECTIONS if not options.only or each.name in options.only]
+    if not sections:
+        parser.error(f"--only takes one of {', '.join(each.name for each in asked.SECTIONS)}")
     with room_for_neighbours():
         rows = [
             row
@@ -98,14 +112,14 @@ def main() -> None:
         f"Measured {when} by `{command}` on {machine()}. Medians; in brackets, times the first "
         "line of a table."
     )
-    text = page(head, sections, rows)
+    text = page(GUESTS if options.guests else ALL, head, sections, rows, asked.PROMISES)
     if options.json:
         data = {"date": when, "machine": machine(), "command": command}
         print(json.dumps({**data, "rows": [asdict(row) for row in rows]}))
     else:
         print(text)
     if options.write:
-        PAGE.write_text(text + "\n")
+        PAGE.write_text(beside(PAGE.read_text(), text))
 
 
 if __name__ == "__main__":

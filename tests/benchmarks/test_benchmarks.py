@@ -90,22 +90,32 @@ def rows(**medians):
 
 
 def test_a_promise_that_does_not_hold_is_said():
+    from questions import PROMISES
     from report import promises
 
-    said = promises(rows(labiac=100.0, Mininet=1500.0))
+    said = promises(PROMISES, rows(labiac=100.0, Mininet=1500.0))
     assert "| 20 times faster than Mininet | 10 | 15 | no |" in said
 
 
 def test_a_tool_that_is_missing_is_said_and_promises_nothing():
-    from questions import SECTIONS
+    from questions import PROMISES, SECTIONS
     from report import page
 
     found = rows(labiac=100.0, Mininet=None)
     found += rows(**{"C, raw netlink": 90.0, "ip -batch": 200.0})
     section = SECTIONS[0]
     section = type(section)(**{**vars(section), "figures": {"up_ms": "up, ms a copy"}})
-    said = page("Today.", [section], found)
+    said = page("# Benchmarks", "Today.", [section], found, PROMISES)
     assert "| labiac | 10 |" in said
     assert "| Mininet | - |" in said
     assert "Mininet was not measured: apt-get install it" in said
     assert "faster than Mininet |" not in said
+
+
+def test_each_part_of_the_page_is_written_without_the_other():
+    from run import beside
+
+    whole = beside("# Benchmarks\n\nold\n", "## Virtual machines\n\nguests")
+    assert whole == "# Benchmarks\n\nold\n\n## Virtual machines\n\nguests\n"
+    assert beside(whole, "# Benchmarks\n\nnew") == whole.replace("old", "new")
+    assert beside(whole, "## Virtual machines\n\nmore") == whole.replace("guests", "more")

@@ -1,0 +1,89 @@
+"""What is asked about virtual machines, and what labiac promises of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import guests_lab
+from pulumi_up import own_home
+from questions import OURS, Promise, Section
+from rivals import HERE, PROJECT, Figures
+from timing import MissingError, run
+
+from labiac.backends.libvirt import needs
+from labiac.host.home import home
+
+SERIAL, THREADS, VIRSH = "libvirt-python", "libvirt-python, 6 threads", "virsh"
+
+
+def _lab(tool: str, image: str, copies: int) -> Figures:
+    """Return the figures of six guests of *image*, made by *tool*."""
+    del copies
+    lacking = needs.lacking()
+    if lacking:
+        raise MissingError("; ".join(problem.fix for problem in lacking))
+    argv = [sys.executable, f"{HERE}/guests_lab.py", tool, image]
+    return run(argv, env={"PYTHONPATH": str(PROJECT)}).figures()
+
+
+def _labiac_up(copies: int) -> Figures:
+    """Return the figures of `labiac up` until all guests are ready and have been measured."""
+    del copies
+    images = home() / "images"
+    whose = ["three-lans", "--student", f"bench{os.getpid()}", "--backend", "libvirt"]
+    labiac = [sys.executable, "-m", "labiac"]
+    with own_home() as env:
+        Path(env["LABIAC_HOME"], "images").symlink_to(images)
+        begun = time.monotonic()
+        try:
+            run([*labiac, "up", *whose], cwd=PROJECT, env=env)
+            ready_s = time.monotonic() - begun
+            mib = guests_lab.memory_mib(whose[2])
+        finally:
+            begun = time.monotonic()
+            run([*labiac, "destroy", *whose], cwd=PROJECT, env=env)
+        return {"ready_s": ready_s, "memory_mib": mib, "down_ms": 1000 * (time.monotonic() - begun)}
+
+
+DESTROYED = "destroyed, ms"
+MEMORY = "memory of the host a guest, MiB"
+
+SECTIONS = (
+    Section(
+        "guests",
+        "Six guests with nothing to boot",
+        "The practical's three networks and six guests, each with a disk, a seed and a console, of"
+        " the same XML for all: defined and started, with an empty disk as the image. What they"
+        " take is libvirt's and QEMU's, and labiac's marks beside.",
+        {
+            OURS: partial(_lab, "labiac", "empty"),
+            SERIAL: partial(_lab, "script", "empty"),
+            THREADS: partial(_lab, "threads", "empty"),
+            VIRSH: partial(_lab, "virsh", "empty"),
+        },
+        {1: 5},
+        {"create_ms": "defined and started, ms", "down_ms": DESTROYED, "memory_mib": MEMORY},
+    ),
+    Section(
+        "boot",
+        "The practical until all of it is ready",
+        "`labiac up three-lans --backend libvirt` from start to end, with its forecast, Pulumi's"
+        " state and the measured matrix, against the same six guests that a script with virsh"
+        " starts: until cloud-init has finished in each of them.",
+        {"labiac up": _labiac_up, VIRSH: partial(_lab, "virsh", "debian")},
+        {1: 1},
+        {"ready_s": "ready, seconds", "down_ms": DESTROYED, "memory_mib": MEMORY},
+    ),
+)
+
+PROMISES = (
+    Promise(
+        "guests", "defined and started as fast as by threads", OURS, THREADS, "create_ms", most=1.1
+    ),
+    Promise("guests", "destroyed as fast as by threads", OURS, THREADS, "down_ms", most=1.1),
+    Promise("boot", "`up` at most 1.1 times the script's", "labiac up", VIRSH, "ready_s", most=1.1),
+)
