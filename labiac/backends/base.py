@@ -223,6 +223,43 @@ class Settles(Protocol):
         """Wait until all that was deleted is gone; return whether it is, after *timeout_s*."""
 
 
+@dataclass(frozen=True, slots=True)
+class BaseImage:
+    """A base image where machines boot from it.
+
+    Args:
+        name: What lab files call it.
+        sha256: Hash of the content that was brought there, hexadecimal.
+        format: ``qcow2``, ``vdi``, ``vhdx``.
+        size: Bytes that it takes there.
+    """
+
+    name: str
+    sha256: str
+    format: str
+    size: int
+
+
+@runtime_checkable
+class BootsImages(Protocol):
+    """A backend whose machines boot from base images, which all copies share."""
+
+    def bring(self, name: str) -> BaseImage:
+        """Have the image *name* of this machine where others boot from it, unless it is there.
+
+        Raises:
+            BackendError: this machine has no such image, or the host refused.
+        """
+
+    def brought(self, name: str, sha256: str) -> BaseImage | None:
+        """Return the image *name* as it is there, or None when it is not.
+
+        Args:
+            name: What lab files call it.
+            sha256: Hash of its content; of none it is that of this machine's image.
+        """
+
+
 @runtime_checkable
 class Resets(Protocol):
     """A backend that makes one machine anew, with nothing of what was done on it."""
@@ -288,6 +325,14 @@ class Snapshots(Protocol):
         """
 
 
+@runtime_checkable
+class Glances(Protocol):
+    """A backend for which to look into a machine takes longer than to find it."""
+
+    def glance(self, ref: str) -> Observed | None:
+        """Return the item behind *ref* as `Backend.read` does, with its inside as planned."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A lab copy that a backend has on this host.
@@ -303,6 +348,11 @@ class Found:
     backend: str
     nodes: tuple[tuple[str, bool], ...]
     refs: tuple[str, ...]
+
+
+def glance(backend: Backend, ref: str) -> Observed | None:
+    """Return the item behind *ref* as it is, at least outside, or None when it is gone."""
+    return backend.glance(ref) if isinstance(backend, Glances) else backend.read(ref)
 
 
 @runtime_checkable

@@ -126,7 +126,7 @@ def snapshots_of(plan: Plan, nodes: Collection[str]) -> list[str]:
 def without(snapshots: Sequence[str]) -> Iterator[str]:
     """Yield the line that tells of *snapshots* that go, if there are any."""
     if snapshots:
-        yield f"- snapshot{'s' * (len(snapshots) > 1)} {', '.join(snapshots)}"
+        yield f"- snapshot{'s' * (len(snapshots) > 1)} {', '.join(snapshots)}: lost with the disk"
 
 
 def _loss(change: Change) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from labiac.backends.base import Ping, Snapshot
+    from labiac.backends.base import BaseImage, Ping, Snapshot
     from labiac.backends.libvirt.held import Held
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
@@ -189,6 +189,26 @@ class LibvirtBackend:
 
         with told(f"{copy.lab}/{copy.student}"):
             return measure(domain_of, pings, timeout_s=timeout_s, settle=settle)
+
+    def bring(self, name: str) -> BaseImage:
+        """Have the image *name* in the pool, unless it is there.
+
+        Raises:
+            BackendError: this machine has no such image, or libvirt refused.
+        """
+        from labiac.backends.libvirt import images
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told(f"image {name}"):
+            return images.bring(connect(), name)
+
+    def brought(self, name: str, sha256: str) -> BaseImage | None:
+        """Return the image *name* as it is in the pool, or None when it is not."""
+        from labiac.backends.libvirt import images
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told(f"image {name}"):
+            return images.brought(connect(), name, sha256)
 
     def reset(self, ref: str) -> Observed:
         """Boot the machine *ref* from a new disk, and return when it is ready.

@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from labiac.backends.libvirt.connection import connect, found, library
-from labiac.backends.libvirt.still import WOKEN, wake
+from labiac.backends.libvirt.still import WOKEN, side_by_side, wake
+from labiac.errors import LabError
 
 _PATIENCE_S: Final = 300
 """How long libvirt may be busy with what the dead labiac had asked of it."""
@@ -22,18 +23,17 @@ def main(*domains: str) -> None:
     """Wait for the end of the input; unless it says that all is well, wake *domains*."""
     if sys.stdin.buffer.read() == WOKEN:
         return
-    connection, end = connect(), time.monotonic() + _PATIENCE_S
-    asleep = [found(connection.lookupByUUIDString, each) for each in domains]
-    while (asleep := [each for each in asleep if each is not None and not _woken(each)]) and (
-        time.monotonic() < end
-    ):
+    end = time.monotonic() + _PATIENCE_S
+    while not all(side_by_side(_woken, domains)) and time.monotonic() < end:
         time.sleep(_POLL_S)
 
 
-def _woken(domain: Any) -> bool:
-    """Return whether *domain* needs nothing more: libvirt refuses while it works on one."""
-    with suppress(library().libvirtError):
-        wake(domain)
+def _woken(uuid: str) -> bool:
+    """Return whether a guest needs nothing more: libvirt is busy with it, or away, where not."""
+    with suppress(LabError, library().libvirtError):
+        domain = found(connect().lookupByUUIDString, uuid)
+        if domain is not None:
+            wake(domain)
         return True
     return False
 

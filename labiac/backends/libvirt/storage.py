@@ -116,7 +116,7 @@ def base(where: Any, name: str) -> Any:
     if image is None:
         problem = f"there is no image {name!r} on this machine"
         raise BackendError("libvirt", problem, fix=IMAGE_FIX)
-    of_image = f"image-{image.sha256[:_DIGITS]}.qcow2"
+    of_image = _called(image.sha256)
     if (whole := _whole(where, of_image)) is not None:
         return whole
     file = file_of(image)
@@ -129,6 +129,15 @@ def base(where: Any, name: str) -> Any:
             put(where, f"{of_image}.whole", b"")
             whole = volume(where, of_image)
     return whole
+
+
+def base_of(where: Any, sha256: str) -> Any:
+    """Return the volume of the base image with that content, or None where it is not, or partly."""
+    return _whole(where, _called(sha256))
+
+
+def _called(sha256: str) -> str:
+    return f"image-{sha256[:_DIGITS]}.qcow2"
 
 
 def _whole(where: Any, name: str) -> Any:

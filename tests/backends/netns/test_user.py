@@ -112,6 +112,21 @@ def test_a_capture_comes_through(lab, plan):
     assert len(sink.getvalue()) > 24 + 2 * (16 + 42)
 
 
+def test_a_machine_is_made_anew_and_the_others_go_on(lab, plan):
+    refs = [lab.ref(plan, name) for name in ("pc1", "pc2")]
+    for ref in refs:
+        lab.backend.execute(ref, ["ip", "address", "flush", "dev", "eth0"], timeout_s=5)
+    assert lab.backend.reset(refs[0]).item == plan.machine("pc1")
+    assert lab.read(plan, "pc1") == plan.machine("pc1")
+    assert lab.read(plan, "pc2") != plan.machine("pc2")
+
+
+def test_what_is_gone_can_t_be_made_anew(lab, plan):
+    lab.down(plan)
+    with pytest.raises(BackendError, match="gone"):
+        lab.backend.reset(lab.ref(plan, "pc1"))
+
+
 def test_an_error_over_the_pipe_is_the_error_it_was(lab, plan):
     with pytest.raises(BackendError, match="no such machine"):
         lab.backend.execute(f"{plan.lab}/{plan.student}/machine/pc9", ["true"], timeout_s=5)
