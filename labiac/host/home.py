@@ -8,16 +8,21 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """Return labiac's own folder: LABIAC_HOME, else ``labiac`` in the user's data folder.
+    """Return labiac's own folder: LABIAC_HOME, else ``labiac`` in the user's data folder."""
+    if own := os.environ.get("LABIAC_HOME"):
+        return Path(own).expanduser().absolute()
+    return data() / "labiac"
+
+
+def data() -> Path:
+    """Return the folder where programs keep this user's data.
 
     Source:
         XDG Base Directory Specification: an unset, empty or relative XDG_DATA_HOME means
         ``~/.local/share``.
     """
-    if own := os.environ.get("LABIAC_HOME"):
-        return Path(own).expanduser().absolute()
-    data = Path(os.environ.get("XDG_DATA_HOME", ""))
-    return (data if data.is_absolute() else Path.home() / ".local/share") / "labiac"
+    own = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return own if own.is_absolute() else Path.home() / ".local/share"
 
 
 def keep(file: Path, text: str, *, once: bool = False) -> None:
