@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from labiac.backends.libvirt.domain import NOT_EMULATED
 from labiac.backends.seed import iso
 from labiac.images import store
 from labiac.images.build import build
@@ -19,8 +20,7 @@ pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(900)]
 DEADLINE_S = 400
 """For a boot on an emulated processor, on a machine that does other things too."""
 
-CPU = "max,-cx16"
-"""QEMU 7.2 emulates CMPXCHG16B with wrong flags: an interrupt after it is a kernel panic."""
+CPU = "max," + ",".join(f"-{name}" for name in NOT_EMULATED)
 
 OVMF = Path("/usr/share/OVMF")
 

@@ -23,6 +23,13 @@ Accelerator = Literal["kvm", "tcg"]
 
 AGENT: Final = "org.qemu.guest_agent.0"
 """The channel on which the guest agent listens, by its usual name."""
+NOT_EMULATED: Final = ("cx16", "erms", "fsrm")
+"""What an emulated processor had better not have.
+
+TCG of QEMU 7.2 leaves wrong flags after CMPXCHG16B: now and then a kernel panics on them. And fast
+strings are slow there: a kernel that believes in them copies byte by byte, and boots a seventh
+longer.
+"""
 _SPARE_SLOTS: Final = 4
 """So many cards can be plugged in while a guest runs, beside those that it booted with."""
 _OTHER_SLOTS: Final = 3
@@ -85,8 +92,9 @@ def _processor(root: Element, accelerator: Accelerator) -> None:
     if accelerator == "kvm":
         add(root, "cpu", mode="host-passthrough")
         return
-    # TCG of QEMU 7.2 leaves wrong flags after CMPXCHG16B: now and then a kernel panics on them.
-    add(add(root, "cpu", mode="maximum"), "feature", policy="disable", name="cx16")
+    processor = add(root, "cpu", mode="maximum")
+    for name in NOT_EMULATED:
+        add(processor, "feature", policy="disable", name=name)
 
 
 def _storage(devices: Element, host: Host) -> None:
