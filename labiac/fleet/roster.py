@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +125,7 @@ def _labels(found: Sequence[Row]) -> list[str]:
     Those that share a name have their number or e-mail beside it: two Ana Costas stay two.
     """
     names = [row.cells.get("student") or _name(row) for row in found]
-    shared = {name for name in names if names.count(name) > 1}
+    shared = {name for name, count in Counter(names).items() if count > 1}
     return [
         f"{name} ({mark})"
         if name in shared and not row.cells.get("student") and (mark := _mark(row))

@@ -5,6 +5,7 @@ import typer
 from labiac.cli.classes.deploy import app as deploy
 from labiac.cli.classes.grade import app as grade
 from labiac.cli.classes.look import app as look
+from labiac.cli.classes.size import app as size
 
 app = typer.Typer()
 classes = typer.Typer(
@@ -12,7 +13,7 @@ classes = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(classes, name="class")
-for each in (deploy, look, grade):
+for each in (deploy, look, grade, size):
     classes.registered_commands += each.registered_commands
 
 

@@ -50,7 +50,7 @@ def up(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Go on though a check will not hold, or something can't be meant."
+            "--force", help="Go on though a check will not hold, or this host is too small."
         ),
     ] = False,
     yes: Annotated[
@@ -60,6 +60,7 @@ def up(
     json: Json = False,
 ) -> None:
     """Bring every student's copy up, or to what the lab file says now."""
+    from labiac.cli.classes.size import insist_room
     from labiac.cli.classes.work import Work
     from labiac.cli.guard import possible, refuse
 
@@ -67,6 +68,7 @@ def up(
     first, objections = possible(file, whole.students[0].student, backend)
     refuse(objections, force=force)
     students = _unfinished(whole.lab.name, whole.students, "up") if retry_failed else whole.students
+    insist_room(whole, students, first, force=force)
     if not yes:
         _insist_disks_stay(whole, students, parallel)
     steps = len(first.networks) + len(first.machines) + BOOKKEEPING
