@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from labiac.plan.model import Item
 
 T = TypeVar("T")
+
+_AT_ONCE = 16
+"""So many items are looked at together: of a virtual machine that takes a while."""
 
 SILENT = "no answer, though every node is as planned"
 
@@ -64,9 +68,10 @@ def as_it_is(
     """
     works: list[Item] = []
     broken: dict[str, str] = {}
-    for kind, names in (("network", networks), ("machine", machines)):
-        for name in names:
-            observed = backend.read(ref_of(copy, kind, name))
+    wanted = [("network", name) for name in networks] + [("machine", name) for name in machines]
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read") as pool:
+        found = pool.map(lambda each: backend.read(ref_of(copy, *each)), wanted)
+        for (_, name), observed in zip(wanted, found, strict=True):
             if observed is None:
                 broken[name] = f"{name} is gone"
             elif not observed.running:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from labiac.backends.base import Copy, Measures, Ping, ref_of
+from labiac.backends.base import Copy, Measures, Ping, glance, ref_of
 from labiac.backends.live import answered, as_it_is
 from labiac.cli.options import up_command
 from labiac.cli.output import note
@@ -96,7 +96,7 @@ def insist_up(plan: Plan, backend: Backend, file: str) -> None:
     """
     copy = Copy(plan.lab, plan.student)
     if plan.machines and all(
-        backend.read(ref_of(copy, "machine", machine.name)) is None for machine in plan.machines
+        glance(backend, ref_of(copy, "machine", machine.name)) is None for machine in plan.machines
     ):
         raise LabError(f"{plan.lab} of {plan.student}", "is not up", fix=up_command(plan, file))
 

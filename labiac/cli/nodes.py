@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labiac.backends.base import Captures, Consoles, Copy, Executes, ref_of
+from labiac.backends.base import Captures, Consoles, Copy, Executes, glance, ref_of
 from labiac.cli.dashes import AfterDashes, command_of
 from labiac.cli.options import (
     BackendName,
@@ -132,7 +132,7 @@ def _there(file: str, node: str, student: str, name: str) -> _There:
 
 def _running(backend: Backend, copy: Copy, node: str) -> _There | None:
     ref = ref_of(copy, "machine", node)
-    observed = backend.read(ref)
+    observed = glance(backend, ref)
     if observed is None or not observed.running or not isinstance(observed.item, Machine):
         return None
     return _There(backend, ref, observed.item)

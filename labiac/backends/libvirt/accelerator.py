@@ -32,14 +32,13 @@ def accelerator(connection: Any) -> Accelerator:
         raise BackendError(VARIABLE, problem, fix="use one of them, or unset it")
     if chosen != "auto":
         return cast("Accelerator", chosen)
-    return "kvm" if _offers_kvm(connection) and _drives_kvm() else "tcg"
+    return "kvm" if "kvm" in offered(connection) and _drives_kvm() else "tcg"
 
 
-def _offers_kvm(connection: Any) -> bool:
+def offered(connection: Any) -> set[str]:
+    """Return the kinds of domains in which libvirt runs x86-64 guests: ``kvm``, ``qemu``."""
     host = fromstring(connection.getCapabilities())  # noqa: S314  # libvirt's own
-    return any(
-        domain.get("type") == "kvm" for domain in host.findall("guest/arch[@name='x86_64']/domain")
-    )
+    return {each.get("type", "") for each in host.findall("guest/arch[@name='x86_64']/domain")}
 
 
 def _drives_kvm() -> bool:

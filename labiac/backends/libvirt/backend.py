@@ -11,7 +11,7 @@ from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
     from labiac.backends.base import BaseImage, Ping, Snapshot
@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
-FEATURES: Final = Features(boots=True, live=frozenset({"hosts", "ipv4", "ipv6", "nics", "routes"}))
-"""What hotplug.py does while a guest runs; `ipv4` and `ipv6` of a LAN are notes."""
+FEATURES: Final = Features(
+    boots=True,
+    live=frozenset(
+        {
+            *("forwards", "hosts", "nics", "policy", "role", "routes", "translation"),
+            *("ipv4", "ipv6"),
+        }
+    ),
+)
+"""What hotplug.py does while a guest runs, and what guest.py mends; a LAN's subnets are notes."""
 
 
 class LibvirtBackend:
@@ -59,15 +67,15 @@ class LibvirtBackend:
 
     def read(self, ref: str) -> Observed | None:
         """Return the item behind *ref* as it is now, or None when it is gone."""
-        from labiac.backends.libvirt import machines, networks
-        from labiac.backends.libvirt.connection import told
+        from labiac.backends.libvirt import machines
 
-        with told(ref):
-            ours = self._held(ref)
-            if ours is None:
-                return None
-            is_machine = ours.mark.kind == "machine"
-            return machines.observed(ours) if is_machine else networks.observed(ours)
+        return self._read(ref, machines.observed)
+
+    def glance(self, ref: str) -> Observed | None:
+        """Return the item behind *ref* as it is outside, or None when it is gone."""
+        from labiac.backends.libvirt import machines
+
+        return self._read(ref, machines.glimpsed)
 
     def update(self, ref: str, was: Item, now: Item) -> Observed:
         """Make the item behind *ref* as in *now*, live where that is possible.
@@ -290,6 +298,16 @@ class LibvirtBackend:
                 raise
             return []
         return [_found(list(group)) for _, group in groupby(held, key=_whose)]
+
+    def _read(self, ref: str, observed: Callable[[Held], Observed]) -> Observed | None:
+        from labiac.backends.libvirt import networks
+        from labiac.backends.libvirt.connection import told
+
+        with told(ref):
+            ours = self._held(ref)
+            if ours is None:
+                return None
+            return observed(ours) if ours.mark.kind == "machine" else networks.observed(ours)
 
     def _running(self, ref: str) -> Held:
         ours = self._machine(ref)

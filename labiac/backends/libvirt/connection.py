@@ -45,6 +45,11 @@ def is_local() -> bool:
     return not urlsplit(uri()).netloc
 
 
+def is_session() -> bool:
+    """Return whether the libvirt in use is a user's own: no root, and no networks."""
+    return urlsplit(uri()).path == "/session"
+
+
 def library() -> Any:
     """Return libvirt-python.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from labiac.backends.base import Copy, Observed
-from labiac.backends.libvirt import boot, hotplug, storage
+from labiac.backends.libvirt import boot, guest, hotplug, storage
 from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt.accelerator import accelerator
 from labiac.backends.libvirt.cards import cards
@@ -16,10 +16,10 @@ from labiac.backends.libvirt.held import Held, held_or_free, note
 from labiac.backends.libvirt.hotplug import is_known
 from labiac.backends.libvirt.still import wake
 from labiac.backends.mark import Mark
+from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
     from labiac.backends.base import Watch
-    from labiac.plan.model import Machine
 
 
 def create(connection: Any, copy: Copy, item: Machine, watch: Watch) -> Observed:
@@ -50,7 +50,11 @@ def create(connection: Any, copy: Copy, item: Machine, watch: Watch) -> Observed
         boot.wait(there, item.name, timeout_s=limit_s, console=files.console, watch=watch)
     done = replace(mark, whole=True)
     note(there, done)
-    return observed(Held(there, done))
+    found = observed(Held(there, done))
+    if found.running and isinstance(found.item, Machine) and found.item != item:
+        guest.mend(there, found.item, item)
+        found = observed(Held(there, done))
+    return found
 
 
 def delete(connection: Any, ours: Held) -> None:
@@ -75,7 +79,20 @@ def reset(connection: Any, ours: Held, watch: Watch) -> Observed:
 
 
 def observed(ours: Held) -> Observed:
-    """Return a machine as it is now; one that is not whole, or stands still, does not run."""
+    """Return a machine as it is now, inside too; a guest that does not answer does not run.
+
+    What a student configures inside is theirs, and not looked at.
+    """
+    outside = glimpsed(ours)
+    machine = outside.item
+    if not outside.running or not isinstance(machine, Machine) or machine.student:
+        return outside
+    item = guest.look(ours.object, machine)
+    return replace(outside, item=item) if item else replace(outside, running=False)
+
+
+def glimpsed(ours: Held) -> Observed:
+    """Return a machine as libvirt has it; one that is not whole, or stands still, does not run."""
     live = ours.live
     item = xml.observed(ours.mark.machine, ours.mark.copy, live)
     return Observed(ours.mark.ref, item, running=ours.mark.whole and _runs(ours.object, live))

@@ -15,6 +15,7 @@ import sys
 import termios
 import threading
 import time
+from dataclasses import replace
 from fcntl import ioctl
 
 import pytest
@@ -279,3 +280,43 @@ def test_who_starts_a_node_may_stop_waiting_and_wait_again_later(lab):
     phases = [re.fullmatch(r"pc1: (kernel|cloud-init), \d+ s", each)[1] for each in said]
     assert sorted(phases, reverse=True) == phases  # first the one, then the other
     assert set(phases) == {"kernel", "cloud-init"}
+
+
+@pytest.mark.parametrize(
+    ("node", "argv", "field"),
+    [
+        ("pc1", ["ip", "address", "add", "10.0.1.77/24", "dev", "eth0"], "nics"),
+        ("pc1", ["ip", "link", "set", "eth0", "down"], "nics"),
+        ("pc1", ["ip", "route", "replace", "default", "via", "10.0.1.77"], "routes"),
+        ("r1", ["sysctl", "-w", "net.ipv4.ip_forward=0"], "forwards"),
+        ("r1", ["sh", "-c", "echo 192.0.2.1 pc1 >/etc/hosts"], "hosts"),
+    ],
+    ids=["address", "link", "route", "forwarding", "hosts"],
+)
+def test_what_somebody_changed_inside_a_guest_is_seen_and_mended_without_a_boot(
+    lab, node, argv, field
+):
+    machine, boot = lab.plan.machine(node), lab.boot(node)
+    assert lab.read(machine).item == machine
+    assert lab.says(node, *argv).status == 0
+    seen = lab.read(machine)
+    assert seen.running
+    assert getattr(seen.item, field) != getattr(machine, field)
+    assert lab.update(seen.item, machine).item == machine
+    assert lab.read(machine).item == machine
+    assert lab.boot(node) == boot
+    assert lab.answers("pc1", "r1")
+
+
+def test_what_a_student_changed_inside_a_guest_of_theirs_is_theirs(lab):
+    machine = lab.plan.machine("pc1")
+    own = replace(machine, student=True)
+    try:
+        assert lab.update(machine, own).item == own
+        lab.says("pc1", "ip", "address", "add", "10.0.1.77/24", "dev", "eth0")
+        assert lab.read(machine).item == own
+        assert lab.update(own, own).item == own
+        assert "10.0.1.77" in in_guest(lab, "ip", "address")
+    finally:
+        assert lab.update(own, machine).item == machine
+    assert "10.0.1.77" not in in_guest(lab, "ip", "address")

@@ -1,0 +1,113 @@
+"""A machine as its own kernel has it: what is not as planned is drift. Pure, for all backends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_interface
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from labiac.plan.model import Machine, Nic, Route, SubInterface
+
+T = TypeVar("T")
+
+PORTS_ONLY = frozenset({"bridge", "switch"})
+"""Roles of the nodes whose NICs are ports of a bridge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An interface, as the kernel of its machine has it.
+
+    Args:
+        mac: Six octets in lower case, colon separated.
+        up: Whether it is switched on.
+        carrier: Whether its cable is in: one that is not may have neither addresses nor routes.
+        master: Name of the bridge that it is a port of, or the empty string.
+        tag: 802.1Q ID of a sub-interface, else 0.
+        addresses: With prefix; link-local ones of IPv6 are the kernel's own, and not among them.
+    """
+
+    mac: str
+    up: bool
+    carrier: bool
+    master: str
+    tag: int
+    addresses: frozenset[str]
+
+
+def as_configured(
+    planned: Machine, links: Mapping[str, Link], routes: set[Route], *, bridge: str
+) -> Machine:
+    """Return *planned* as its kernel has it: NICs, addresses, sub-interfaces, routes.
+
+    Args:
+        planned: What it shall be; what no kernel tells is as it is here.
+        links: Its interfaces, by name.
+        routes: Those that somebody added.
+        bridge: Name of the bridge of a machine that is one.
+    """
+    nics = tuple(_nic(nic, links) for nic in planned.nics if nic.name in links)
+    if planned.role in PORTS_ONLY:
+        nics = tuple(_port(nic, links, bridge) for nic in nics)
+    silent = [
+        ip_interface(address).network
+        for nic in planned.nics
+        for name, addresses in nic.interfaces()
+        if name in links and not links[name].carrier
+        for address in addresses
+    ]
+    hidden = {
+        route for route in planned.routes if any(ip_address(route.via) in net for net in silent)
+    }
+    return replace(
+        planned,
+        role="bridge" if bridge in links and planned.role not in PORTS_ONLY else planned.role,
+        nics=nics,
+        routes=in_order(planned.routes, routes | hidden),
+    )
+
+
+def forwards(planned: Machine, *, ipv4: bool, ipv6: bool) -> bool:
+    """Return whether a machine that forwards these forwards what *planned* would.
+
+    Half of it is not what was planned, whichever half.
+    """
+    versions = {ip_interface(address).version for address in planned.addresses()} or {4}
+    on = [{4: ipv4, 6: ipv6}[version] for version in versions]
+    return all(on) if planned.forwards else any(on)
+
+
+def in_order(planned: tuple[T, ...], live: set[T]) -> tuple[T, ...]:
+    """Return what is *live*, in the order *planned* where it was, the rest sorted after it."""
+    known = tuple(value for value in planned if value in live)
+    return known + tuple(sorted(live - set(planned), key=str))
+
+
+def _nic(planned: Nic, links: Mapping[str, Link]) -> Nic:
+    link = links[planned.name]
+    return replace(
+        planned,
+        mac=link.mac,
+        addresses=_addresses(planned.addresses, link),
+        trunk=tuple(_sub(sub, links) for sub in planned.trunk if sub.name in links),
+        connected=planned.connected and link.up,
+    )
+
+
+def _sub(planned: SubInterface, links: Mapping[str, Link]) -> SubInterface:
+    link = links[planned.name]
+    return replace(planned, id=link.tag, addresses=_addresses(planned.addresses, link))
+
+
+def _addresses(planned: tuple[str, ...], link: Link) -> tuple[str, ...]:
+    hidden = () if link.carrier else planned
+    return in_order(planned, {*link.addresses, *hidden})
+
+
+def _port(nic: Nic, links: Mapping[str, Link], bridge: str) -> Nic:
+    """Return *nic* of a bridge: what is no port of it leads nowhere, as with the cable out."""
+    joined = bridge in links and links[bridge].up and links[nic.name].master == bridge
+    return replace(nic, connected=nic.connected and joined)

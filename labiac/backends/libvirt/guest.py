@@ -1,0 +1,180 @@
+"""A guest as it is inside, asked through its agent, and made again what it was."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any, Final
+
+from labiac.backends import inside
+from labiac.backends.inside import Link
+from labiac.backends.libvirt import agent
+from labiac.backends.libvirt.connection import library
+from labiac.plan.model import Route
+from labiac.plan.nftables import ruleset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from labiac.plan.model import Machine, Nic
+
+_LOOK: Final = """
+printf 'address show\\nroute show table main\\n' | ip -j -d -batch -
+ip -6 -j -d route show table main
+for family in ipv4/ip_forward ipv6/conf/all/forwarding; do
+  on=0
+  read -r on <"/proc/sys/net/$family"  # fails at the end of it, with all that there is
+  echo "${on:-0}"
+done
+printf '\\0'
+cat /etc/hosts
+"""
+"""Five lines of JSON, then a file: as few processes as can be, for a guest without KVM."""
+_LIST: Final = "nft --stateless --numeric list table inet labiac"
+_LOOK_AT_RULES: Final = f"""{_LOOK}
+printf '\\0'
+{_LIST}
+printf '\\0'
+unshare --net sh -c 'nft -f - && {_LIST}'
+"""
+"""Its rules too, and what the same kernel says of those that it shall have."""
+_ANSWER_S: Final = 30
+_SILENT_S: Final = 10
+"""How long an agent may be silent: it may be busy, or restarting."""
+_BRIDGE: Final = "br0"
+_SOMEBODYS: Final = {"boot", "static"}
+"""Where a route comes from that somebody added: not the kernel, nor a daemon that learned it."""
+_SYSCTLS: Final = "/etc/sysctl.d/90-labiac.conf"
+
+Step = tuple[tuple[str, ...], bytes]
+"""A command in the guest, and its input."""
+
+
+def look(domain: Any, planned: Machine) -> Machine | None:
+    """Return *planned* as the guest has it inside, or None when it does not answer."""
+    rules = ruleset(planned)
+    argv = ["sh", "-c", _LOOK_AT_RULES if rules else _LOOK]
+    end = time.monotonic() + _SILENT_S
+    while True:
+        try:
+            ran = agent.execute(domain, argv, timeout_s=_ANSWER_S, stdin=rules.encode())
+        except library().libvirtError as error:
+            if not agent.is_silent(error):
+                raise
+            if time.monotonic() > end:
+                return None
+            time.sleep(1)
+        else:
+            return seen(planned, ran.stdout.decode(errors="replace"))
+
+
+def seen(planned: Machine, said: str) -> Machine:
+    """Return *planned* as a guest has it that answered *said* when it was looked at."""
+    told, hosts, *rules = said.split("\0")
+    links, *routes, ipv4, ipv6 = map(json.loads, told.splitlines())
+    machine = inside.as_configured(
+        planned,
+        {each["ifname"]: _link(each) for each in links},
+        {*_routes(4, routes[0]), *_routes(6, routes[1])},
+        bridge=_BRIDGE,
+    )
+    machine = replace(
+        machine,
+        forwards=inside.forwards(planned, ipv4=ipv4 == 1, ipv6=ipv6 == 1),
+        hosts=hosts,
+    )
+    if rules and (not rules[0] or rules[0] != rules[1]):
+        return replace(machine, policy=None, translation=None)
+    return machine
+
+
+def mend(domain: Any, was: Machine, now: Machine) -> None:
+    """Make the guest, which is *was* inside, what *now* says, while it runs."""
+    for argv, data in steps(was, now):
+        agent.execute(domain, argv, timeout_s=_ANSWER_S, stdin=data)
+
+
+def steps(was: Machine, now: Machine) -> Iterator[Step]:
+    """Yield what makes a guest that is *was* inside what *now* says: no value meets a shell."""
+    if was.hosts != now.hosts:
+        yield ("install", "-m", "644", "/dev/stdin", "/etc/hosts"), now.hosts.encode()
+    if was.forwards != now.forwards:
+        on = int(now.forwards)
+        flags = (f"net.ipv4.ip_forward={on}", f"net.ipv6.conf.all.forwarding={on}")
+        yield ("sysctl", "-q", "--load", _SYSCTLS), b""
+        yield ("sysctl", "-q", "-w", *flags), b""
+    if (was.role, was.nics, was.routes) != (now.role, now.nics, now.routes):
+        lines = [*_links(was, now), *_routes_to_mend(was, now)]
+        # What is there already, or gone already, is no reason to leave the rest undone.
+        yield ("ip", "-force", "-batch", "-"), "".join(f"{line}\n" for line in lines).encode()
+    if now.role in inside.PORTS_ONLY and was != now:
+        yield ("networkctl", "reconfigure", *(nic.name for nic in now.nics)), b""
+    if (was.policy, was.translation) != (now.policy, now.translation):
+        yield ("nft", "-f", "-"), ruleset(now).encode()
+
+
+def _links(was: Machine, now: Machine) -> Iterator[str]:
+    """Yield the commands of ip that mend interfaces, their sub-interfaces and addresses."""
+    if was.role != now.role:
+        yield f"link delete dev {_BRIDGE}"
+    there = {nic.name: nic for nic in was.nics}  # a card that is not there is no guest's matter
+    for nic in now.nics:
+        if nic.name in there:
+            yield from _link_to_mend(there[nic.name], nic)
+
+
+def _link_to_mend(was: Nic, now: Nic) -> Iterator[str]:
+    if was.mac != now.mac:
+        yield f"link set dev {now.name} address {now.mac}"
+    if now.connected and not was.connected:
+        yield f"link set dev {now.name} up"
+    tags = {sub.name: sub.id for sub in was.trunk}
+    for sub in now.trunk:
+        if tags.get(sub.name) != sub.id:
+            yield f"link delete dev {sub.name}"
+            yield f"link add link {now.name} name {sub.name} type vlan id {sub.id}"
+            yield f"link set dev {sub.name} up"
+    held = {name: set(addresses) for name, addresses in was.interfaces()}
+    for name, addresses in now.interfaces():
+        had = held.get(name, set())
+        yield from (f"address delete {each} dev {name}" for each in sorted(had - {*addresses}))
+        yield from (f"address add {each} dev {name}" for each in addresses if each not in had)
+
+
+def _routes_to_mend(was: Machine, now: Machine) -> Iterator[str]:
+    """Yield the commands of ip that mend routes; addresses that left may have taken some along."""
+    for route in was.routes:
+        if route not in now.routes:
+            how = "via" if "." in route.via or ":" in route.via else "dev"
+            yield f"route delete {route.to} {how} {route.via}"
+    yield from (f"route replace {route.to} via {route.via}" for route in now.routes)
+
+
+def _link(told: dict[str, Any]) -> Link:
+    tag = told.get("linkinfo", {}).get("info_data", {}).get("id", 0)
+    return Link(
+        mac=told.get("address", ""),
+        up="UP" in told["flags"],
+        carrier="LOWER_UP" in told["flags"],
+        master=told.get("master", ""),
+        tag=tag if isinstance(tag, int) else 0,
+        addresses=frozenset(
+            f"{address['local']}/{address['prefixlen']}"
+            for address in told.get("addr_info", ())
+            # What DHCP gave was not written down by anybody; nor what IPv6 gives itself.
+            if not address.get("dynamic") and not address["local"].startswith("fe80:")
+        ),
+    )
+
+
+def _routes(version: int, told: Iterable[dict[str, Any]]) -> Iterator[Route]:
+    anywhere = {4: "0.0.0.0/0", 6: "::/0"}[version]
+    for route in told:
+        if route.get("type", "unicast") != "unicast" or route.get("protocol") not in _SOMEBODYS:
+            continue
+        to = anywhere if route["dst"] == "default" else str(ip_network(route["dst"]))
+        for hop in route.get("nexthops") or [route]:
+            via = hop.get("gateway") or hop.get("via", {}).get("host") or hop.get("dev", "")
+            yield Route(to, via)
