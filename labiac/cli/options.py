@@ -153,9 +153,11 @@ def end_of(plan: Plan, name: str) -> Machine:
     Raises:
         UsageError: there is no such node, or it has no network layer.
     """
+    from labiac.plan.model import SWITCHING
+
     machine = node_of(plan, name)
-    if machine.role == "bridge":
-        problem = f"{name} is a bridge: it has no address"
+    if machine.role in SWITCHING:
+        problem = f"{name} is a {machine.role}: it has no address"
         raise UsageError(plan.lab, problem, fix="name a node on either side of it")
     return machine
 

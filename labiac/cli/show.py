@@ -20,7 +20,7 @@ DRAWN_MAX = 24
 """Nodes that a terminal's drawing stays readable with."""
 _STYLES: dict[BoxKind, str] = {
     "router": "bold yellow", "firewall": "bold red", "nat": "bold magenta", "bridge": "bold cyan",
-    "pc": "bold", "host": "bold green",
+    "trunk": "blue", "pc": "bold", "host": "bold green",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from labiac.plan.lower import raised
 from labiac.plan.model import Machine, Plan
 from labiac.plan.said import duties
 from labiac.reach.finding import shortened
@@ -95,6 +96,8 @@ def plan_view(plan: Plan) -> Iterator[RenderableType]:
 def _boxes(plan: Plan) -> Table:
     boxes = table("node", "what it does", "")
     for machine in plan.machines:
+        if machine.switch:  # the tables of LANs and NICs tell all of it
+            continue
         head = machine.name
         for field, values in duties(machine).items():
             for number, value in enumerate(values, 1):
@@ -106,7 +109,7 @@ def _boxes(plan: Plan) -> Table:
 
 def _lans(plan: Plan) -> Table:
     lans = table("LAN", "type", "IPv4", "IPv6", "VLANs")
-    for network in plan.networks:
+    for network in raised(plan).networks:
         vlans = ", ".join(f"{vlan.name} {vlan.id}" for vlan in network.vlans)
         lans.add_row(network.name, network.type, network.ipv4, network.ipv6, vlans)
     return lans
@@ -126,6 +129,10 @@ def _nic_rows(machine: Machine) -> Iterator[tuple[str, str, str, str]]:
         where = nic.network if nic.attach == "lan" else f"({nic.attach})"
         vlan = f" {nic.vlan}" if nic.vlan else ""
         out = "" if nic.connected else " (cable out)"
+        if machine.switch:  # the tags of a port are no interfaces
+            tagged = ", ".join(filter(None, (nic.native, *(sub.vlan for sub in nic.trunk))))
+            yield nic.name, f"{where}{vlan} {tagged}".rstrip(), nic.mac, ""
+            continue
         yield nic.name, f"{where}{vlan}{out}", nic.mac, "\n".join(nic.addresses)
         for sub in nic.trunk:
             yield sub.name, f"{where} {sub.vlan}", nic.mac, "\n".join(sub.addresses)

@@ -18,6 +18,9 @@ OCTETS = 6
 BOOTS = frozenset({"libvirt", "virtualbox", "hyperv", "incus"})
 """Backends whose machines boot an operating system, and read a seed."""
 
+CARRY_VLANS = frozenset({"hyperv", "memory", "netns"})
+"""Backends whose own switches carry VLANs. On all others a LAN with VLANs becomes machines."""
+
 OUIS = {
     "virtualbox": (0x08, 0x00, 0x27),
     "libvirt": (0x52, 0x54, 0x00),

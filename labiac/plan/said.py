@@ -109,7 +109,7 @@ def _machine(machine: Machine) -> Said:
 
 
 def duties(machine: Machine) -> Said:
-    """Return what a firewall lets through, or a NAT hides; of any other node, nothing."""
+    """Return what a firewall lets through, a NAT hides, or a switch carries; of others, nothing."""
     said: Said = {}
     if machine.policy:
         rules = tuple(_rule(rule) for rule in machine.policy.rules)
@@ -117,6 +117,8 @@ def duties(machine: Machine) -> Said:
     if machine.translation:
         said |= {"outside": (machine.translation.outside,)}
         said |= _redirects(machine.translation.redirects)
+    if machine.switch:
+        said |= {"switch of": (machine.switch.lan,), **_vlans(machine.switch.vlans)}
     return said
 
 
@@ -211,7 +213,7 @@ def _network(network: Network) -> Said:
         "type": (network.type,),
         "subnet": _there(network.ipv4),
         "IPv6 subnet": _there(network.ipv6),
-        **{f"VLAN {vlan.name}": (_vlan(vlan),) for vlan in network.vlans},
+        **_vlans(network.vlans),
         "host address": network.host_addresses,
         "host routes": (_yes(network.host_routes),),
         **_routes(network.routes, "host's "),
@@ -220,8 +222,11 @@ def _network(network: Network) -> Said:
     }
 
 
-def _vlan(vlan: Vlan) -> str:
-    return " ".join(filter(None, (str(vlan.id), vlan.ipv4, vlan.ipv6)))
+def _vlans(vlans: Iterable[Vlan]) -> Said:
+    return {
+        f"VLAN {vlan.name}": (" ".join(filter(None, (str(vlan.id), vlan.ipv4, vlan.ipv6))),)
+        for vlan in vlans
+    }
 
 
 def _forwards(forwards: Iterable[Forward]) -> Said:

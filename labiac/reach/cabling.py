@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from labiac.plan.model import END_ROLES
-from labiac.reach.fabric import DEFAULT_VLAN
+from labiac.plan.model import DEFAULT_VLAN, END_ROLES
 from labiac.reach.finding import Finding, Path, nic_path, node_path, shortened
 
 if TYPE_CHECKING:

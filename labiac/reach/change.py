@@ -241,7 +241,7 @@ def _known_by(node: Node) -> list[int | None]:
 def _carries(item: Item) -> tuple[object, ...]:
     """Return what of *item* packets depend on."""
     if isinstance(item, Machine):
-        filters = item.policy, item.translation
+        filters = item.policy, item.translation, item.switch
         return item.nics, item.routes, item.forwards, item.routing, item.role, *filters
     return item.vlans, item.host_addresses, item.host_routes, item.routes, item.type
 

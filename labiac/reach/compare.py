@@ -11,6 +11,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from labiac.plan.model import lan_of
+from labiac.reach.bridges import Plug
 from labiac.reach.conversation import exchange
 from labiac.reach.fabric import HOST, segment_name
 from labiac.reach.trace import by_text
@@ -61,6 +63,13 @@ class Comparison:
         self._broken = broken
         self._students = {machine.name for machine in planned.machines if machine.student}
         self._wanted = {machine.name: machine for machine in planned.machines}
+        self._ports = {
+            nic.network: Plug(machine, nic)
+            for machine in planned.machines
+            for nic in machine.nics
+            if machine.switch
+        }
+        """By network: the port of a switch there; of a trunk's two, one."""
         self._found = {
             machine.name: machine for machine in live.machines if machine.name not in self._students
         }
@@ -108,7 +117,7 @@ class Comparison:
             if forwarded:
                 yield from self._rules(step.node)
             yield from self._gone(entry.port.segment[0] if entry.port.segment else "")
-            yield from _interface(plane, step.node, entry.port, live)
+            yield from self._interface(plane, step.node, entry.port, live)
             yield from self._route(plane, step, address, (live, came))
         if entry is not None:
             yield from self._strangers(plane, step.asks, entry.port)
@@ -119,7 +128,7 @@ class Comparison:
             yield from self._role(taker)
             there = self._compared(plane, taker)
             if there is not None:
-                yield from _interface(plane, taker, step.to, there)
+                yield from self._interface(plane, taker, step.to, there)
 
     def _role(self, node: Node) -> Iterator[Difference]:
         """Yield whether *node* has become something else: a bridge of a router."""
@@ -137,13 +146,36 @@ class Comparison:
         """Yield which bridges between two interfaces, as planned, do not join their LANs."""
         if to is None or out.segment is None or to.segment is None:
             return
-        for bridge, planned in plane.bridges.between(out.segment, to.segment):
-            found = self._found.get(bridge.name)
-            yield from self._gone(bridge.name)
-            if found is not None and not any(_joins(nic, planned) for nic in found.nics):
-                yield Difference(
-                    f"{bridge.name}: {planned.name} does not join {planned.network}", bridge.name
-                )
+        for plug in plane.bridges.between(out.segment, to.segment):
+            yield from self._plug(plug)
+
+    def _plug(self, plug: Plug) -> Iterator[Difference]:
+        """Yield whether a port of a bridge or switch is another than planned."""
+        machine, planned = plug
+        found = self._found.get(machine.name)
+        yield from self._gone(machine.name)
+        if found is None:
+            return
+        now = next((nic for nic in found.nics if _joins(nic, planned)), None)
+        if now is None:
+            problem = f"{planned.name} does not join {lan_of(planned.network)}"
+            yield Difference(f"{machine.name}: {problem}", machine.name)
+        elif _tags(now) != _tags(planned):
+            problem = f"{planned.name} takes {_tags(now)}; planned {_tags(planned)}"
+            yield Difference(f"{machine.name}: {problem}", machine.name)
+
+    def _interface(
+        self, plane: Plane, node: Node, planned: Port, live: Node
+    ) -> Iterator[Difference]:
+        """Yield whether an interface, or the port at the other end of its cable, is not as planned.
+
+        What is plugged into another port is in another VLAN: only the port is to blame.
+        """
+        nics = self._wanted[node.name].nics if node.name in self._wanted else ()
+        cables = {name: nic.network for nic in nics for name, _ in nic.interfaces()}
+        plug = self._ports.get(cables.get(planned.name, ""))
+        wrong = list(self._plug(plug)) if plug else []
+        yield from wrong or _interface(plane, node, planned, live)
 
     def _compared(self, plane: Plane, node: Node) -> Node | None:
         """Return planned *node* as it is, or None: it does not run, or is the student's."""
@@ -217,6 +249,13 @@ def _ruled(machine: Machine) -> tuple[object, ...]:
 def _joins(nic: Nic, planned: Nic) -> bool:
     """Return whether *nic* of a bridge leads where *planned* does."""
     return nic.connected and (nic.name, nic.network) == (planned.name, planned.network)
+
+
+def _tags(nic: Nic) -> str:
+    """Return what a port takes, in words."""
+    untagged = nic.vlan or nic.native
+    said = [f"{untagged} untagged"] if untagged else []
+    return ", ".join((*said, *(f"{sub.vlan} tagged" for sub in nic.trunk))) or "nothing"
 
 
 def _at(node: Node, problem: str, command: tuple[str, ...] = (), *, colon: str = ":") -> Difference:

@@ -2,8 +2,8 @@
 
 A *port* is an interface as IP sees it: a NIC (untagged), a sub-interface of a trunk, or the host's
 own end in a LAN. Ports on the same segment hear each other, and so do those on segments that are
-joined by bridges, which are no nodes here: IP does not see them. Addresses are numbers, because the
-matrix of a large lab asks for them a million times.
+joined by bridges and switches, which are no nodes here: IP does not see them. Addresses are
+numbers, because the matrix of a large lab asks for them a million times.
 
 Source:
     Linux answers for its addresses as a weak host. IPv4: for any address of the node, on whichever
@@ -14,24 +14,22 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import IPV4, Prefix
-from labiac.plan.model import END_ROLES
+from labiac.plan.model import DEFAULT_VLAN, END_ROLES, SWITCHING, lan_of
 from labiac.reach.bridges import Bridges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from labiac.plan.model import Machine, Network, Nic, Plan, Route, Routing
+    from labiac.plan.model import Machine, Network, Nic, Plan, Route, Routing, SubInterface
     from labiac.reach.bridges import Segment
 
 HOST = "host"
 """What the host is called in a path."""
 SMALLEST_BROADCAST = 30
 """IPv4 prefixes longer than this have no broadcast address (RFC 3021)."""
-DEFAULT_VLAN = 1
-"""Untagged frames of a port that names no VLAN travel in this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ class Fabric:
     """All nodes of a plan, the host last, and who is in each broadcast domain.
 
     Args:
-        nodes: Whatever has a network layer: all machines but bridges, and the host.
+        nodes: Whatever has a network layer: all machines but bridges and switches, and the host.
         members: Who is in each domain, by the segment that stands for it (see `Bridges.domain`).
         bridges: What joins segments to domains.
     """
@@ -132,10 +130,10 @@ class Fabric:
 def fabric(plan: Plan) -> Fabric:
     """Return the nodes and segments of *plan*."""
     networks = {network.name: network for network in plan.networks}
-    routed = (machine for machine in plan.machines if machine.role != "bridge")
-    nodes = [_machine(number, each, networks) for number, each in enumerate(routed)]
-    nodes.append(_host(len(nodes), plan.networks))
     bridges = Bridges(plan.machines)
+    routed = (machine for machine in plan.machines if machine.role not in SWITCHING)
+    nodes = [_machine(number, each, networks, bridges) for number, each in enumerate(routed)]
+    nodes.append(_host(len(nodes), plan.networks, bridges))
     members: dict[Segment, list[Port]] = {}
     for node in nodes:
         for port in node.ports:
@@ -150,12 +148,12 @@ def segment_name(segment: Segment) -> str:
     return " ".join(filter(None, segment))
 
 
-def _machine(number: int, machine: Machine, networks: dict[str, Network]) -> Node:
+def _machine(
+    number: int, machine: Machine, networks: Mapping[str, Network], bridges: Bridges
+) -> Node:
     ports: list[Port] = []
     for nic in machine.nics:
-        network = networks.get(nic.network)
-        ports.append(_untagged(number, machine, nic, network))
-        ports += _tagged(number, machine, nic, network)
+        ports += _ports(number, machine, nic, _Cable(nic, networks.get(nic.network), bridges))
     return Node(
         number,
         machine.name,
@@ -182,28 +180,26 @@ def _without_lost(ports: Iterable[Port]) -> Iterator[Port]:
         yield replace(port, addresses=tuple(addresses))
 
 
-def _untagged(number: int, machine: Machine, nic: Nic, network: Network | None) -> Port:
+def _ports(number: int, machine: Machine, nic: Nic, cable: _Cable) -> Iterator[Port]:
+    """Yield *nic* itself, which is untagged, then its sub-interfaces."""
     problem = _unplugged(nic)
-    if not problem and nic.trunk and nic.native is None:
-        problem = f"{nic.network} takes nothing untagged from the trunk of {{node}}"
-    segment = _segment(nic, nic.vlan or nic.native, network)
+    segment = cable.untagged()
+    if not problem and nic.trunk and nic.native is None and segment == (nic.network, None):
+        problem = f"{cable.lan} takes nothing untagged from the trunk of {{node}}"
     addresses = _addresses(nic.addresses)
-    return Port(number, nic.name, segment, machine.forwards, problem, addresses)
-
-
-def _tagged(number: int, machine: Machine, nic: Nic, network: Network | None) -> Iterator[Port]:
+    yield Port(number, nic.name, segment, machine.forwards, problem, addresses)
     for sub in nic.trunk:
-        segment, addresses = _segment(nic, sub.vlan, network), _addresses(sub.addresses)
+        segment, addresses = cable.tagged(sub), _addresses(sub.addresses)
         yield Port(number, sub.name, segment, machine.forwards, _unplugged(nic), addresses)
 
 
-def _host(number: int, networks: Iterable[Network]) -> Node:
+def _host(number: int, networks: Iterable[Network], bridges: Bridges) -> Node:
     joined = [network for network in networks if network.host_addresses]
     ports = tuple(
         Port(
             number,
             network.host_name,
-            (network.name, None),
+            bridges.place((network.name, None)),
             network.host_routes,
             "",
             _addresses(network.host_addresses),
@@ -214,19 +210,44 @@ def _host(number: int, networks: Iterable[Network]) -> Node:
     return Node(number, HOST, router=True, routing="static", routes=routes, ports=ports)
 
 
+class _Cable(NamedTuple):
+    """Where the cable of a NIC leads, if it leads to a segment of the lab."""
+
+    nic: Nic
+    network: Network | None
+    bridges: Bridges
+
+    @property
+    def lan(self) -> str:
+        """The LAN of the lab file that it leads to."""
+        return lan_of(self.nic.network)
+
+    def untagged(self) -> Segment | None:
+        """Return the segment that untagged frames of the NIC come to."""
+        return self._segment(self._vlan(self.nic.vlan or self.nic.native))
+
+    def tagged(self, sub: SubInterface) -> Segment | None:
+        """Return the segment that frames of *sub* come to."""
+        is_bare = self.network is not None and not self.network.vlans
+        return self._segment(str(sub.id) if is_bare else self._vlan(sub.vlan))
+
+    def _vlan(self, name: str | None) -> str | None:
+        vlans = self.network.vlans if self.network else ()
+        return (
+            None if any(each.name == name and each.id == DEFAULT_VLAN for each in vlans) else name
+        )
+
+    def _segment(self, vlan: str | None) -> Segment | None:
+        at = self.nic.attach == "lan"
+        return self.bridges.place((self.nic.network, vlan)) if at else None
+
+
 def _unplugged(nic: Nic) -> str:
     if nic.attach == "none":
         return f"{{node}}'s {nic.name} is connected to nothing"
     if nic.attach != "lan":
         return f"{{node}}'s {nic.name} leads out of the lab"
-    return "" if nic.connected else f"{{node}}'s cable to {nic.network} is out"
-
-
-def _segment(nic: Nic, vlan: str | None, network: Network | None) -> Segment | None:
-    if nic.attach != "lan":
-        return None
-    default = network and any(v.name == vlan and v.id == DEFAULT_VLAN for v in network.vlans)
-    return nic.network, None if default else vlan
+    return "" if nic.connected else f"{{node}}'s cable to {lan_of(nic.network)} is out"
 
 
 def _addresses(texts: Iterable[str]) -> tuple[Address, ...]:

@@ -51,7 +51,10 @@ def port_path(plan: Plan, whole: Fabric, port: Port) -> Path:
         for nic in machine.nics if machine.name == name else ():
             if port.name in {each for each, _ in nic.interfaces()}:
                 return nic_path(machine, nic)
-    return ("lans", port.segment[0]) if port.segment else ()
+    if port.segment is None:
+        return ()
+    lans = {machine.name: machine.switch.lan for machine in plan.machines if machine.switch}
+    return "lans", lans.get(port.segment[0], port.segment[0])
 
 
 def shortened(names: Iterable[str], most: int = SHOWN) -> str:

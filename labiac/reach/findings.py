@@ -10,6 +10,7 @@ from collections import defaultdict
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
+from labiac.plan.lower import raised
 from labiac.reach.cabling import cabling
 from labiac.reach.conversation import exchange
 from labiac.reach.finding import Finding, node_path, shortened
@@ -60,7 +61,7 @@ def findings(plan: Plan) -> tuple[Finding, ...]:
     """Return all that is odd about *plan*."""
     judge = Judge(plan)
     return (
-        *cabling(plan),
+        *cabling(raised(plan)),
         *next_hops(plan, judge),
         *subnets(plan, judge.whole),
         *_on_the_way(plan, judge),

@@ -82,6 +82,12 @@ class Lan(Strict):
     vlans: dict[Name, ShortVlan] = Field(
         default_factory=dict, description="VLANs it carries: name to ID, or to an ID and subnets."
     )
+    switches: tuple[Name, ...] = Field(
+        default=(),
+        strict=False,
+        description="Names of its switches, in a row, joined by trunks (a LAN with VLANs); one "
+        "switch if unset.",
+    )
     host: HostSide | None = Field(default=None, description="The host's end (types host and nat).")
     interface: str | None = Field(
         default=None, min_length=1, max_length=15, description="Physical interface (type bridged)."

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -33,6 +34,11 @@ def dual(lab_file):
 
 
 @pytest.fixture
+def switches():
+    return topology(plan_file("vlans"))
+
+
+@pytest.fixture
 def vlans(lab_file):
     return topology(plan_file(lab_file(VLANS)))
 
@@ -62,6 +68,20 @@ def test_a_firewall_a_nat_and_a_bridge_are_told_apart(boxes, golden):
     golden("boxes.txt", drawing(boxes, WIDE))
 
 
+def test_a_switch_is_drawn_as_a_lan_is_and_a_trunk_between_two(switches, golden):
+    golden("switches.txt", drawing(switches, WIDE))
+
+
+def test_a_lan_of_one_switch_that_is_a_machine_is_drawn_as_the_lan_but_for_a_word(lab_file):
+    text = VLANS.partition("  out:")[0] + "pcs: {pc1: {lan: sw, access: red}, pc2: {lan: sw}}\n"
+    whole, made = (
+        topology(plan_file(lab_file(text), backend=name)) for name in ("netns", "libvirt")
+    )
+    (was,), (now,) = whole.buses, made.buses
+    assert now == replace(was, kind="switch", notes=(*was.notes, "switch"))
+    assert (made.boxes, made.links) == (whole.boxes, whole.links)
+
+
 def test_what_does_not_fit_is_not_drawn(dual):
     assert drawing(dual, 30) is None
 
@@ -77,12 +97,12 @@ def test_every_address_stands_at_its_nic(practical):
             assert f"│ {label.full}" in text
 
 
-@pytest.mark.parametrize("name", ["practical", "dual", "vlans", "boxes"])
+@pytest.mark.parametrize("name", ["practical", "dual", "vlans", "boxes", "switches"])
 def test_mermaid_text_is_as_approved(name, request, golden):
     golden(f"{name}.mmd", mermaid(plain(request.getfixturevalue(name))))
 
 
-@pytest.mark.parametrize("name", ["practical", "dual", "vlans", "boxes"])
+@pytest.mark.parametrize("name", ["practical", "dual", "vlans", "boxes", "switches"])
 def test_dot_text_is_as_approved(name, request, golden):
     golden(f"{name}.dot", dot(plain(request.getfixturevalue(name))).source)
 
@@ -138,7 +158,7 @@ def test_of_a_large_lab_addresses_are_what_they_add_to_their_subnet():
 
 
 def test_every_role_has_its_colours_and_shapes():
-    kinds = {*get_args(Role), "host"}
+    kinds = {*get_args(Role), "host", "trunk"} - {"switch"}  # which is drawn as a LAN is
     for drawn in (KINDS, mermaid_module._SHAPES, terminal_module._SHAPES, show_module._STYLES):
         assert set(drawn) == kinds
     assert len(set(KINDS.values())) == len(kinds)

@@ -56,6 +56,8 @@ def test_the_labs_of_the_course_are_there():
         "firewall",
         "nat-box",
         "bridge",
+        "vlans",
+        "ospf",
     }
 
 
@@ -190,6 +192,29 @@ def test_without_its_bridge_a_lan_has_a_subnet_of_its_own_and_no_way_out():
     plan = resolve(from_data(data))
     assert plan.network("lan2").ipv4 == "10.0.2.0/24"
     assert reached(plan) == {"pc2 pc3", "pc3 pc2"}
+
+
+def test_a_pc_that_moves_to_another_vlan_leaves_the_one_and_keeps_its_switch():
+    data = edited("vlans")
+    data["pcs"]["pc3"]["access"] = "blue"
+    plan = resolve(from_data(data))
+    pairs = {pair.ends: pair for pair in matrix(plan)}
+    assert pairs["pc1", "pc3"].path == ("pc1", "r1", "pc3")
+    assert pairs["pc4", "pc3"].path == ("pc4", "pc3")
+
+
+def test_a_router_on_a_stick_routes_the_vlans_of_its_trunk_alone():
+    data = edited("vlans")
+    data["routers"]["r1"]["trunk"] = ["red"]
+    plan = resolve(from_data(data))
+    assert reached(plan) == {"pc1 pc3", "pc3 pc1", "pc2 pc4", "pc4 pc2"}
+
+
+@pytest.mark.parametrize("backend", ["netns", "libvirt"])
+def test_the_switches_of_vlans_are_machines_and_its_matrix_is_the_same_on_every_backend(backend):
+    plan = plan_file(file_of("vlans"), backend=backend)
+    assert [each.name for each in plan.machines if each.role == "switch"] == ["sw1", "sw2"]
+    assert len(reached(plan)) == 12
 
 
 def test_the_schema_for_editors_is_current():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labiac.errors import Problem
+from labiac.plan.model import SWITCHING, lan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,18 +19,12 @@ def problems(plan: Plan) -> list[Problem]:
 
     found = [problem for network in plan.networks for problem in _network(network)]
     found += [problem for machine in plan.machines for problem in _machine(machine)]
+    found += _deaf(plan)
     return [*found, *host.problems(plan)]
 
 
 def _network(network: Network) -> Iterator[Problem]:
-    where, path = f"libvirt {network.name}", f"lans.{network.name}"
-    if network.vlans:
-        yield Problem(
-            where,
-            f"{path}.vlans",
-            "libvirt's own switches carry no VLANs in this version",
-            "make a LAN of each VLAN, or use the backend netns",
-        )
+    where, path = f"libvirt {network.name}", f"lans.{lan_of(network.name)}"
     if network.type == "bridged" and not network.interface:
         yield Problem(
             where,
@@ -51,6 +46,22 @@ def _machine(machine: Machine) -> Iterator[Problem]:
         yield from _nic(machine, f"{machine.section}.{machine.name}.nics[{number}]", nic)
 
 
+def _deaf(plan: Plan) -> Iterator[Problem]:
+    """Yield the bridges and switches with a port that hears only what is for its own MAC."""
+    bridged = {network.name for network in plan.networks if network.type == "bridged"}
+    for machine in plan.machines if bridged else ():
+        for nic in machine.nics if machine.role in SWITCHING else ():
+            if nic.network in bridged:
+                lan = lan_of(nic.network)
+                yield Problem(
+                    f"libvirt {machine.name}",
+                    f"lans.{lan}.type",
+                    f"a {machine.role} can't join {lan}: libvirt bridges it by macvtap, which hears"
+                    " only what is sent to its own MAC",
+                    "put a router between the two, or use an internal LAN",
+                )
+
+
 def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:
     where = f"libvirt {machine.name}"
     if nic.attach == "generic":
@@ -66,13 +77,6 @@ def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:
             f"{path}.forwards",
             "a NAT of a NIC's own forwards no ports on libvirt in this version",
             "put the NIC into a LAN of type host, and reach it by its address",
-        )
-    if nic.vlan or nic.native or nic.trunk:
-        yield Problem(
-            where,
-            f"{path}.{'access' if nic.vlan else 'trunk'}",
-            "libvirt's own switches carry no VLANs in this version",
-            "give it a NIC in a LAN for each VLAN, or use the backend netns",
         )
     impair = nic.impair
     if impair.delay_ms or impair.jitter_ms or impair.loss_percent:

@@ -135,7 +135,7 @@ def _tag(
         vlans = _vlans(ground, nic.network)
         if vlans:
             own = dump.index(sock, port(machine.name, nic.name))
-            messages += shape.port_vlans(own, nic, vlans, known=known)
+            messages += shape.port_vlans(own, nic, vlans, vlans.values() if known else None)
     ground.insist(machine.name, sock.send(messages))
 
 

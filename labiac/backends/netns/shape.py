@@ -12,7 +12,7 @@ from labiac.backends.netns.netlink import Message
 from labiac.plan.model import Impairments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from labiac.plan.model import Nic, SubInterface
 
@@ -39,19 +39,22 @@ def sub_interface(sub: SubInterface, lower: int, index: int) -> Message:
     return netlink.new_link(sub.name, "vlan", netlink.number(5, lower), data=tag, index=index)
 
 
-def port_vlans(index: int, nic: Nic, ids: Mapping[str, int], *, known: bool) -> list[Message]:
+def port_vlans(
+    index: int, nic: Nic, ids: Mapping[str, int], known: Collection[int] | None
+) -> list[Message]:
     """Return the requests that give bridge port *index* the VLANs of *nic*.
 
     Args:
         index: Number of the port in the switch namespace.
         nic: The NIC at the other end.
         ids: 802.1Q ID of each VLAN of the LAN, by name.
-        known: Whether the port may have other VLANs already (they go).
+        known: IDs of the VLANs that the port may have already; the others of them go. None for a
+            new port.
     """
     own = nic.vlan or nic.native
     untagged = ids[own] if own else None
     tagged = {sub.id for sub in nic.trunk} - {untagged}
-    old = set(ids.values()) if known else set()
+    old = set(known or ())
     wanted = tagged | ({untagged} if untagged else set())
     messages = []
     if (own or nic.trunk) and _FIRST_PVID not in wanted:
@@ -60,7 +63,7 @@ def port_vlans(index: int, nic: Nic, ids: Mapping[str, int], *, known: bool) -> 
     messages += [_port_vlan(index, vlan, 0) for vlan in sorted(tagged)]
     if untagged:
         messages.append(_port_vlan(index, untagged, _PVID_UNTAGGED))
-    elif not nic.trunk and known:
+    elif not nic.trunk and known is not None:
         messages.append(_port_vlan(index, _FIRST_PVID, _PVID_UNTAGGED))
     return messages
 

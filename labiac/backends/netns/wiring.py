@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import errno
 import struct
+from dataclasses import replace
 from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from labiac.backends.netns import netlink, places, shape
 from labiac.backends.netns.netlink import Message
 from labiac.backends.netns.places import port
+from labiac.plan.model import SWITCHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from labiac.plan.model import Machine, Nic, SubInterface
+    from labiac.plan.model import Machine, Nic, SubInterface, Switch
 
 LOOPBACK: Final = 1
 BRIDGE: Final = "br0"
-"""The bridge in the namespace of a machine that is one."""
+"""The bridge in the namespace of a machine that is one, or a switch."""
 _BRIDGE_NUMBER: Final = 1 << 30
 """Of our own choice, so that its ports can go into the same batch."""
 _SETNEIGHTBL: Final = 67
@@ -29,6 +31,8 @@ _NO_STP: Final = netlink.number(5, 0)
 _NO_SNOOPING: Final = netlink.attribute(23, b"\0")
 _ONE_QUEUE: Final = netlink.number(31, 1) + netlink.number(32, 1)
 _VLAN_FILTERING: Final = netlink.attribute(7, b"\1")
+_NO_VLAN: Final = netlink.attribute(39, bytes(2))
+"""IFLA_BR_VLAN_DEFAULT_PVID: a new port takes no frame before it is told which."""
 
 
 class End(NamedTuple):
@@ -63,11 +67,13 @@ def _end(end: End) -> bytes:
 def lan(network: str, switch: int, *, vlans: bool) -> Message:
     """Return the request for the bridge of LAN *network* in the open namespace *switch*."""
     there = netlink.number(28, switch)
-    return _bridge(places.bridge(network), there, vlans=vlans, index=places.bridge_index(network))
+    filtering = _VLAN_FILTERING if vlans else b""
+    index = places.bridge_index(network)
+    return _bridge(places.bridge(network), there, vlans=filtering, index=index)
 
 
-def _bridge(name: str, *more: bytes, vlans: bool, index: int) -> Message:
-    data = _NO_DELAY + _NO_STP + _NO_SNOOPING + (_VLAN_FILTERING if vlans else b"")
+def _bridge(name: str, *more: bytes, vlans: bytes, index: int) -> Message:
+    data = _NO_DELAY + _NO_STP + _NO_SNOOPING + vlans
     return netlink.new_link(name, "bridge", *more, data=data, index=index)
 
 
@@ -107,7 +113,7 @@ def configure(was: Machine | None, now: Machine, index: Mapping[str, int]) -> li
     """
     before = {nic.name: nic for nic in was.nics} if was else {}
     messages = [] if was else [netlink.change_link("lo", LOOPBACK, up=True)]
-    if was and was.role == "bridge" and now.role != "bridge":
+    if was and was.role in SWITCHING and was.role != now.role:
         messages.append(netlink.delete_link(BRIDGE, errno.ENODEV))
     messages += [
         route(line.to, line.via, index, errno.ESRCH, delete=True)
@@ -115,9 +121,12 @@ def configure(was: Machine | None, now: Machine, index: Mapping[str, int]) -> li
         if line not in now.routes
     ]
     for nic in now.nics:
-        messages += _nic(before.get(nic.name), nic, index)
-    if now.role == "bridge":
+        own = replace(nic, trunk=()) if now.switch else nic  # a port has tags, and no interfaces
+        messages += _nic(before.get(nic.name), own, index)
+    if now.role in SWITCHING:
         messages += _ports(now, index)
+    if now.switch:
+        messages += _vlans(before, now, now.switch.ids, index)
     # All, not only the new ones: an address or NIC that goes takes the routes over it along.
     messages += [route(line.to, line.via, index, errno.EEXIST) for line in now.routes]
     return messages
@@ -160,12 +169,30 @@ def _ports(machine: Machine, index: Mapping[str, int]) -> list[Message]:
     """
     own = index.get(BRIDGE, _BRIDGE_NUMBER)
     master = netlink.number(10, own)
-    made = _bridge(BRIDGE, vlans=False, index=own)
+    made = _bridge(BRIDGE, vlans=_VLAN_FILTERING + _NO_VLAN if machine.switch else b"", index=own)
     return [
         made._replace(forgiven=(errno.EEXIST,)),
         netlink.change_link(BRIDGE, own, up=True),
         *(netlink.change_link(nic.name, index[nic.name], master) for nic in machine.nics),
     ]
+
+
+def _vlans(
+    before: Mapping[str, Nic], switch: Machine, ids: Mapping[str, int], index: Mapping[str, int]
+) -> list[Message]:
+    """Return the requests that give the ports of *switch* their VLANs, and take others."""
+    messages = []
+    for nic in switch.nics:
+        was = before.get(nic.name)
+        known = _tags(was, ids) if was else None
+        messages += shape.port_vlans(index[nic.name], nic, ids, known)
+    return messages
+
+
+def _tags(port: Nic, ids: Mapping[str, int]) -> set[int]:
+    """Return the IDs of the VLANs of *port*; what has no name there is called by its ID."""
+    own = port.vlan or port.native
+    return {sub.id for sub in port.trunk} | ({ids.get(own) or int(own)} if own else set())
 
 
 def _retry_lookups(index: int, family: int) -> Message:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from labiac.cli.draw.picture import Key, Mark, Marks, Picture, signed
+from labiac.cli.draw.topology import BoxKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from labiac.fleet.measured import Outcome
 
 _LEGEND: tuple[Mark, ...] = ("as predicted", "not as predicted", "does not run")
+
+_NO_NODES: frozenset[BoxKind] = frozenset({"host", "trunk"})
 
 
 def live(
@@ -44,8 +47,9 @@ def live(
     for outcome in outcomes:
         hop = _lost_at(outcome, back.get((outcome.source, outcome.target)))
         bad |= {*ways.keys(hop[:1]), *ways.along(hop)}
-    off = {box.key for box in what.boxes if box.kind != "host" and box.name not in running}
-    off_cables = {(link.box, link.bus) for link in what.links if link.box in off}
+    off = {box.key for box in what.boxes if box.kind not in _NO_NODES and box.name not in running}
+    off |= {bus.key for bus in what.buses if bus.kind == "switch" and bus.name not in running}
+    off_cables = {(link.box, link.bus) for link in what.links if off & {link.box, link.bus}}
     marks: Marks = dict.fromkeys(good, "as predicted")
     marks |= dict.fromkeys(bad, "not as predicted")
     marks |= dict.fromkeys(off | off_cables, "does not run")
@@ -74,8 +78,8 @@ class _Ways:
     """Finds the cables between two nodes that follow each other on a path."""
 
     def __init__(self, what: Topology) -> None:
-        self._keys = {box.name: box.key for box in what.boxes}
-        self._bridges = {box.key for box in what.boxes if box.kind == "bridge"}
+        self._keys = {box.name: box.key for box in what.boxes if box.kind != "trunk"}
+        self._bridges = {box.key for box in what.boxes if box.kind in {"bridge", "trunk"}}
         self._links: dict[str, list[Link]] = {}
         for link in what.links:
             for end in (link.box, link.bus):

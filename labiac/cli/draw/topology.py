@@ -6,14 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_interface
+from itertools import chain
 from typing import Literal
 
+from labiac.plan.lower import raised
 from labiac.plan.model import Machine, Network, Nic, Plan, Role
 
-BusKind = Literal["internal", "host", "nat", "bridged", "generic"]
-BoxKind = Role | Literal["host"]
+BusKind = Literal["internal", "host", "nat", "bridged", "generic", "switch"]
+BoxKind = Role | Literal["host", "trunk"]
+"""But for a switch: that is a bus, and a trunk is what stands between two of them."""
 ROLES: dict[BoxKind, str] = {
-    "router": "router", "firewall": "firewall", "nat": "NAT", "bridge": "bridge"
+    "router": "router", "firewall": "firewall", "nat": "NAT", "bridge": "bridge", "trunk": "trunk"
 }  # fmt: skip
 """What a drawing says of a node that is on the way of others."""
 
@@ -31,7 +34,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """A LAN, or the network that a NIC with no LAN leads to."""
+    """A LAN, a switch of it, or the network that a NIC with no LAN leads to."""
 
     key: str
     name: str
@@ -42,7 +45,7 @@ class Bus:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A node, or the host."""
+    """A node, the host, or the trunk between two switches."""
 
     key: str
     name: str
@@ -83,21 +86,26 @@ class Topology:
 
 def topology(plan: Plan) -> Topology:
     """Return what a drawing of *plan* shows; buses and nodes keep the order of the plan."""
+    ends = _Ends(plan)
     links: dict[tuple[str, str], list[tuple[Label, ...]]] = defaultdict(list)
     out: set[tuple[str, str]] = set()
-    for machine, nic, bus in _nics(plan):
+    for machine, nic, bus in ends.nics():
         links[machine.name, bus.key].append(_labels(nic, outside=_outside(machine) == nic.name))
         if not nic.connected:
             out.add((machine.name, bus.key))
-    hosted = [network for network in plan.networks if network.host_addresses]
+    hosted = [network for network in ends.whole.networks if network.host_addresses]
     for network in hosted:
-        links[HOST, network.name].append(tuple(_label(text) for text in network.host_addresses))
-    own = {bus.key: bus for _, nic, bus in _nics(plan) if nic.attach != "lan"}
-    boxes = [Box(node.name, node.name, node.role, node.student) for node in plan.machines]
+        key = ends.buses[network.name][0].key
+        links[HOST, key].append(tuple(_label(text) for text in network.host_addresses))
+    for trunk, bus in ends.trunks():
+        links[trunk.key, bus.key].append(())
+    own = {bus.key: bus for _, nic, bus in ends.nics() if nic.attach != "lan"}
+    boxes = [Box(node.name, node.name, node.role, node.student) for node in ends.whole.machines]
+    trunks = dict.fromkeys(trunk for trunk, _ in ends.trunks())
     return Topology(
         title=plan.lab if plan.student == "local" else f"{plan.lab} of {plan.student}",
-        buses=(*(_bus(network) for network in plan.networks), *own.values()),
-        boxes=(*boxes, *([Box(HOST, "host", "host", student=False)] if hosted else [])),
+        buses=(*chain.from_iterable(ends.buses.values()), *own.values()),
+        boxes=(*boxes, *trunks, *([Box(HOST, "host", "host", student=False)] if hosted else [])),
         links=tuple(
             Link(box, bus, tuple(label for nic in nics for label in nic), (box, bus) not in out)
             for (box, bus), nics in links.items()
@@ -111,16 +119,53 @@ def topology(plan: Plan) -> Topology:
     )
 
 
-def _nics(plan: Plan) -> Iterator[tuple[Machine, Nic, Bus]]:
-    buses = {network.name: _bus(network) for network in plan.networks}
-    for machine in plan.machines:
-        for nic in machine.nics:
-            if nic.attach == "lan":
-                yield machine, nic, buses[nic.network]
-            elif nic.attach != "none":
-                key = f"{machine.name}.{nic.name}"
-                name = "NAT" if nic.attach == "nat" else nic.driver
-                yield machine, nic, Bus(key, name, nic.attach, (f"{machine.name} {nic.name}",))
+class _Ends:
+    """Where the cables of a plan end: a switch that is a machine is drawn as a LAN is.
+
+    Args:
+        plan: What is drawn.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.whole = raised(plan)
+        self._nodes = [machine for machine in plan.machines if machine.switch is None]
+        self._switches = [machine for machine in plan.machines if machine.switch]
+        self.buses = {network.name: self._of_lan(network) for network in self.whole.networks}
+        """Those of each LAN, by its name."""
+        self._by_key = {bus.key: bus for buses in self.buses.values() for bus in buses}
+        self._ports = {nic.network: each.name for each in self._switches for nic in each.nics}
+
+    def nics(self) -> Iterator[tuple[Machine, Nic, Bus]]:
+        """Yield the NICs of the nodes, as the file has them, each with what it is plugged into."""
+        for machine, node in zip(self.whole.machines, self._nodes, strict=True):
+            for nic, plugged in zip(machine.nics, node.nics, strict=True):
+                if nic.attach == "lan":
+                    key = self._ports.get(plugged.network, nic.network)
+                    yield machine, nic, self._by_key[key]
+                elif nic.attach != "none":
+                    key = f"{machine.name}.{nic.name}"
+                    name = "NAT" if nic.attach == "nat" else nic.driver
+                    yield machine, nic, Bus(key, name, nic.attach, (f"{machine.name} {nic.name}",))
+
+    def trunks(self) -> Iterator[tuple[Box, Bus]]:
+        """Yield the ends of each trunk between two switches."""
+        near = {nic.network for node in self._nodes for nic in node.nics}
+        for switch in self._switches:
+            for port in switch.nics:
+                if port.trunk and port.network not in near:
+                    vlans = ", ".join(sub.vlan for sub in port.trunk)
+                    trunk = Box(port.network, vlans, "trunk", student=False)
+                    yield trunk, self._by_key[switch.name]
+
+    def _of_lan(self, lan: Network) -> list[Bus]:
+        """Return what *lan* is drawn as: itself, or its switches; the first tells all of it."""
+        whole = _bus(lan)
+        names = [
+            each.name for each in self._switches if each.switch and each.switch.lan == lan.name
+        ]
+        notes = [(*whole.notes, "switch"), *(("switch",) for _ in names[1:])]
+        buses = (Bus(name, name, "switch", each) for name, each in zip(names, notes, strict=False))
+        return [*buses] or [whole]
 
 
 def _bus(network: Network) -> Bus:

@@ -22,8 +22,13 @@ class Lab:
     def __init__(self, description, student="ana"):
         name = f"vt{secrets.token_hex(4)}"
         self.backend = open_backend("libvirt")
-        self.plan = resolve(from_data({"name": name, **description}, "test"), student, "libvirt")
-        self.copy = Copy(self.plan.lab, self.plan.student)
+        self.copy = Copy(name, student)
+        self.plan = self.planned(description)
+
+    def planned(self, description):
+        """Return what this copy shall be by another description."""
+        lab = from_data({"name": self.copy.lab, **description}, "test")
+        return resolve(lab, self.copy.student, "libvirt")
 
     def networks_up(self):
         for network in self.plan.networks:
@@ -56,6 +61,12 @@ class Lab:
     def says(self, name, *argv):
         ref = self.ref(self.plan.machine(name))
         return self.backend.execute(ref, argv, timeout_s=60)
+
+    def must(self, name, *argv):
+        """Return what a command says, which must succeed."""
+        ran = self.says(name, *argv)
+        assert ran.status == 0, (argv, ran.stderr.decode())
+        return ran.stdout.decode()
 
     def boot(self, name):
         """Return which boot of the guest this is."""

@@ -18,6 +18,7 @@ def problems(description):
     )
     found = [each for item in plan.networks for each in check._network(item)]
     found += [each for item in plan.machines for each in check._machine(item)]
+    found += check._deaf(plan)
     return {each.field: each for each in found}
 
 
@@ -46,19 +47,22 @@ def test_a_limited_rate_is_no_problem():
     assert problems({"pcs": {"pc1": {"nics": [nic]}}}) == {}
 
 
-def test_vlans_are_refused_on_the_lan_and_on_the_nic():
-    found = problems(
-        {
-            "lans": {"lan1": {"vlans": {"red": 10}}},
-            "routers": {"r1": {"nics": [{"lan": "lan1", "trunk": ["red"]}]}},
-            "pcs": {"pc1": {"nics": [{"lan": "lan1", "access": "red"}]}},
-        }
-    )
-    assert sorted(found) == [
-        "lans.lan1.vlans",
-        "pcs.pc1.nics[0].access",
-        "routers.r1.nics[0].trunk",
-    ]
+VLANS = {
+    "routers": {"r1": {"nics": [{"lan": "lan1", "trunk": ["red"]}]}},
+    "pcs": {"pc1": {"nics": [{"lan": "lan1", "access": "red"}]}},
+}
+
+
+@pytest.mark.parametrize("kind", ["internal", "host", "nat"])
+def test_vlans_are_the_matter_of_a_switch_that_is_a_machine(kind):
+    assert problems({"lans": {"lan1": {"type": kind, "vlans": {"red": 10}}}, **VLANS}) == {}
+
+
+def test_a_switch_in_a_bridged_lan_hears_nothing_and_is_refused_at_the_lan():
+    lan1 = {"type": "bridged", "interface": "eth9", "vlans": {"red": 10}}
+    (problem,) = problems({"lans": {"lan1": lan1}, **VLANS}).values()
+    assert (problem.where, problem.field) == ("libvirt lan1", "lans.lan1.type")
+    assert problem.problem.startswith("a switch can't join lan1: libvirt bridges it by macvtap")
 
 
 def test_a_forwarded_port_is_refused_with_the_way_out():

@@ -482,11 +482,45 @@ def test_vlans_keep_apart_what_they_shall_where_the_kernel_has_them(lab):
     assert not lab.answers(plan, "pc1", "pc3")
 
 
-def test_dynamic_routing_and_generic_drivers_are_refused_with_a_way_out(lab):
-    plan = lab.plan({**LAB, "routing": "ospf"})
-    found = lab.backend.check(plan)
-    assert {problem.where for problem in found} == {"netns r1", "netns r2"}
-    assert all("static" in problem.fix for problem in found)
+SWITCHES = {
+    "lans": {
+        "lan1": {"ipv4": "none", "vlans": {"red": 10, "blue": 20}, "switches": ["sw1", "sw2"]}
+    },
+    "routers": {"r1": {"nics": [{"lan": "lan1", "trunk": ["red", "blue"]}]}},
+    "pcs": {
+        "pc1": {"lan": "lan1", "access": "red"},
+        "pc2": {"lan": "lan1", "access": "red", "switch": "sw2"},
+        "pc3": {"lan": "lan1", "access": "blue", "switch": "sw2"},
+    },
+}
+
+
+def test_a_switch_that_the_kernel_cannot_do_is_refused_by_name(lab, monkeypatch):
+    monkeypatch.setattr(features, "has", lambda feature: feature in {"bridge", "veth", "vlan"})
+    assert problems(lab, SWITCHES) == [
+        (
+            "netns sw1, sw2",
+            "this kernel has no VLAN filtering on bridges (CONFIG_BRIDGE_VLAN_FILTERING)",
+        )
+    ]
+
+
+def test_switches_keep_vlans_apart_and_are_put_right_where_the_kernel_has_them(lab):
+    plan = lab.plan(SWITCHES)
+    if lab.backend.check(plan):
+        assert not features.has("filtering") or not features.has("vlan")
+        return
+    lab.up(plan)
+    assert [lab.read(plan, machine) for machine in plan.machines] == list(plan.machines)
+    assert all(lab.answers(plan, "pc1", other) for other in ("pc2", "pc3"))
+    for words in ("del dev pc1_eth0 vid 10", "add dev pc1_eth0 vid 30 pvid untagged"):
+        on(plan, "sw1", "bridge", "vlan", *words.split())
+    found = lab.read(plan, "sw1")
+    assert [nic.vlan for nic in found.nics if nic.name == "pc1_eth0"] == ["30"]
+    assert not lab.answers(plan, "pc1", "pc2")
+    lab.backend.update(lab.ref(plan, found), found, plan.machine("sw1"))
+    assert lab.read(plan, "sw1") == plan.machine("sw1")
+    assert lab.answers(plan, "pc1", "pc2")
 
 
 def test_a_table_of_neighbours_that_is_too_small_is_a_warning(lab):

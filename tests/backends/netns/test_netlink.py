@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from socket import AF_BRIDGE, AF_INET, AF_INET6
 
 import pytest
@@ -117,17 +118,67 @@ def test_an_access_port_leaves_the_first_vlan_for_its_own():
     lab = {"name": "x", "lans": {"lan1": {"vlans": {"red": 10, "blue": 20}}}}
     pcs = {"pc1": {"nics": [{"lan": "lan1", "access": "red"}]}}
     (access_nic,) = resolve(from_data({**lab, "pcs": pcs}, "test")).machine("pc1").nics
-    messages = shape.port_vlans(8, access_nic, {"red": 10, "blue": 20}, known=False)
+    messages = shape.port_vlans(8, access_nic, {"red": 10, "blue": 20}, None)
+    assert told(messages) == [(netlink.DELLINK, 1, 0), (netlink.SETLINK, 10, 6)]
+
+
+def told(messages):
+    """Return of each message about a VLAN on a port: its type, the VLAN, and the flags."""
     read = [parsed(message, ifinfmsg) for message in messages]
     assert {each["family"] for each in read} == {AF_BRIDGE}
     infos = [each.get_attr("IFLA_AF_SPEC").get_attr("IFLA_BRIDGE_VLAN_INFO") for each in read]
-    assert [
+    return [
         (message.type, info["vid"], info["flags"])
         for message, info in zip(messages, infos, strict=True)
-    ] == [
-        (netlink.DELLINK, 1, 0),
+    ]
+
+
+@pytest.fixture
+def switch():
+    campus = {"ipv4": "none", "vlans": {"red": 10, "blue": 20}, "switches": ["sw1", "sw2"]}
+    pcs = {"pc1": {"lan": "campus", "access": "red"}}
+    return resolve(from_data({"name": "x", "lans": {"campus": campus}, "pcs": pcs})).machine("sw1")
+
+
+def test_a_switch_is_a_bridge_that_filters_vlans_and_takes_nothing_by_default(switch):
+    index = {"sw2": 4, "pc1_eth0": 5}
+    messages = wiring.configure(None, switch, index)
+    made = next(message for message in messages if message.what == "bridge br0")
+    data = parsed(made, ifinfmsg).get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
+    assert data.get_attr("IFLA_BR_VLAN_FILTERING") == 1
+    assert data.get_attr("IFLA_BR_VLAN_DEFAULT_PVID") == 0
+    assert told([message for message in messages if " on a port" in message.what]) == [
+        *((netlink.SETLINK, 10, 0), (netlink.SETLINK, 20, 0), (netlink.SETLINK, 1, 6)),  # sw2
+        *((netlink.DELLINK, 1, 0), (netlink.SETLINK, 10, 6)),  # pc1
+    ]
+    assert not [message for message in messages if message.what.startswith("vlan ")]
+
+
+def test_a_port_loses_the_vlans_that_it_had_by_whatever_hand(switch):
+    ports = {nic.name: nic for nic in switch.nics}
+    pc1 = ports["pc1_eth0"]
+    found = replace(
+        pc1, vlan=None, native="77", trunk=(SubInterface("pc1_eth0.20", "blue", 20, ()),)
+    )
+    was = replace(switch, nics=(ports["sw2"], found))
+    messages = wiring.configure(was, switch, {"sw2": 4, "pc1_eth0": 5, "br0": 6})
+    assert told([message for message in messages if " on a port" in message.what])[-4:] == [
+        *((netlink.DELLINK, 1, 0), (netlink.DELLINK, 20, 0), (netlink.DELLINK, 77, 0)),
         (netlink.SETLINK, 10, 6),
     ]
+
+
+def test_the_vlans_of_a_port_are_read_as_the_kernel_says_them():
+    entries = [(0x2 | 0x4, 10), (0, 20), (0, 30)]
+    infos = [netlink.attribute(2, struct.pack("=HH", *entry)) for entry in entries]
+    header = netlink.link_header(7, family=AF_BRIDGE)
+
+    class Kernel:
+        def dump(self, _kind, _header):
+            yield header + netlink.nest(26, *infos)
+            yield netlink.link_header(8, family=AF_BRIDGE)
+
+    assert dump.port_vlans(Kernel()) == {7: (10, {20, 30}), 8: (0, set())}
 
 
 def test_delay_and_loss_are_netem_as_tc_would_say_it():
@@ -194,6 +245,6 @@ def test_a_dump_tells_what_was_made(space):
     link = dump.links(space)["lan1"]
     assert (link.number, link.kind, link.up) == (50, "bridge", True)
     assert dump.routes(space, AF_INET) == [
-        dump.LiveRoute("10.0.3.0/24", "10.0.1.2", 50),
-        dump.LiveRoute("10.0.4.0/24", "", 50),
+        dump.LiveRoute("10.0.3.0/24", "10.0.1.2", 50, 4),
+        dump.LiveRoute("10.0.4.0/24", "", 50, 4),
     ]
