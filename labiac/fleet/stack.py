@@ -109,7 +109,7 @@ class Stack:
                 return {}
             self._expect(ended, "stack export")
             state: dict[str, Any] = json.loads(file.read_text())
-            return state
+            return state if state["deployment"] else {}
 
     def write(self, state: dict[str, Any]) -> None:
         """Make *state* its state.
