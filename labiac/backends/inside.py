@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_interface
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from labiac.plan.model import Machine, Nic, Route, SubInterface
 
@@ -49,8 +49,9 @@ def as_configured(
         routes: Those that somebody added.
         bridge: Name of the bridge of a machine that is one.
     """
-    nics = tuple(_nic(nic, links) for nic in planned.nics if nic.name in links)
-    if planned.role in PORTS_ONLY:
+    ports_only = planned.role in PORTS_ONLY
+    nics = tuple(_nic(n, links, ports_only=ports_only) for n in planned.nics if n.name in links)
+    if ports_only:
         nics = tuple(_port(nic, links, bridge) for nic in nics)
     silent = [
         ip_interface(address).network
@@ -64,19 +65,19 @@ def as_configured(
     }
     return replace(
         planned,
-        role="bridge" if bridge in links and planned.role not in PORTS_ONLY else planned.role,
+        role="bridge" if bridge in links and not ports_only else planned.role,
         nics=nics,
         routes=in_order(planned.routes, routes | hidden),
     )
 
 
-def forwards(planned: Machine, *, ipv4: bool, ipv6: bool) -> bool:
-    """Return whether a machine that forwards these forwards what *planned* would.
+def forwards(planned: Machine, is_on: Callable[[int], bool]) -> bool:
+    """Return whether a machine forwards what *planned* would, where an IP version of it *is_on*.
 
     Half of it is not what was planned, whichever half.
     """
-    versions = {ip_interface(address).version for address in planned.addresses()} or {4}
-    on = [{4: ipv4, 6: ipv6}[version] for version in versions]
+    versions = {6 if ":" in address else 4 for address in planned.addresses()} or {4}
+    on = [is_on(version) for version in sorted(versions)]
     return all(on) if planned.forwards else any(on)
 
 
@@ -86,13 +87,15 @@ def in_order(planned: tuple[T, ...], live: set[T]) -> tuple[T, ...]:
     return known + tuple(sorted(live - set(planned), key=str))
 
 
-def _nic(planned: Nic, links: Mapping[str, Link]) -> Nic:
+def _nic(planned: Nic, links: Mapping[str, Link], *, ports_only: bool) -> Nic:
     link = links[planned.name]
     return replace(
         planned,
         mac=link.mac,
         addresses=_addresses(planned.addresses, link),
-        trunk=tuple(_sub(sub, links) for sub in planned.trunk if sub.name in links),
+        trunk=planned.trunk
+        if ports_only
+        else tuple(_sub(sub, links) for sub in planned.trunk if sub.name in links),
         connected=planned.connected and link.up,
     )
 

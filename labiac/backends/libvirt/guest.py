@@ -12,11 +12,12 @@ from labiac.backends import inside
 from labiac.backends.inside import Link
 from labiac.backends.libvirt import agent
 from labiac.backends.libvirt.connection import library
+from labiac.backends.ports import NOTHING, Takes, as_taking, takes
 from labiac.plan.model import Route
 from labiac.plan.nftables import ruleset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from labiac.plan.model import Machine, Nic
 
@@ -32,6 +33,8 @@ printf '\\0'
 cat /etc/hosts
 """
 """Five lines of JSON, then a file: as few processes as can be, for a guest without KVM."""
+_LOOK_AT_PORTS: Final = f"bridge -j vlan show\n{_LOOK}"
+"""The ports of a switch too, in a line before the others."""
 _LIST: Final = "nft --stateless --numeric list table inet labiac"
 _LOOK_AT_RULES: Final = f"""{_LOOK}
 printf '\\0'
@@ -55,7 +58,8 @@ Step = tuple[tuple[str, ...], bytes]
 def look(domain: Any, planned: Machine) -> Machine | None:
     """Return *planned* as the guest has it inside, or None when it does not answer."""
     rules = ruleset(planned)
-    argv = ["sh", "-c", _LOOK_AT_RULES if rules else _LOOK]
+    script = _LOOK_AT_PORTS if planned.switch else _LOOK_AT_RULES if rules else _LOOK
+    argv = ["sh", "-c", script]
     end = time.monotonic() + _SILENT_S
     while True:
         try:
@@ -73,21 +77,38 @@ def look(domain: Any, planned: Machine) -> Machine | None:
 def seen(planned: Machine, said: str) -> Machine:
     """Return *planned* as a guest has it that answered *said* when it was looked at."""
     told, hosts, *rules = said.split("\0")
-    links, *routes, ipv4, ipv6 = map(json.loads, told.splitlines())
+    *ports, links, routes4, routes6, ipv4, ipv6 = map(json.loads, told.splitlines())
+    on = {4: ipv4 == 1, 6: ipv6 == 1}
     machine = inside.as_configured(
         planned,
         {each["ifname"]: _link(each) for each in links},
-        {*_routes(4, routes[0]), *_routes(6, routes[1])},
+        {*_routes(4, routes4), *_routes(6, routes6)},
         bridge=_BRIDGE,
     )
-    machine = replace(
-        machine,
-        forwards=inside.forwards(planned, ipv4=ipv4 == 1, ipv6=ipv6 == 1),
-        hosts=hosts,
-    )
+    machine = replace(machine, forwards=inside.forwards(planned, on.__getitem__), hosts=hosts)
+    if planned.switch:
+        return _with_ports(machine, planned, planned.switch.ids, *ports)
     if rules and (not rules[0] or rules[0] != rules[1]):
         return replace(machine, policy=None, translation=None)
     return machine
+
+
+def _with_ports(
+    machine: Machine, planned: Machine, ids: Mapping[str, int], told: list[dict[str, Any]]
+) -> Machine:
+    """Return *machine*, a switch, with the VLANs of its ports as they were *told*."""
+    found = {each["ifname"]: _takes(each["vlans"]) for each in told}
+    wanted = {nic.name: nic for nic in planned.nics}
+    nics = (
+        as_taking(nic, wanted[nic.name], found.get(nic.name, NOTHING), ids) for nic in machine.nics
+    )
+    return replace(machine, nics=tuple(nics))
+
+
+def _takes(vlans: Iterable[dict[str, Any]]) -> Takes:
+    ids = {each["vlan"]: "PVID" in each.get("flags", ()) for each in vlans}
+    untagged = next((vlan for vlan, first in ids.items() if first), 0)
+    return Takes(untagged, frozenset(ids) - {untagged})
 
 
 def mend(domain: Any, was: Machine, now: Machine) -> None:
@@ -111,6 +132,10 @@ def steps(was: Machine, now: Machine) -> Iterator[Step]:
         yield ("ip", "-force", "-batch", "-"), "".join(f"{line}\n" for line in lines).encode()
     if now.role in inside.PORTS_ONLY and was != now:
         yield ("networkctl", "reconfigure", *(nic.name for nic in now.nics)), b""
+    if now.switch and was.nics != now.nics:
+        # After networkd, which adds what a port shall take, and leaves what else it does.
+        vlans = "".join(f"{line}\n" for line in _ports_to_mend(was, now, now.switch.ids))
+        yield ("bridge", "-force", "-batch", "-"), vlans.encode()
     if (was.policy, was.translation) != (now.policy, now.translation):
         yield ("nft", "-f", "-"), ruleset(now).encode()
 
@@ -122,7 +147,9 @@ def _links(was: Machine, now: Machine) -> Iterator[str]:
     there = {nic.name: nic for nic in was.nics}  # a card that is not there is no guest's matter
     for nic in now.nics:
         if nic.name in there:
-            yield from _link_to_mend(there[nic.name], nic)
+            # The tags of a switch's port are no interfaces.
+            trunk = there[nic.name].trunk if now.switch else nic.trunk
+            yield from _link_to_mend(there[nic.name], replace(nic, trunk=trunk))
 
 
 def _link_to_mend(was: Nic, now: Nic) -> Iterator[str]:
@@ -141,6 +168,19 @@ def _link_to_mend(was: Nic, now: Nic) -> Iterator[str]:
         had = held.get(name, set())
         yield from (f"address delete {each} dev {name}" for each in sorted(had - {*addresses}))
         yield from (f"address add {each} dev {name}" for each in addresses if each not in had)
+
+
+def _ports_to_mend(was: Machine, now: Machine, ids: Mapping[str, int]) -> Iterator[str]:
+    """Yield the commands of bridge that mend the VLANs of a switch's ports."""
+    before = {nic.name: takes(nic, ids) for nic in was.nics}
+    for nic in now.nics:
+        old, new = before.get(nic.name, NOTHING), takes(nic, ids)
+        for vlan in sorted(old.ids() - new.ids()):
+            yield f"vlan delete dev {nic.name} vid {vlan}"
+        if old != new:
+            yield from (f"vlan add dev {nic.name} vid {vlan}" for vlan in sorted(new.tagged))
+            if new.untagged:
+                yield f"vlan add dev {nic.name} vid {new.untagged} pvid untagged"
 
 
 def _routes_to_mend(was: Machine, now: Machine) -> Iterator[str]:

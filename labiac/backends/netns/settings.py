@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from labiac.backends import inside
 from labiac.backends.netns import dump, kernel, wiring
 
 if TYPE_CHECKING:
@@ -61,12 +62,8 @@ def settle(was: Machine, now: Machine) -> None:
 
 def forwards(planned: Machine) -> bool:
     """Return whether the namespace that the thread is in forwards what *planned* would."""
-    ipv6 = wiring.uses_ipv6(planned)
-    ipv4 = not ipv6 or any(":" not in address for address in planned.addresses())
-    used = [flag for flag, is_used in ((_FORWARD, ipv4), (_FORWARD_IPV6, ipv6)) if is_used]
-    on = [kernel.read_sysctl(flag) == "1" for flag in used]
-    # Half of it is not what was planned, whichever half.
-    return all(on) if planned.forwards else any(on)
+    flags = {4: _FORWARD, 6: _FORWARD_IPV6}
+    return inside.forwards(planned, lambda version: kernel.read_sysctl(flags[version]) == "1")
 
 
 def wanted(machine: Machine) -> dict[str, str]:
