@@ -7,18 +7,18 @@ BIN := $(VENV)/bin
 # What the tests run beside Python: program:package (of Debian).
 NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz \
     node:nodejs npm:npm cloud-init:cloud-init netplan:netplan.io systemd-analyze:systemd \
-    sysctl:procps setpriv:util-linux dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl \
+    sysctl:procps vtysh:frr ssh-keygen:openssh-client setpriv:util-linux dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl \
     qemu-img:qemu-utils mmdebstrap:mmdebstrap mke2fs:e2fsprogs mkfs.vfat:dosfstools mcopy:mtools \
     sfdisk:fdisk \
     virt-xml-validate:libvirt-clients xmllint:libxml2-utils
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up setup test test-libvirt libvirt-up libvirt-down fuzz check bench bench-libvirt docs \
+.PHONY: help up setup test test-libvirt libvirt-up libvirt-down virtualbox-up fuzz check bench bench-libvirt docs \
     pulumi-path lock clean needs lacking
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: setup ## bring the closing practical up on this machine, and measure it
 	@$(BIN)/labiac up three-lans
@@ -27,7 +27,8 @@ setup: $(VENV)/run.stamp ## all that `make up` needs: virtual environment and Pu
 	@$(BIN)/python -m labiac.fleet.pulumi_cli >/dev/null
 
 test: setup $(VENV)/dev.stamp needs ## set up what is missing, and run all tests
-	@$(BIN)/python -m pytest -m "not libvirt" --cov
+	@LABIAC_VBOXMANAGE=$$($(BIN)/python tools/virtualbox.py) && export LABIAC_VBOXMANAGE; \
+	$(BIN)/python -m pytest -m "not libvirt" --cov
 
 test-libvirt: setup $(VENV)/dev.stamp $(VENV)/libvirt.stamp ## the tests that boot virtual machines
 	@LABIAC_LIBVIRT_URI=$$($(PYTHON) tools/libvirtd.py up) && export LABIAC_LIBVIRT_URI; \
@@ -35,6 +36,9 @@ test-libvirt: setup $(VENV)/dev.stamp $(VENV)/libvirt.stamp ## the tests that bo
 
 libvirt-up: ## start a libvirtd of the tests' own, and print its URI
 	@$(PYTHON) tools/libvirtd.py up
+
+virtualbox-up: setup ## prepare a real VBoxManage for the tests, and print its path
+	@$(BIN)/python tools/virtualbox.py
 
 libvirt-down: ## end it, and all that runs on it
 	@$(PYTHON) tools/libvirtd.py down

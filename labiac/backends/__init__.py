@@ -16,10 +16,11 @@ BACKENDS: Final = {
     "libvirt": "labiac.backends.libvirt",
     "memory": "labiac.backends.memory",
     "netns": "labiac.backends.netns",
+    "virtualbox": "labiac.backends.virtualbox",
 }
 """Name and module of each backend, imported when used; the module's `open` returns the backend."""
 
-PLANNED: Final = ("hyperv", "incus", "virtualbox")
+PLANNED: Final = ("hyperv", "incus")
 """Backends of the design that this version does not have."""
 
 

@@ -18,8 +18,17 @@ NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 
 
-def run(argv: Sequence[str], *, where: str, timeout_s: float, stdin: bytes = b"") -> Ran:
+def run(
+    argv: Sequence[str],
+    *,
+    where: str,
+    timeout_s: float,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> Ran:
     """Run *argv* with *stdin*, and return what came of it, whatever its exit status.
+
+    *environment* comes on top of our own.
 
     Raises:
         BackendError: it takes longer than *timeout_s*; it is killed then, with its children.
@@ -31,6 +40,7 @@ def run(argv: Sequence[str], *, where: str, timeout_s: float, stdin: bytes = b""
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )
     except OSError as error:
         return Ran(_status(error), b"", f"{argv[0]}: {error.strerror}\n".encode())

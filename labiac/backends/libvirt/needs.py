@@ -30,9 +30,6 @@ def lacking() -> list[Problem]:
     if not find_spec("libvirt"):
         fix = f"{_COMPILER}pipx inject labiac libvirt-python"
         found.append(Problem("libvirt", "", "Python's libvirt bindings are missing", fix))
-    if not find_spec("pycdlib"):
-        problem = "Python's pycdlib is missing, which writes the guests' seeds"
-        found.append(Problem("libvirt", "", problem, "pipx inject labiac pycdlib"))
     return found
 
 

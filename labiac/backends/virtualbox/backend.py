@@ -1,0 +1,139 @@
+"""The backend on VirtualBox: a machine a node."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from labiac.backends.base import Copy, Features, Found, Observed
+from labiac.errors import BackendError
+from labiac.plan.model import Machine
+
+if TYPE_CHECKING:
+    from labiac.backends.mark import Mark
+    from labiac.errors import Problem
+    from labiac.plan.model import Item, Plan
+
+FEATURES: Final = Features(boots=True, live=frozenset())
+
+
+class VirtualBox:
+    """Labs as VirtualBox's machines; see `labiac.backends.base`."""
+
+    name: ClassVar[str] = "virtualbox"
+    features: ClassVar[Features] = FEATURES
+
+    def check(self, plan: Plan) -> list[Problem]:
+        """Return every reason that *plan* can't be made here. Changes nothing."""
+        from labiac.backends.virtualbox.check import problems
+
+        return problems(plan)
+
+    def create(self, copy: Copy, item: Item) -> Observed:
+        """Create *item*, or complete what labiac made of it before.
+
+        Raises:
+            ForeignError: an object of that name is not labiac's.
+            BackendError: VirtualBox refused.
+        """
+        from labiac.backends.virtualbox import machines, networks
+
+        if isinstance(item, Machine):
+            return machines.create(copy, item)
+        return networks.create(copy, item)
+
+    def read(self, ref: str) -> Observed | None:
+        """Return the item behind *ref* as it is now, or None when it is gone."""
+        from labiac.backends.virtualbox import machines, marks, networks
+
+        mark = marks.mark_of(ref)
+        if mark is None:
+            return None
+        is_machine = mark.kind == "machine"
+        return machines.observed(mark) if is_machine else networks.observed(mark)
+
+    def update(self, ref: str, was: Item, now: Item) -> Observed:
+        """Make the item behind *ref* as in *now*; a machine that must change for it restarts.
+
+        Raises:
+            BackendError: VirtualBox refused, or the item is gone.
+        """
+        mark = self._made(ref)
+        if type(was) is not type(now):
+            raise BackendError(f"virtualbox {ref}", "a network can't become a machine")
+        return self.create(mark.copy, now)
+
+    def delete(self, ref: str) -> None:
+        """Delete *ref* and what labiac made for it. Already gone is success."""
+        from labiac.backends.virtualbox import machines, marks, networks
+
+        mark = marks.mark_of(ref)
+        if mark is not None:
+            (machines if mark.kind == "machine" else networks).delete(mark)
+
+    def start(self, ref: str) -> None:
+        """Switch the machine *ref* on; it boots then. On already is success.
+
+        Raises:
+            BackendError: it is gone, or VirtualBox refused.
+        """
+        from labiac.backends.virtualbox import machines
+
+        machines.start(self._made(ref))
+
+    def stop(self, ref: str) -> None:
+        """Shut the machine *ref* down; one that does not heed it is cut off. Off is success.
+
+        Raises:
+            BackendError: it is gone.
+        """
+        from labiac.backends.virtualbox import machines
+
+        machines.stop(self._made(ref))
+
+    def find(self) -> list[Found]:
+        """Return every copy on this host, sorted by lab and student.
+
+        Raises:
+            BackendError: there are some, and VirtualBox does not answer.
+        """
+        from labiac.backends.virtualbox import marks
+        from labiac.backends.virtualbox.manage import manage
+
+        made = sorted(marks.marks(), key=_order)
+        running = manage("list", "runningvms") if made else ""
+        copies = (list(group) for _, group in groupby(made, key=_whose))
+        return [_found(copy, running) for copy in copies]
+
+    @staticmethod
+    def _made(ref: str) -> Mark:
+        """Return the mark of what was made."""
+        from labiac.backends.virtualbox import marks
+        from labiac.backends.virtualbox.manage import gone
+
+        mark = marks.mark_of(ref)
+        if mark is None:
+            raise gone(ref)
+        return mark
+
+
+def _whose(mark: Mark) -> tuple[str, str]:
+    return mark.copy.lab, mark.copy.student
+
+
+def _order(mark: Mark) -> tuple[str, ...]:
+    return *_whose(mark), mark.kind, mark.item.name
+
+
+def _found(made: list[Mark], running: str) -> Found:
+    """Return what is found of one copy: machines come before networks, as their refs do."""
+    return Found(
+        made[0].copy,
+        VirtualBox.name,
+        nodes=tuple(
+            (mark.item.name, f"{{{mark.uuid}}}" in running)
+            for mark in made
+            if mark.kind == "machine"
+        ),
+        refs=tuple(mark.ref for mark in made),
+    )

@@ -1,0 +1,218 @@
+"""Nodes in VirtualBox: a machine each, with its disk, its seed, and what its console says."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from labiac.backends.base import Copy, Observed
+from labiac.backends.mark import Mark
+from labiac.backends.seed import iso
+from labiac.backends.virtualbox import box as boxes
+from labiac.backends.virtualbox import images, marks, networks
+from labiac.backends.virtualbox.box import DISKS, LOST, Box, Wanted
+from labiac.backends.virtualbox.info import scan
+from labiac.backends.virtualbox.manage import LIMITED, NOT_FOUND, RefusedError, gone, manage
+
+if TYPE_CHECKING:
+    from labiac.plan.model import Machine
+
+_SHUTDOWN_S: Final = 60.0
+_POLL_S: Final = 1.0
+
+
+def create(copy: Copy, item: Machine) -> Observed:
+    """Make *item* so, whatever there is of it. One that must change for it restarts.
+
+    Raises:
+        ForeignError: its name is another one's.
+        BackendError: VirtualBox refused, there is no such image, or a LAN of it is missing.
+    """
+    mark = Mark(copy, item, whole=False)
+    before, want = marks.mark_of(mark.ref), _wanted(mark)
+    was = _there(want)
+    if was is not None and (not was.disk or (before and _another_disk(before.machine, item))):
+        _remove(want, was)
+        was = None
+    marks.claim(mark)
+    if was is None:
+        _clear(item)
+        images.clone(item, want.uuid)
+        was = boxes.bare()
+    running, ran = _changed(want, was), was.state == "running"
+    if (item.start or ran) and not running:
+        _switch_on(want)
+    done = replace(mark, whole=True)
+    marks.claim(done)
+    return observed(done) or Observed(mark.ref, item, running=False)
+
+
+def observed(mark: Mark) -> Observed | None:
+    """Return a machine as it is now, or None when it is gone.
+
+    One that is not whole, or is off, does not run.
+    """
+    want = _wanted(mark)
+    now = _there(want)
+    if now is None:
+        return None
+    running = mark.whole and now.state == "running"
+    return Observed(mark.ref, boxes.observed(want, now), running=running)
+
+
+def delete(mark: Mark) -> None:
+    """Delete a machine, its files, and last its mark. Already gone is fine."""
+    want = _wanted(mark)
+    if (was := _there(want)) is not None:
+        _remove(want, was)
+    _clear(mark.machine)
+    marks.drop(mark)
+    shutil.rmtree(_folder(mark.machine), ignore_errors=True)
+
+
+def start(mark: Mark) -> None:
+    """Switch a machine on; on already is fine.
+
+    Raises:
+        BackendError: it is gone, or VirtualBox refused.
+    """
+    want = _wanted(mark)
+    if _insisted(want).state != "running":
+        _switch_on(want)
+
+
+def stop(mark: Mark) -> None:
+    """Shut a machine down, and cut it off if it does not heed that; off already is fine.
+
+    Raises:
+        BackendError: it is gone.
+    """
+    want = _wanted(mark)
+    _switch_off(want, _insisted(want))
+
+
+def _wanted(mark: Mark) -> Wanted:
+    console = _folder(mark.machine) / "console.log"
+    wires = networks.wires(mark.copy, mark.machine)
+    return Wanted(mark.copy, mark.machine, wires, str(console))
+
+
+def _folder(machine: Machine) -> Path:
+    """Return the folder that VirtualBox makes for *machine*, called like it."""
+    return marks.machines() / machine.host_name
+
+
+def _another_disk(was: Machine, now: Machine) -> bool:
+    return (was.image, was.disk_gib) != (now.image, now.disk_gib)
+
+
+def _manage(want: Wanted, *arguments: str) -> str:
+    return manage(*arguments, where=f"virtualbox {want.machine.name}")
+
+
+def _there(want: Wanted) -> Box | None:
+    """Return the machine that is there, or None."""
+    try:
+        info = scan(_manage(want, "showvminfo", want.uuid, "--machinereadable"))
+    except RefusedError as error:
+        if error.code == NOT_FOUND:
+            return None
+        if error.code == LIMITED:
+            return boxes.bare(LOST)
+        raise
+    return boxes.box(info, Path(info["CfgFile"]).read_text(encoding="utf-8"))
+
+
+def _insisted(want: Wanted) -> Box:
+    """Return the machine that is there."""
+    if (there := _there(want)) is None:
+        raise gone(want.machine.name)
+    return there
+
+
+def _changed(want: Wanted, was: Box) -> bool:
+    """Bring what *was* to what we *want*, off meanwhile if it differs; return whether it runs."""
+    seed = _folder(want.machine) / boxes.seed_name(want.machine)
+    calls = boxes.changes(was, want)
+    if not calls and Path(was.seed) == seed:
+        return was.state == "running"
+    _switch_off(want, was)
+    for call in calls:
+        _manage(want, *call)
+    if Path(was.seed) != seed:
+        _insert(want, seed)
+    return False
+
+
+def _insert(want: Wanted, seed: Path) -> None:
+    """Put the seed into the drive of a machine that is off, in the place of any other."""
+    older = [file for file in seed.parent.glob("seed-*.iso") if file != seed]
+    partial = seed.with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_bytes(iso(want.machine.seed))
+    partial.replace(seed)
+    drive = [f"--storagectl={DISKS}", "--port=1", "--device=0", "--type=dvddrive"]
+    _manage(want, "storageattach", want.uuid, *drive, f"--medium={seed}")
+    for file in older:
+        _forget("dvd", file)
+
+
+def _switch_on(want: Wanted) -> None:
+    _manage(want, "startvm", want.uuid, "--type=headless")
+
+
+def _switch_off(want: Wanted, was: Box) -> None:
+    """End what runs: politely, so that its disk is whole, and else by force."""
+    if was.is_off:
+        return
+    if was.is_kept:
+        _manage(want, "discardstate", want.uuid)
+        return
+    end = time.monotonic() + _SHUTDOWN_S
+    with suppress(RefusedError):  # it is off by now, or stuck
+        _manage(want, "controlvm", want.uuid, "acpipowerbutton")
+        while time.monotonic() < end:
+            time.sleep(_POLL_S)
+            if (now := _there(want)) is None or now.is_off:
+                return
+    _cut_off(want)
+
+
+def _cut_off(want: Wanted) -> None:
+    """End what runs as if its power failed."""
+    with suppress(RefusedError):  # it ended by itself: what comes next will say if not
+        _manage(want, "controlvm", want.uuid, "poweroff")
+
+
+def _remove(want: Wanted, was: Box) -> None:
+    """Take a machine from VirtualBox, and its disk with it; never what its disk stands on."""
+    if was.state == LOST:
+        _manage(want, "unregistervm", want.uuid)
+        return
+    if was.is_kept:
+        _manage(want, "discardstate", want.uuid)
+    elif not was.is_off:
+        _cut_off(want)
+    _manage(want, "unregistervm", want.uuid, "--delete")
+
+
+def _clear(machine: Machine) -> None:
+    """Delete what is left in the folder of a *machine* that VirtualBox does not have."""
+    folder = _folder(machine)
+    for disk in folder.glob("Snapshots/*.vdi"):
+        _forget("disk", disk)
+    for seed in folder.glob("seed-*.iso"):
+        _forget("dvd", seed)
+    for file in folder.glob(f"{machine.host_name}.*"):
+        file.unlink()
+
+
+def _forget(kind: str, file: Path) -> None:
+    """Have VirtualBox forget the medium in *file*, which is in no machine, and delete it."""
+    with suppress(RefusedError):  # it knows of none
+        manage("closemedium", kind, str(file))
+    file.unlink(missing_ok=True)

@@ -1,0 +1,142 @@
+"""LANs in VirtualBox: NAT networks and the host's own adapters are made, all others are names."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING, Final
+
+from labiac.backends.base import Copy, Observed, ref_of
+from labiac.backends.mark import Mark
+from labiac.backends.virtualbox import marks
+from labiac.backends.virtualbox import network as natnets
+from labiac.backends.virtualbox.cards import Wire, wire_of
+from labiac.backends.virtualbox.info import blocks
+from labiac.backends.virtualbox.manage import manage
+from labiac.errors import BackendError, ForeignError
+from labiac.plan.model import Machine, Network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_IPV4: Final = 4
+_MADE: Final = re.compile(r"Interface '([^']+)' was successfully created")
+
+
+def create(copy: Copy, item: Network) -> Observed:
+    """Make *item*, or what is missing of it.
+
+    Raises:
+        ForeignError: its name, or its address on the host, is another one's.
+        BackendError: VirtualBox refused.
+    """
+    mark = Mark(copy, item, whole=False)
+    if item.type in ("nat", "host") and marks.mark_of(mark.ref) is None:
+        _refuse_others(item)
+    marks.claim(mark)
+    if item.type == "nat":
+        for call in natnets.changes(_natnet(item), item):
+            manage(*call, where=f"virtualbox {item.name}")
+    elif item.type == "host" and not _adapter(item):
+        _make_adapter(item)
+    marks.claim(Mark(copy, item, whole=True))
+    return Observed(mark.ref, item, running=True)
+
+
+def observed(mark: Mark) -> Observed | None:
+    """Return a LAN as it is now, or None when VirtualBox has it no more."""
+    item = mark.network
+    if item.type == "nat":
+        there = _natnet(item)
+        if there is None:
+            return None
+        item = natnets.observed(item, there)
+        return Observed(mark.ref, item, running=mark.whole and there["Enabled"] == "Yes")
+    if item.type == "host" and not _adapter(item):
+        return None
+    return Observed(mark.ref, item, running=mark.whole)
+
+
+def delete(mark: Mark) -> None:
+    """Delete a LAN, first the machines that are still plugged into it, last its mark."""
+    from labiac.backends.virtualbox import machines
+
+    item = mark.network
+    for guest in list(_plugged(mark)):
+        machines.delete(guest)
+    if item.type == "nat" and _natnet(item) is not None:
+        manage("natnetwork", "remove", "--netname", item.host_name)
+    if item.type == "host" and (adapter := _adapter(item)):
+        manage("hostonlyif", "remove", adapter)
+    marks.drop(mark)
+
+
+def wires(copy: Copy, machine: Machine) -> dict[str, Wire]:
+    """Return what the LANs of *machine* are, by their names.
+
+    Raises:
+        BackendError: one of them is not there.
+    """
+    found = {}
+    for name in {nic.network for nic in machine.nics if nic.attach == "lan"}:
+        mark = marks.mark_of(ref_of(copy, "network", name))
+        if mark is None:
+            problem = f"its LAN {name} is not there"
+            raise BackendError(f"virtualbox {machine.name}", problem, fix="labiac up makes it")
+        lan = mark.network
+        found[name] = wire_of(lan, _adapter(lan) if lan.type == "host" else "")
+    return found
+
+
+def _refuse_others(item: Network) -> None:
+    if item.type == "nat" and _natnet(item) is not None:
+        raise ForeignError(
+            f"virtualbox {item.name}",
+            f"there is a NAT network {item.host_name} that is not labiac's",
+            fix=f"VBoxManage natnetwork remove --netname {item.host_name}, or rename the lab",
+        )
+    if item.type == "host" and (adapter := _adapter(item)):
+        raise ForeignError(
+            f"virtualbox {item.name}",
+            f"the host has {_address(item).ip} on {adapter} already, which is not labiac's",
+            fix=f"VBoxManage hostonlyif remove {adapter}, or choose another subnet",
+        )
+
+
+def _natnet(item: Network) -> Mapping[str, str] | None:
+    """Return what VirtualBox says of the NAT network of *item*, or None."""
+    said = blocks(manage("natnetwork", "list", item.host_name))
+    return next((each for each in said if each["Name"] == item.host_name), None)
+
+
+def _address(item: Network) -> natnets.Interface:
+    """Return the host's own IPv4 address in *item*: every LAN of type host has one here."""
+    return next(own for own in map(ip_interface, item.host_addresses) if own.version == _IPV4)
+
+
+def _adapter(item: Network) -> str:
+    """Return the host's adapter that has the address of *item*, or the empty string."""
+    address = str(_address(item).ip)
+    said = blocks(manage("list", "hostonlyifs"))
+    return next((each["Name"] for each in said if each.get("IPAddress") == address), "")
+
+
+def _make_adapter(item: Network) -> None:
+    where, own = f"virtualbox {item.name}", _address(item)
+    made = _MADE.search(said := manage("hostonlyif", "create", where=where))
+    if made is None:
+        raise BackendError(where, f"VBoxManage does not say what it made: {said!r:.80}")
+    address = [f"--ip={own.ip}", f"--netmask={own.netmask}"]
+    try:
+        manage("hostonlyif", "ipconfig", made[1], *address, where=where)
+    except BackendError:
+        manage("hostonlyif", "remove", made[1], where=where)
+        raise
+
+
+def _plugged(lan: Mark) -> Iterator[Mark]:
+    whose = (lan.copy.lab, lan.copy.student)
+    for mark in marks.marks():
+        ours = (mark.copy.lab, mark.copy.student) == whose and isinstance(mark.item, Machine)
+        if ours and any(nic.network == lan.item.name for nic in mark.machine.nics):
+            yield mark
