@@ -30,6 +30,8 @@ TCG of QEMU 7.2 leaves wrong flags after CMPXCHG16B: now and then a kernel panic
 strings are slow there: a kernel that believes in them copies byte by byte, and boots a seventh
 longer.
 """
+TRANSLATED_MIB: Final = 128
+"""How much translated code QEMU keeps without KVM; by itself it is 1 GiB, and boots no sooner."""
 _SPARE_SLOTS: Final = 4
 """So many cards can be plugged in while a guest runs, beside those that it booted with."""
 _OTHER_SLOTS: Final = 3
@@ -68,6 +70,8 @@ def domain(machine: Machine, mark: Mark, host: Host) -> str:
     features = add(root, "features")
     add(features, "acpi")
     add(features, "apic")
+    if host.accelerator == "tcg":
+        add(add(features, "tcg"), "tb-cache", str(TRANSLATED_MIB), unit="MiB")
     _processor(root, host.accelerator)
     add(root, "clock", offset="utc")
     add(root, "on_crash", "destroy")

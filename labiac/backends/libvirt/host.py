@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_interface
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import fromstring
 
 from labiac.backends.base import Copy, ref_of
 from labiac.backends.libvirt import needs
 from labiac.backends.libvirt.accelerator import accelerator
-from labiac.backends.libvirt.connection import connect, found, told, uri
+from labiac.backends.libvirt.connection import connect, found, library, told, uri
+from labiac.backends.libvirt.domain import TRANSLATED_MIB
 from labiac.backends.libvirt.held import held
+from labiac.backends.libvirt.network import observed
 from labiac.backends.libvirt.storage import IMAGE_FIX, POOL
 from labiac.errors import LabError, Problem
 from labiac.images.store import images, known
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
     from labiac.plan.model import Machine, Plan
 
-_BESIDE_MIB: Final = {"kvm": 64, "tcg": 1024}
+_BESIDE_MIB: Final = {"kvm": 64, "tcg": 64 + TRANSLATED_MIB}
 """Memory that a guest takes beside its own: QEMU itself, and what TCG keeps of translated code."""
 _GROWTH_MIB: Final = 128
 """Disk that a guest fills in its first boot."""
@@ -38,6 +42,7 @@ def problems(plan: Plan) -> list[Problem]:
             return [
                 *_host(connection, kind),
                 *_lans(plan),
+                *_clashes(connection, plan),
                 *_room(connection, plan, _BESIDE_MIB[kind]),
             ]
     except LabError as error:
@@ -67,6 +72,23 @@ def _lans(plan: Plan) -> Iterator[Problem]:
             f"libvirt at {uri()} is a user's own, and has no networks",
             "use qemu:///system: sudo usermod --append --groups libvirt $USER",
         )
+
+
+def _clashes(connection: Any, plan: Plan) -> Iterator[Problem]:
+    """Yield the LANs with an address of the host in a subnet that another network has there."""
+    ours = {lan.host_name for lan in plan.networks}
+    for there in connection.listAllNetworks(library().VIR_CONNECT_LIST_NETWORKS_ACTIVE):
+        name, live = there.name(), found(there.XMLDesc)  # it may go while we look
+        for lan in plan.networks if live and name not in ours else ():
+            for own, other in product(lan.host_addresses, observed(lan, live).host_addresses):
+                subnet = ip_interface(other).network
+                if subnet.overlaps(ip_interface(own).network):
+                    yield Problem(
+                        f"libvirt {lan.name}",
+                        f"lans.{lan.name}",
+                        f"the host's address {own} lies in {subnet}, which its network {name} has",
+                        f"choose another subnet for this LAN, or virsh net-destroy {name}",
+                    )
 
 
 def _room(connection: Any, plan: Plan, beside_mib: int) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from labiac.backends.libvirt import boot, storage
+from labiac.backends.libvirt import boot, guest, storage
 from labiac.backends.libvirt.connection import URI, connect
 from labiac.images import store
 
@@ -58,7 +58,7 @@ class Daemon:
 
 
 def nothing_to_boot(monkeypatch, folder, uri):
-    """Use the libvirt at *uri*, with an empty disk as the image, and wait for no guest."""
+    """Use the libvirt at *uri*, with an empty disk as the image, and ask no guest."""
     monkeypatch.setenv(URI, uri)
     monkeypatch.setenv("LABIAC_LIBVIRT_ACCEL", "tcg")
     monkeypatch.setenv("LABIAC_HOME", str(folder))
@@ -68,6 +68,7 @@ def nothing_to_boot(monkeypatch, folder, uri):
     store.take("debian", disk, origin="nowhere", key="none")
     monkeypatch.setattr(boot, "wait", lambda *_, **__: None)
     monkeypatch.setattr(boot, "_SHUTDOWN_S", 0)  # nobody in there listens
+    monkeypatch.setattr(guest, "look", lambda _domain, planned: planned)
 
 
 def everything():

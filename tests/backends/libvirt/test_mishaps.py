@@ -78,8 +78,12 @@ def test_somebody_elses_object_of_that_name_is_named_and_left_alone(lab, theirs,
     assert foreign.XMLDesc() == before
 
 
-def test_a_subnet_that_a_bridge_of_the_host_has_is_told_with_what_to_do(lab, theirs):
+def test_a_subnet_that_the_host_has_is_told_before_and_while_a_lan_is_made(lab, theirs):
+    assert not lab.backend.check(lab.plan)
     theirs("subnet").create()
+    (problem,) = lab.backend.check(lab.plan)
+    assert problem.field == "lans.lan2"
+    assert "10.0.2.0/24, which its network theirs has" in problem.problem
     with pytest.raises(BackendError, match=r"already in use by interface") as caught:
         lab.backend.create(lab.copy, lab.plan.network("lan2"))
     assert "another subnet" in caught.value.fix
