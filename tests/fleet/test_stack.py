@@ -11,7 +11,6 @@ from labiac.fleet.pulumi_cli import find
 from labiac.fleet.settings import stack_name, state_file
 from labiac.fleet.stack import Stack
 
-
 pytestmark = pytest.mark.usefixtures("own_pulumi")
 
 
