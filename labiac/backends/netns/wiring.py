@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from labiac.backends.netns import netlink, places, shape
 from labiac.backends.netns.netlink import Message
 from labiac.backends.netns.places import port
+from labiac.backends.ports import takes
 from labiac.plan.model import SWITCHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from labiac.plan.model import Machine, Nic, SubInterface, Switch
+    from labiac.plan.model import Machine, Nic, SubInterface
 
 LOOPBACK: Final = 1
 BRIDGE: Final = "br0"
@@ -184,15 +185,9 @@ def _vlans(
     messages = []
     for nic in switch.nics:
         was = before.get(nic.name)
-        known = _tags(was, ids) if was else None
+        known = takes(was, ids).ids() if was else None
         messages += shape.port_vlans(index[nic.name], nic, ids, known)
     return messages
-
-
-def _tags(port: Nic, ids: Mapping[str, int]) -> set[int]:
-    """Return the IDs of the VLANs of *port*; what has no name there is called by its ID."""
-    own = port.vlan or port.native
-    return {sub.id for sub in port.trunk} | ({ids.get(own) or int(own)} if own else set())
 
 
 def _retry_lookups(index: int, family: int) -> Message:

@@ -178,7 +178,7 @@ def test_the_vlans_of_a_port_are_read_as_the_kernel_says_them():
             yield header + netlink.nest(26, *infos)
             yield netlink.link_header(8, family=AF_BRIDGE)
 
-    assert dump.port_vlans(Kernel()) == {7: (10, {20, 30}), 8: (0, set())}
+    assert dump.ports(Kernel()) == {7: (10, {20, 30}), 8: (0, set())}
 
 
 def test_delay_and_loss_are_netem_as_tc_would_say_it():
