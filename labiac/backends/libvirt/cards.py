@@ -14,6 +14,8 @@ from labiac.backends.libvirt.elements import add
 from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from labiac.backends.base import Copy
     from labiac.plan.model import Nic
 
@@ -22,6 +24,8 @@ _ALIAS: Final = "ua-"
 _CABLE: Final = {True: "up", False: "down"}
 """The state of the link of a card whose cable is in, or out."""
 _KIBIT_A_KIBIBYTE: Final = 8
+_EXPRESS: Final = frozenset({"e1000e", "igb", "virtio", "vmxnet3"})
+"""Models that a slot of PCI Express takes; others go where nothing can be plugged in later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +99,22 @@ def observed(nic: Nic, copy: Copy, there: Card) -> Nic:
     )
 
 
-def free_slots(description: str) -> int:
-    """Return how many cards can still be plugged into the domain that runs with this XML."""
+def have_slots(description: str, old: Iterable[Card], new: Iterable[Card]) -> bool:
+    """Return whether cards can be changed in a guest while it runs.
+
+    Args:
+        description: The XML of its domain as it runs.
+        old: What is unplugged first.
+        new: What is plugged in then.
+    """
     root = fromstring(description)  # noqa: S314  # libvirt's own
     slots = root.findall("devices/controller[@model='pcie-root-port']")
     taken = root.findall("devices/*/address[@type='pci']")
     indexes = {int(slot.get("index", "0")) for slot in slots}
-    return len(indexes - {int(address.get("bus", "0"), 0) for address in taken})
+    free = len(indexes - {int(address.get("bus", "0"), 0) for address in taken})
+    models = [card.model for card in new]
+    freed = sum(card.model in _EXPRESS for card in old)
+    return _EXPRESS.issuperset(models) and len(models) <= free + freed
 
 
 def _card(element: Element) -> Card:

@@ -72,7 +72,8 @@ def turn(domain: Any, mark: Mark, files: Files, watch: Watch) -> bool:
     wanted = {nic.mac: cards.card(nic, mark.copy) for nic in item.nics}
     old = [mac for mac, card in there.items() if not _stays(domain, card, wanted.get(mac))]
     new = [mac for mac in wanted if mac not in there or mac in old]
-    if len(new) > cards.free_slots(description) + len(old) or not _told(domain, was, item):
+    leave, come = [there[mac] for mac in old], [wanted[mac] for mac in new]
+    if not cards.have_slots(description, leave, come) or not _told(domain, was, item):
         return False
     waiting = _Waiting(item.name, watch)
     if not all(_unplugged(domain, mac, there[mac].xml, waiting) for mac in old):

@@ -154,12 +154,25 @@ def test_a_cable_is_put_in_on_the_card_as_it_is(meeting):
     assert card.cabled(plugged=True) == card.xml.strip().replace('state="down"', 'state="up"')
 
 
-def test_a_guest_has_slots_for_cards_that_come_while_it_runs():
+@pytest.mark.parametrize(
+    ("old", "new", "enough"),
+    [
+        (0, ["virtio", "e1000e"], True),
+        (0, ["virtio"] * 3, False),
+        (1, ["virtio"] * 3, True),
+        (0, ["e1000"], False),
+        (0, [], True),
+    ],
+)
+def test_a_guest_takes_the_cards_that_it_has_slots_for_while_it_runs(meeting, old, new, enough):
     slot = '<controller type="pci" index="{}" model="pcie-root-port"/>'
-    slots = "".join(slot.format(index) for index in range(1, 5))
-    card = '<interface type="user"><address type="pci" bus="0x03"/></interface>'
-    running = f"<domain><devices>{slots}{card}</devices></domain>"
-    assert cards.free_slots(running) == 3
+    slots = "".join(slot.format(index) for index in range(1, 4))
+    taken = '<interface type="user"><address type="pci" bus="0x03"/></interface>'
+    running = f"<domain><devices>{slots}{taken}</devices></domain>"
+    nic = replace(meeting.machine("pc1").nics[0], model="virtio")
+    leave = [cards.card(nic, ANA)] * old
+    come = [cards.card(replace(nic, model=model), ANA) for model in new]
+    assert cards.have_slots(running, leave, come) is enough
 
 
 def unmarked(text: str) -> str:
