@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _KINDS: dict[str, Kind] = {"labiac:index:Network": "network", "labiac:index:Machine": "machine"}
 _REACHABILITY = "labiac:index:Reachability"
+_IMAGE = "labiac:index:Image"
+_DIGITS = 12
+"""So many of an image's hash tell a person that it is another."""
 _SHORT = 60
 RULES = ("policy", "translation")
 """Fields of a machine that become nftables rules."""
@@ -73,6 +76,8 @@ def drift(steps: Iterable[Step]) -> list[dict[str, Any]]:
             deployed |= dict.fromkeys(step.inputs.get("addresses") or (), "machine")
             differ = differences(step.inputs.get("pairs"), step.outputs.get("pairs"))
             pairs += (_drifted("reachability", *each) for each in differ)
+        elif step.type == _IMAGE and not step.outputs:
+            found.append(_drifted("image", _item(step), "there", "gone"))
         elif kind := _KINDS.get(step.type):
             item = _item(step)
             deployed[item] = kind
@@ -105,6 +110,23 @@ def drift_text(drifted: Mapping[str, Any]) -> str:
     field = drifted["field"].removeprefix("nics.").replace(".", " ")
     place = f"{drifted['item']} {field}".strip()
     return f"{place}: {_shown(drifted['was'])} => {_shown(drifted['now'])}"
+
+
+def images_changed(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """Return the base images that a preview's *steps* bring: the hash of what was there, and is."""
+    return [
+        {"image": _item(step), "was": step.before.get("sha256"), "now": step.inputs.get("sha256")}
+        for step in steps
+        if step.type == _IMAGE and step.op in {"create", "update"}
+    ]
+
+
+def image_text(changed: Mapping[str, Any]) -> str:
+    """Return one element of `images_changed` as a line for people."""
+    was, now = ((changed[key] or "")[:_DIGITS] for key in ("was", "now"))
+    if not was:
+        return f"+ image {changed['image']}"
+    return f"~ image {changed['image']}   {was} -> {now}, for disks that are made from now on"
 
 
 def previewed(steps: Iterable[Step], new: Plan, features: Features) -> Comparison:
@@ -163,7 +185,9 @@ def disks_lost(comparison: Comparison) -> tuple[Change, ...]:
 def step_title(step: Step) -> str:
     """Return what *step* is about: ``machine pc1``, ``reachability``."""
     kind = step.type.removeprefix(OURS).lower()
-    return f"{kind} {_item(step)}" if step.type in _KINDS or kind == "lab" else kind
+    if step.type == _IMAGE and step.op == "delete":
+        return f"image {_item(step)} (forgotten: it stays on the host)"
+    return f"{kind} {_item(step)}" if step.type in _KINDS or kind in {"image", "lab"} else kind
 
 
 def _item(step: Step) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from labiac.cli.comparison import Comparison
     from labiac.fleet.engine import Engine, Result
+    from labiac.fleet.events import Step
     from labiac.reach.matrix import Pair
 
 app = typer.Typer()
@@ -41,16 +42,18 @@ def preview(
     file: File, student: Student = "local", backend: BackendName = "auto", json: Json = False
 ) -> None:
     """Show what up would change, whom that disturbs, and who could no longer reach whom."""
+    from labiac.cli.changes import image_text, images_changed
     from labiac.cli.diff import comparison_view
     from labiac.cli.guard import possible, snapshots_lost, without
 
     plan, objections = possible(file, student, backend)
-    found = _previewed(plan, json=json)
+    steps = _previewed(plan, json=json)
+    found, images = _compared(plan, steps), images_changed(steps)
     lost = snapshots_lost(found)
     if json:
-        write_json(found.data() | {"snapshots_lost": lost})
+        write_json(found.data() | {"images": images, "snapshots_lost": lost})
     else:
-        for line in (*comparison_view(found), *without(lost)):
+        for line in (*map(image_text, images), *comparison_view(found), *without(lost)):
             console().print(line, soft_wrap=True)
     for problem in objections:
         note(f"up will refuse it: {problem}")
@@ -82,7 +85,7 @@ def up(
     plan, objections = possible(file, student, backend)
     refuse(objections, force=force)
     if not yes and has_disks(plan):
-        keep_disks(_previewed(plan, json=json), file, ask=not json)
+        keep_disks(_compared(plan, _previewed(plan, json=json)), file, ask=not json)
     result = _operate(plan, "up", lambda engine: engine.up(_program(plan)))
     if no_start:
         note(f"backend {plan.backend} has nothing to start: its nodes run from when they are made")
@@ -156,14 +159,19 @@ def destroy(
     _exit_unless(result)
 
 
-def _previewed(plan: Plan, *, json: bool) -> Comparison:
-    """Return what differs from what is deployed to *plan*, as the engine finds it."""
+def _previewed(plan: Plan, *, json: bool) -> Sequence[Step]:
+    """Return what the engine would do to make *plan* of what is deployed."""
+    result = _operate(plan, "preview", lambda engine: engine.preview(_program(plan)))
+    _insist(result, json=json)
+    return result.steps
+
+
+def _compared(plan: Plan, steps: Sequence[Step]) -> Comparison:
+    """Return what differs from what is deployed, as *steps* of a preview found it, to *plan*."""
     from labiac.backends import open_backend
     from labiac.cli.changes import previewed
 
-    result = _operate(plan, "preview", lambda engine: engine.preview(_program(plan)))
-    _insist(result, json=json)
-    return previewed(result.steps, plan, open_backend(plan.backend).features)
+    return previewed(steps, plan, open_backend(plan.backend).features)
 
 
 def _program(plan: Plan) -> Callable[[], None]:

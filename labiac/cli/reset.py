@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labiac.backends.base import Copy, Resets, Watch, Watched, ref_of
+from labiac.backends.base import Copy, Resets, Watch, Watched, glance, ref_of
 from labiac.cli.options import (
     BackendName,
     File,
@@ -50,7 +50,7 @@ def reset(
     plan = planned(file, student, backend)
     there, ref = open_backend(plan.backend), ref_of(Copy(plan.lab, plan.student), "machine", node)
     change = _anew(plan, node)
-    if there.read(ref) is None:
+    if glance(there, ref) is None:
         where = f"{node} of {plan.lab} ({plan.student})"
         raise LabError(where, "is not up", fix=up_command(plan, file))
     pairs = _disturbed(plan, change)

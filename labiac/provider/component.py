@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pulumi
 
 from labiac.backends import backend_name, open_backend
+from labiac.backends.base import BootsImages
 from labiac.errors import UnsupportedError
 from labiac.plan.document import to_data
 from labiac.plan.model import Plan
@@ -47,6 +48,15 @@ class Network(_Resource):
 
 class Machine(_Resource):
     """One node with its NICs and its seed."""
+
+
+class Image(_Resource):
+    """A base image where machines boot from it: shared by all copies, and kept."""
+
+    _outputs = ("sha256", "format", "size")
+    sha256: pulumi.Output[str]
+    format: pulumi.Output[str]
+    size: pulumi.Output[int]
 
 
 class Reachability(_Resource):
@@ -120,7 +130,7 @@ class Lab(pulumi.ComponentResource):
         plan = self._planned(known)
         copy = {"lab": plan.lab, "student": plan.student, "backend": plan.backend}
         networks = {network.name: self._network(network, copy) for network in plan.networks}
-        machines = []
+        images, machines = self._images(plan), []
         for machine in plan.machines:
             properties = {**_properties(machine), "copy": copy}
             properties["networkIds"] = [
@@ -128,7 +138,8 @@ class Lab(pulumi.ComponentResource):
             ]
             if secret:
                 properties["seed"] = pulumi.Output.secret(properties["seed"])
-            machines.append(Machine(self._called(machine.name), properties, self._child()))
+            base = [images[machine.image]] if images else []
+            machines.append(Machine(self._called(machine.name), properties, self._child(base)))
         promised = promises(forecast(plan, timeout_s))
         reachability = Reachability(
             self._called("reachability"),
@@ -147,6 +158,22 @@ class Lab(pulumi.ComponentResource):
     def _network(self, network: PlannedNetwork, copy: dict[str, str]) -> Network:
         properties = {**_properties(network), "copy": copy}
         return Network(self._called(network.name), properties, self._child())
+
+    def _images(self, plan: Plan) -> dict[str, Image]:
+        """Declare the base images of all machines, by name; none where nothing boots from one."""
+        if not isinstance(open_backend(plan.backend), BootsImages):
+            return {}
+        return {
+            name: self._image(name, plan.backend)
+            for name in dict.fromkeys(machine.image for machine in plan.machines)
+        }
+
+    def _image(self, name: str, backend: str) -> Image:
+        from labiac.images.store import known
+
+        here = known(name)  # where all that boot from it are up, it may be gone from here
+        properties = {"backend": backend, "name": name, "sha256": here and here.sha256}
+        return Image(self._called(name), properties, self._child())
 
     def _called(self, name: str) -> str:
         return f"{self.pulumi_resource_name}-{name}"

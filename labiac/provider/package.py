@@ -13,12 +13,22 @@ import re
 from typing import Any, Literal, get_args, get_origin
 
 from labiac import __version__
+from labiac.provider.image import ImageArgs
 from labiac.provider.items import MachineArgs, NetworkArgs
 from labiac.provider.reachability import ReachabilityArgs
 from labiac.provider.server import SCHEMA
 from labiac.provider.shape import SCALARS, camel, optional, properties
 
 RUNNING = {"type": "boolean", "description": "Whether it works."}
+
+MADE: dict[type, dict[str, Any]] = {
+    ImageArgs: {
+        "format": {"type": "string", "description": "What of it is there: qcow2."},
+        "size": {"type": "integer", "description": "Bytes that it takes there."},
+    },
+    ReachabilityArgs: {},
+}
+"""What a resource has beside its inputs, where that is not whether it works."""
 
 DESCRIPTION = {
     "description": "A name in stacks/, the path of a lab file, or what such a file says.",
@@ -55,7 +65,12 @@ LAB_OUTPUTS = {
 
 def schema() -> dict[str, Any]:
     """Return the package schema of labiac."""
-    custom = {"Network": NetworkArgs, "Machine": MachineArgs, "Reachability": ReachabilityArgs}
+    custom = {
+        "Image": ImageArgs,
+        "Machine": MachineArgs,
+        "Network": NetworkArgs,
+        "Reachability": ReachabilityArgs,
+    }
     types: dict[str, Any] = {}
     for cls in custom.values():
         _collect(cls, types)
@@ -89,13 +104,13 @@ def text() -> str:
 def _resource(cls: type) -> dict[str, Any]:
     described = _object(cls)
     inputs, required = described["properties"], described["required"]
-    running = {} if cls is ReachabilityArgs else {"running": RUNNING}
+    made = MADE.get(cls, {"running": RUNNING})
     return {
         "description": described["description"],
         "inputProperties": inputs,
         "requiredInputs": required,
-        "properties": {**inputs, **running},
-        "required": [*required, *running],
+        "properties": {**inputs, **made},
+        "required": [*required, *made],
     }
 
 

@@ -24,6 +24,7 @@ from google.protobuf.empty_pb2 import Empty
 from labiac import __version__
 from labiac.errors import LabError
 from labiac.plan.model import Machine, Network
+from labiac.provider.image import Image
 from labiac.provider.items import Items, MachineArgs, NetworkArgs
 from labiac.provider.lifecycle import HalfMadeError, Task
 from labiac.provider.protocol import (
@@ -47,6 +48,7 @@ T = TypeVar("T")
 Metadata = tuple[tuple[str, bytes], ...]
 
 RESOURCES: dict[str, Lifecycle] = {
+    "labiac:index:Image": Image(),
     "labiac:index:Machine": Items("machine", Machine, MachineArgs),
     "labiac:index:Network": Items("network", Network, NetworkArgs),
     "labiac:index:Reachability": Reachability(),

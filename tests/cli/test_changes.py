@@ -7,7 +7,16 @@ from itertools import permutations
 
 from labiac.backends.base import Features
 from labiac.backends.memory import Memory
-from labiac.cli.changes import differences, disks_lost, drift, drift_text, previewed
+from labiac.cli.changes import (
+    differences,
+    disks_lost,
+    drift,
+    drift_text,
+    image_text,
+    images_changed,
+    previewed,
+    step_title,
+)
 from labiac.cli.comparison import compare
 from labiac.fleet.events import Step
 from labiac.plan.document import to_data
@@ -185,3 +194,38 @@ def test_disks_are_lost_by_what_is_made_anew_or_renamed_or_goes():
         ("rename", "bob", "replace"),
         ("machine", "pc3", "delete"),
     ]
+
+
+IMAGE = replace(
+    STEP,
+    type="labiac:index:Image",
+    name="three-lans-debian",
+    inputs={"name": "debian", "backend": "libvirt", "sha256": "ab" * 32},
+    outputs={"name": "debian", "backend": "libvirt", "sha256": "ab" * 32},
+    before={"name": "debian", "backend": "libvirt", "sha256": "cd" * 32},
+)
+
+
+def images(*steps):
+    return [image_text(each) for each in images_changed(steps)]
+
+
+def test_an_image_of_another_content_is_said_with_both_hashes():
+    (said,) = images(IMAGE)
+    assert said.startswith("~ image debian   cdcdcdcdcdcd -> abababababab,")
+
+
+def test_an_image_that_is_new_to_a_copy_is_said_and_one_that_stays_is_not():
+    assert images(replace(IMAGE, op="create", before={})) == ["+ image debian"]
+    assert images(replace(IMAGE, op="same")) == []
+
+
+def test_an_image_that_goes_from_a_copy_is_said_to_stay():
+    assert step_title(IMAGE) == "image debian"
+    assert "stays" in step_title(replace(IMAGE, op="delete"))
+
+
+def test_an_image_that_is_gone_from_the_host_is_drift():
+    assert said([IMAGE]) == []
+    assert said([replace(IMAGE, outputs={})]) == ["debian: there => gone"]
+    assert drift([replace(IMAGE, outputs={})])[0]["kind"] == "image"

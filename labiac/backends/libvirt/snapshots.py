@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from labiac.backends.base import Copy, Snapshot
 from labiac.backends.libvirt import agent, networks, storage
 from labiac.backends.libvirt.connection import library, told
+from labiac.backends.libvirt.files import Files
 from labiac.backends.libvirt.held import Held, all_held
 from labiac.backends.libvirt.moment import Moment, Part, definition, part_of
 from labiac.backends.libvirt.still import side_by_side, still
@@ -115,6 +116,7 @@ class _Here:
         self.kept = [
             _Kept(part, machine, each)
             for machine in self.machines
+            if Files(connection, machine.mark.machine).has_disk()
             for each in machine.object.listAllSnapshots()
             if (part := part_of(each.getXMLDesc())) is not None
         ]

@@ -10,8 +10,10 @@ from dataclasses import replace
 import pytest
 
 from labiac.backends.libvirt.connection import connect, uri
+from labiac.backends.libvirt.storage import POOL
 from labiac.errors import BackendError, UsageError
 from labiac.fleet.pulumi_cli import find
+from labiac.images import store
 
 from .guests import ONE_LAN, Lab, left
 
@@ -55,16 +57,23 @@ class Command:
         """Return the same for the lab where pc1 is as *said*."""
         return Command(self._lab, self._home, said)
 
+    def resources(self, kind):
+        """Return the resources of that *kind* in the state."""
+        (state,) = (self._home / "state/.pulumi/stacks/labiac").glob("*.json")
+        known = json.loads(state.read_text())["checkpoint"]["latest"]["resources"]
+        return [each for each in known if each["type"] == f"labiac:index:{kind}"]
+
     def __call__(self, command, *rest):
         before = [command, rest[0]] if command == "snapshot" else [command]
         copy = [] if command == "destroy" else ["--backend", "libvirt"]
         copy += ["--student", self._lab.copy.student]
         argv = [*before, str(self._file), *rest[len(before) - 1 :], *copy]
         path = f"{find().path.parent}{os.pathsep}{os.environ['PATH']}"
-        state = {"PULUMI_BACKEND_URL": self._home.as_uri(), "PULUMI_CONFIG_PASSPHRASE": ""}
+        own = {"LABIAC_HOME": str(self._home), "PULUMI_HOME": str(self._home / "pulumi")}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
         return subprocess.run(
             [sys.executable, "-m", "labiac", *argv],
-            env={**os.environ, **state, "PULUMI_HOME": str(self._home), "PATH": path},
+            env={**kept, **own, "PATH": path},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -75,7 +84,9 @@ class Command:
 
 @pytest.fixture(scope="module")
 def labiac(up, tmp_path_factory):
-    return Command(up, tmp_path_factory.mktemp("home"))
+    home = tmp_path_factory.mktemp("home")
+    (home / "images").symlink_to(store.folder())
+    return Command(up, home)
 
 
 def take(lab, name="start"):
@@ -325,7 +336,18 @@ def test_a_preview_says_which_snapshots_go_with_a_disk_and_up_asks(lab, labiac):
     assert labiac("refresh").stdout == "all is as deployed\n"
 
 
-def test_a_copy_takes_its_snapshots_with_it(up, labiac):
+def test_a_part_is_lost_with_a_disk_that_somebody_deleted(up):
     take(up)
+    disk = f"{up.plan.machine('pc2').host_name}.qcow2"
+    connect().storagePoolLookupByName(POOL).storageVolLookupByName(disk).delete()
+    (half,) = up.backend.snapshots(up.copy)
+    assert half.lost == ("pc2",)
+
+
+def test_a_copy_takes_its_snapshots_with_it_and_leaves_the_image(up, labiac):
+    (image,) = labiac.resources("Image")
+    assert image["id"] == "libvirt:image/debian"
+    assert image["outputs"]["sha256"] == store.image("debian").sha256
     assert labiac("destroy").returncode == 0
     assert left(up) == []
+    assert up.backend.brought("debian", image["outputs"]["sha256"])
