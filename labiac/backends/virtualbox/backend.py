@@ -10,6 +10,7 @@ from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
+    from labiac.backends.base import BaseImage
     from labiac.backends.mark import Mark
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
@@ -90,6 +91,32 @@ class VirtualBox:
         from labiac.backends.virtualbox import machines
 
         machines.stop(self._made(ref))
+
+    def reset(self, ref: str) -> Observed:
+        """Make the machine *ref* anew, with a new disk; on again if it was.
+
+        Raises:
+            BackendError: it is gone, or VirtualBox refused.
+        """
+        from labiac.backends.virtualbox import machines
+
+        return machines.reset(self._made(ref))
+
+    def bring(self, name: str) -> BaseImage:
+        """Have the image *name* where machines boot from it, unless it is there.
+
+        Raises:
+            BackendError: this machine has no such image, or VirtualBox refused.
+        """
+        from labiac.backends.virtualbox import images
+
+        return images.bring(name)
+
+    def brought(self, name: str, sha256: str) -> BaseImage | None:
+        """Return the image *name* as it is there, or None when it is not."""
+        from labiac.backends.virtualbox import images
+
+        return images.brought(name, sha256)
 
     def find(self) -> list[Found]:
         """Return every copy on this host, sorted by lab and student.

@@ -10,9 +10,10 @@ is one snapshot a size of disk, on one base::
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Final
 
+from labiac.backends.base import BaseImage
 from labiac.backends.mark import uuid_of
 from labiac.backends.room import image_of
 from labiac.backends.virtualbox import marks
@@ -20,7 +21,7 @@ from labiac.backends.virtualbox.box import DISKS
 from labiac.backends.virtualbox.info import scan
 from labiac.backends.virtualbox.manage import NOT_FOUND, RefusedError, manage
 from labiac.host.lock import locked
-from labiac.images.store import convert, file_of
+from labiac.images.store import convert, file_of, known
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,30 @@ def clone(machine: Machine, uuid: str) -> None:
         _clone(machine, uuid)
 
 
+def bring(name: str) -> BaseImage:
+    """Have the template of the image *name*, unless it is there.
+
+    Raises:
+        BackendError: this machine has no such image, or VirtualBox refused.
+    """
+    image = image_of("virtualbox", name)
+    with _alone_with(image):
+        if _BASE not in _snapshots(_template(image.sha256)):
+            _make(image)
+    return _described(name, image.sha256)
+
+
+def brought(name: str, sha256: str) -> BaseImage | None:
+    """Return the image *name* as its template holds it, or None when there is none."""
+    here = known(name)
+    content = sha256 or (here.sha256 if here else "")
+    return _described(name, content) if _BASE in _snapshots(_template(content)) else None
+
+
+def _described(name: str, sha256: str) -> BaseImage:
+    return BaseImage(name, sha256, "vdi", _disk(sha256).stat().st_size)
+
+
 def _clone(machine: Machine, uuid: str) -> None:
     template, snapshot = _snapshot(machine)
     manage(
@@ -59,16 +84,30 @@ def _clone(machine: Machine, uuid: str) -> None:
 def _snapshot(machine: Machine) -> tuple[str, str]:
     """Return the template of the image of *machine*, and its snapshot with a disk of its size."""
     image = image_of(f"virtualbox {machine.name}", machine.image)
-    template, size = str(uuid_of(f"image/{image.sha256}")), f"{machine.disk_gib} GiB"
+    template, size = _template(image.sha256), f"{machine.disk_gib} GiB"
     if (template, size) not in _READY:
-        folder = marks.folder() / "images" / image.sha256[:_DIGITS]
-        with locked(folder.with_suffix(".lock"), f"waiting for image {image.name}"):
+        with _alone_with(image):
             if _BASE not in (there := _snapshots(template)):
-                _make(image, template, folder)
+                _make(image)
             if size not in there:
                 _resize(template, machine.disk_gib, size)
         _READY.add((template, size))
     return template, size
+
+
+def _template(sha256: str) -> str:
+    """Return the UUID of the template of an image by the hash of its content."""
+    return str(uuid_of(f"image/{sha256}"))
+
+
+def _disk(sha256: str) -> Path:
+    return marks.folder() / "images" / sha256[:_DIGITS] / "image.vdi"
+
+
+def _alone_with(image: Image) -> AbstractContextManager[None]:
+    """Keep others who work on the template of *image* away meanwhile."""
+    lock = _disk(image.sha256).parent.with_suffix(".lock")
+    return locked(lock, f"waiting for image {image.name}")
 
 
 def _snapshots(template: str) -> set[str]:
@@ -80,13 +119,14 @@ def _snapshots(template: str) -> set[str]:
     return {value for key, value in scan(said).items() if key.startswith("SnapshotName")}
 
 
-def _make(image: Image, template: str, folder: Path) -> None:
-    """Make the *template* of *image* in *folder*, anew where a killed run has left a part of it."""
+def _make(image: Image) -> None:
+    """Make the template of *image*, anew where a killed run has left a part of it."""
+    template, disk = _template(image.sha256), _disk(image.sha256)
+    folder = disk.parent
     with suppress(RefusedError):
         manage("unregistervm", template, "--delete")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    disk = folder / "image.vdi"
     convert(file_of(image), disk, "vdi")
     name = f"labiac-image-{image.sha256[:_DIGITS]}"
     # fmt: off

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from labiac.backends.base import Copy, Observed
 from labiac.backends.mark import Mark
+from labiac.backends.room import image_of
 from labiac.backends.seed import iso
 from labiac.backends.virtualbox import box as boxes
 from labiac.backends.virtualbox import images, marks, networks
@@ -62,6 +63,23 @@ def observed(mark: Mark) -> Observed | None:
         return None
     running = mark.whole and now.state == "running"
     return Observed(mark.ref, boxes.observed(want, now), running=running)
+
+
+def reset(mark: Mark) -> Observed:
+    """Make a machine anew, with a new disk; on again if it was on.
+
+    Raises:
+        BackendError: it is gone, there is no image for a new disk, or VirtualBox refused.
+    """
+    item = mark.machine
+    image_of(f"virtualbox {item.name}", item.image)  # where there is none the old disk stays
+    want = _wanted(mark)
+    was = _insisted(want)
+    _remove(want, was)
+    made = create(mark.copy, item)
+    if was.state == "running" and not item.start:
+        _switch_on(want)
+    return observed(mark) or made
 
 
 def delete(mark: Mark) -> None:

@@ -144,6 +144,44 @@ def test_a_template_that_somebody_deleted_is_made_anew(lab):
     assert [each.item for each in second.up()[1:]] == list(second.plan.machines)
 
 
+def test_an_image_is_brought_once_and_known_by_its_content(virtualbox):
+    image = known("debian")
+    brought = virtualbox.bring("debian")
+    assert (brought.name, brought.sha256, brought.format) == ("debian", image.sha256, "vdi")
+    assert virtualbox.bring("debian") == brought
+    assert virtualbox.brought("debian", "") == brought
+    assert virtualbox.brought("old", image.sha256).name == "old"
+    assert virtualbox.brought("debian", "0" * 64) is None
+    assert virtualbox.brought("nobodys", "") is None
+
+
+def test_a_node_made_anew_has_another_disk_and_is_the_same_otherwise(virtualbox, lab):
+    made = lab(ONE_LAN)
+    made.up()
+    pc1, before = made.plan.machine("pc1"), of(made, "pc1")
+    assert virtualbox.reset(made.ref(pc1)).item == pc1
+    after = of(made, "pc1")
+    assert after["disk-ImageUUID-0-0"] != before["disk-ImageUUID-0-0"]
+    assert not Path(before["disk-0-0"]).exists()
+    assert after["disk-1-0"] == before["disk-1-0"]
+    assert made.read(made.plan.machine("pc2")) == made.plan.machine("pc2")
+
+
+def test_what_is_gone_is_neither_started_nor_stopped_nor_made_anew(virtualbox, lab):
+    made = lab(ONE_LAN)
+    ref = made.ref(made.plan.machine("pc1"))
+    for work in (virtualbox.start, virtualbox.stop, virtualbox.reset):
+        with pytest.raises(BackendError, match="it is gone"):
+            work(ref)
+
+
+def test_a_machine_that_is_off_is_stopped_already(virtualbox, lab):
+    made = lab(ONE_LAN)
+    made.up()
+    virtualbox.stop(made.ref(made.plan.machine("pc1")))
+    assert made.read(made.plan.machine("pc1")) == made.plan.machine("pc1")
+
+
 def test_machines_of_others_are_never_touched(theirs, lab):
     made = lab(ONE_LAN)
     made.up()
