@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labiac.plan.diff import diff
 from labiac.plan.lower import lowered, raised
 from labiac.plan.resolve import resolve
+from labiac.reach.change import Passage
 from labiac.reach.compare import Comparison
 from labiac.reach.findings import findings
 from labiac.reach.matrix import matrix, pair
@@ -19,16 +21,16 @@ CAMPUS = {"ipv4": "none", "vlans": {"red": 10, "blue": 20}}
 ROW = CAMPUS | {"switches": ["sw1", "sw2"]}
 
 
+PCS = {
+    "pc1": {"lan": "campus", "access": "red"},
+    "pc2": {"lan": "campus", "access": "blue"},
+    "pc3": {"lan": "campus", "access": "red", "switch": "sw2"},
+    "pc4": {"lan": "campus", "access": "blue", "switch": "sw2"},
+}
+
+
 def planned(campus=ROW, backend="netns", **parts):
-    nodes = {
-        "routers": {"r1": {"lan": "campus", "trunk": ["red", "blue"]}},
-        "pcs": {
-            "pc1": {"lan": "campus", "access": "red"},
-            "pc2": {"lan": "campus", "access": "blue"},
-            "pc3": {"lan": "campus", "access": "red", "switch": "sw2"},
-            "pc4": {"lan": "campus", "access": "blue", "switch": "sw2"},
-        },
-    }
+    nodes = {"routers": {"r1": {"lan": "campus", "trunk": ["red", "blue"]}}, "pcs": PCS}
     lab = {"name": "x", "lans": {"campus": campus}, **nodes, **parts}
     return resolve(from_data(lab), backend=backend)
 
@@ -110,6 +112,22 @@ def test_a_switch_that_is_gone_is_named():
     plan = planned()
     live = replace(plan, machines=tuple(m for m in plan.machines if m.name != "sw2"))
     assert differences(plan, live, sw2="sw2 is gone")[0] == "sw2 is gone"
+
+
+def test_a_port_that_changes_reboots_its_switch_and_names_whom_that_cuts_off():
+    old, new = (
+        planned(backend="libvirt"),
+        planned(backend="libvirt", pcs={**PCS, "pc3": PCS["pc3"] | {"access": "blue"}}),
+    )
+    changes = diff(old, new, boots=True, live=frozenset({"hosts", "nics", "routes"}))
+    costs = {change.item: change for change in changes}
+    assert {name: change.effect for name, change in costs.items() if change.effect != "live"} == {
+        "sw2": "reseed"
+    }
+    assert set(Passage(old, new, changes).disturbs(costs["sw2"])) >= {
+        ("pc1", "pc4"),
+        ("pc3", "pc4"),
+    }
 
 
 def test_a_good_lab_with_switches_has_no_findings():
