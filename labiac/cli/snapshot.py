@@ -117,12 +117,14 @@ def _keeping(file: str, name: str) -> Snapshots:
 
     backend: Backend = open_backend(chosen(name))
     if not isinstance(backend, Snapshots):
-        problem = "keeps no snapshots: its nodes have neither a memory nor a disk to keep"
+        why = "in this version"
+        if not backend.features.boots:
+            why = "of nodes that have neither a memory nor a disk of their own"
         fix = (
-            f"labiac reset {file} NODE makes one node anew at once, labiac destroy and labiac up"
-            " all of them; virtual machines have snapshots (--backend libvirt)"
+            f"labiac reset {file} NODE makes one node anew, labiac destroy and labiac up all of"
+            " them; virtual machines have snapshots on libvirt (--backend libvirt)"
         )
-        raise LabError(f"backend {backend.name}", problem, fix=fix)
+        raise LabError(f"backend {backend.name}", f"keeps no snapshots {why}", fix=fix)
     return backend
 
 
