@@ -70,6 +70,7 @@ class Ticker:
 
     def _ended(self, step: Step) -> None:
         done = step.state == "done"
-        self._under_way.end(step.name, counts=done and step.type == _MACHINE)
+        ready = done and step.type == _MACHINE and step.op != "refresh"  # that is but a look at it
+        self._under_way.end(step.name, counts=ready)
         if done and self._lines and step.op in _DONE and step.type.startswith(OURS):
             note(f"  {_DONE[step.op]} {step_title(step)}   {step.seconds:.2f} s")

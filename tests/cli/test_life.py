@@ -46,9 +46,11 @@ def test_a_line_counts_what_is_ready_and_tells_of_the_others(progress):
     ticker(news("lab-pc1", "pc1: kernel, 3 s"))
     ticker(news("lab-pc2", "pc2: kernel, 3 s"))
     ticker(step("lab-r1"))
+    ticker(step("lab-pc1", op="refresh"))
+    ticker(news("lab-pc1", "pc1: kernel, 4 s"))
     ticker(step("lab-lan1", kind="Network"))
     ticker(news("lab-pc1", "pc1: cloud-init, 9 s"))
-    assert progress.last == "1 of 3 ready; pc1: cloud-init, 9 s; pc2: kernel, 3 s"
+    assert progress.last == "1 of 3 ready; pc2: kernel, 3 s; pc1: cloud-init, 9 s"
     ticker(step("lab-pc1", op="create"))
     ticker(step("lab-pc2", state="failed", op="create"))
     assert progress.last == "2 of 3 ready"

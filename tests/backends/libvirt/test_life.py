@@ -275,7 +275,9 @@ def test_who_starts_a_node_may_stop_waiting_and_wait_again_later(lab):
     assert time.monotonic() - begun < 3 + 2
     assert lab.read(machine).running is False
     cancelled.clear()
+    same = lab.domain("pc1").ID()
     watched.start(lab.ref(machine))
+    assert lab.domain("pc1").ID() == same
     assert lab.read(machine).running is True
     phases = [re.fullmatch(r"pc1: (kernel|cloud-init), \d+ s", each)[1] for each in said]
     assert sorted(phases, reverse=True) == phases  # first the one, then the other
