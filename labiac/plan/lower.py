@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from labiac.schema.lab import Lab
+    from labiac.schema.node import Node
 
 _UNNAMED = str(DEFAULT_VLAN)
 """What the VLAN of NICs that name none is called; in a lab file no name begins with a digit."""
@@ -57,7 +58,8 @@ def lowered(plan: Plan, lab: Lab, hosts: str) -> Plan:
     }
     if not rows:
         return plan
-    nodes = tuple(_plugged(each, lab, rows) for each in plan.machines)
+    said = lab.nodes
+    nodes = tuple(_plugged(each, said[each.name], rows) for each in plan.machines)
     switches = [machine for row in rows.values() for machine in row.machines(lab, hosts)]
     cables = {name: row.cables for name, row in rows.items()}
     return replace(
@@ -117,12 +119,11 @@ def _unplugged(nic: Nic, port: Nic | None) -> Nic:
     return replace(nic, network=lan_of(nic.network), vlan=vlan, native=native)
 
 
-def _plugged(machine: Machine, lab: Lab, rows: Mapping[str, _Row]) -> Machine:
-    """Return *machine* with the cables of its NICs in their switches."""
-    said = lab.nodes[machine.name].interfaces()
+def _plugged(machine: Machine, said: Node, rows: Mapping[str, _Row]) -> Machine:
+    """Return *machine* with the cables of its NICs in the switches that the file says."""
     nics = (
         rows[nic.network].plug(machine.name, nic, each.switch) if nic.network in rows else nic
-        for nic, each in zip(machine.nics, said, strict=True)
+        for nic, each in zip(machine.nics, said.interfaces(), strict=True)
     )
     return replace(machine, nics=tuple(nics))
 
