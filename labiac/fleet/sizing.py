@@ -15,10 +15,10 @@ SPACE_MIB = 0.3
 """Kernel memory of one network namespace with its cables: ten copies of three-lans, which have 70,
 add 16 to 20 MiB to ``Slab`` (Linux 6.18, 2026-11-23)."""
 GUEST_MIB = {"kvm": 100.0, "tcg": 250.0}
-"""What QEMU takes beside the guest's own memory. With TCG that is its translated code, at most 128 MiB,
-and QEMU itself: guests of 512 MiB hold 370 MiB after half a minute (QEMU 7.2, 2026-11-23), and touch
-the rest as they work. With KVM, which the machine lacked, it was not measured: a guess on the safe
-side."""
+"""What QEMU takes beside the guest's own memory. With TCG that is translated code, at most 128 MiB,
+and QEMU itself: a guest of 512 MiB holds 370 MiB after half a minute (QEMU 7.2, 2026-11-23), and
+touches the rest as it works. With KVM, which the machine lacked, it was not measured: a guess on
+the safe side."""
 CLONE_MIB = 50.0
 """What a booted guest has written beside the base image, which all share: 41 to 48 MiB."""
 STATE_MIB = 1.0
