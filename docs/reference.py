@@ -69,7 +69,8 @@ SECTIONS = {
     "Route": ("A route", "An element of a node's `routes`."),
     "Service": ("A service", "An entry of a node's `services`."),
     "Pool": ("The pool", "The lab's `pool`."),
-    "Defaults": ("Defaults", "The lab's `defaults`: sizes of virtual machines."),
+    "Defaults": ("Defaults", "The lab's `defaults`: what virtual machines have in common."),
+    "Login": ("Login", "The lab's `login`. [Seeds](seeds.md#who-may-log-in) tells how it is used."),
     "Check": (
         "A check",
         "An element of `checks`: one of the first ten keys, any others. See [checks](checks.md).",
@@ -148,13 +149,13 @@ def _value(field: Schema) -> str:
         return ", ".join(f"`{json.dumps(each).strip(QUOTE)}`" for each in choices)
     if field["type"] == "array":
         return f"list of {_value(field['items'])}"
-    return f"name: {_value(_named(field))}" if field["type"] == "object" else _scalar(field)
+    return _mapping(field) if field["type"] == "object" else _scalar(field)
 
 
-def _named(field: Schema) -> Schema:
+def _mapping(field: Schema) -> str:
     more = field.get("patternProperties", {}).values()
-    named: Schema = next(iter(more), field.get("additionalProperties"))
-    return named
+    named = next(iter(more), field.get("additionalProperties"))
+    return "keys and values" if named is True else f"name: {_value(named)}"
 
 
 def _link(name: str) -> str:

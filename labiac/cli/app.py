@@ -38,6 +38,7 @@ COMMANDS = {
     "exec": "nodes",
     "shell": "nodes",
     "capture": "nodes",
+    "ssh-key": "ssh_key",
     "status": "host",
     "refresh": "deploy",
     "destroy": "deploy",

@@ -28,7 +28,7 @@ _DIGITS = 12
 _SHORT = 60
 RULES = ("policy", "translation")
 """Fields of a machine that become nftables rules."""
-_NOT_ON_HOST = {"copy", "networkIds"}
+_NOT_ON_HOST = {"copy", "key", "networkIds"}
 
 
 OURS = "labiac:index:"
@@ -93,9 +93,9 @@ def drift(steps: Iterable[Step]) -> list[dict[str, Any]]:
 
 
 def _wanted(step: Step) -> dict[str, Any]:
-    """Return what of a network or machine the host shall have."""
+    """Return what of a network or machine the host shall have; it may start what is to be off."""
     wanted = {key: value for key, value in step.inputs.items() if key not in _NOT_ON_HOST}
-    return {**wanted, "running": True}
+    return {**wanted, "running": True} if step.inputs.get("start", True) else wanted
 
 
 def _drifted(kind: str, item: str, was: Any, now: Any, *, field: str = "") -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _deployed(steps: Iterable[Step], new: Plan) -> tuple[Plan, frozenset[Item]]:
             item = _plan_item(_KINDS[step.type], step.before)
             items.append(item)
             backend = step.before["copy"]["backend"]
-            if step.before.get("running") is False:
+            if step.before.get("running") is False and step.inputs.get("start", True):
                 stopped.add(item)
 
     def place(item: Item) -> tuple[int, str]:

@@ -53,11 +53,13 @@ def _everything_wrong(file: str, student: str, backend: str) -> tuple[list[Probl
 
 
 def _tally(plan: Plan) -> str:
+    from labiac.plan.lower import raised
     from labiac.reach.matrix import matrix
 
+    lans = raised(plan).networks
     pairs = matrix(plan)
     reached = sum(pair.ok for pair in pairs)
-    sizes = {"LAN": len(plan.networks), "node": len(plan.machines), "check": len(plan.checks)}
+    sizes = {"LAN": len(lans), "node": len(plan.machines), "check": len(plan.checks)}
     counts = ", ".join(f"{n} {word}" if n == 1 else f"{n} {word}s" for word, n in sizes.items())
     return f"{plan.lab}: {counts}; {reached} of {len(pairs)} pairs will reach each other"
 
@@ -132,13 +134,10 @@ def render(
     json: Json = False,
 ) -> None:
     """Show the seed of one node: what a virtual machine reads on its first boot."""
-    from labiac.plan.seeds import seed_of
-    from labiac.schema.load import find
+    from labiac.plan.names import BOOTS
 
-    the_plan = planned(file, student, backend)
-    machine = node_of(the_plan, node)
-    files = seed_of(machine, the_plan.lab, the_plan.student, beside=find(file).parent)
-    seed = {part.name: part.text for part in files}
+    the_plan = planned(file, student, backend if backend in BOOTS else "libvirt")
+    seed = {part.name: part.text for part in node_of(the_plan, node).seed}
     if json:
         write_json(seed)
         return

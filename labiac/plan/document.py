@@ -108,6 +108,8 @@ def _item_decoder(make: Any) -> Decode:
             absent[name] = None
         elif get_args(kind)[-1:] == (Ellipsis,):
             absent[name] = ()
+        elif kind is bool:
+            absent[name] = False
 
     def decode(data: Any) -> Any:
         whole = data if len(data) >= len(fields) else {**absent, **data}

@@ -66,14 +66,26 @@ class Graph:
         self._outsides = set(self._outside())
         self._hops = self._shortest()
 
-    def _ends_of(self, name: str) -> Iterator[End]:
+    def interfaces(self, name: str) -> Iterator[tuple[str, tuple[str, ...], Key]]:
+        """Yield each interface of a node that is in a LAN, its addresses, and its segment."""
         for nic in self.nics[name]:
             if nic.attach == "lan":
                 untagged = self._domain[nic.network, nic.vlan or nic.native]
-                yield from (_end(name, untagged, text) for text in nic.addresses)
+                yield nic.name, nic.addresses, untagged
                 for sub in nic.trunk:
-                    tagged = self._domain[nic.network, sub.vlan]
-                    yield from (_end(name, tagged, text) for text in sub.addresses)
+                    yield sub.name, sub.addresses, self._domain[nic.network, sub.vlan]
+
+    def ends(self, name: str) -> list[End]:
+        """Return the addresses of a node in LANs."""
+        return self._ends[name]
+
+    def on(self, segment: Key) -> list[End]:
+        """Return the addresses on *segment*."""
+        return self._on.get(segment, [])
+
+    def _ends_of(self, name: str) -> Iterator[End]:
+        for _, addresses, segment in self.interfaces(name):
+            yield from (_end(name, segment, text) for text in addresses)
 
     def _outside(self) -> Iterator[tuple[str, Key]]:
         """Yield each NAT with the segment of its outside: nobody there goes by it."""

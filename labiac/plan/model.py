@@ -10,8 +10,10 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
+
+from labiac.plan.speaker import Speaker  # noqa: TC001 -- read at run time (labiac.plan.document)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
 
 NetworkType = Literal["internal", "host", "nat", "bridged"]
 Attachment = Literal["lan", "none", "nat", "generic"]
-Role = Literal["router", "pc", "firewall", "nat", "bridge"]
+Role = Literal["router", "pc", "firewall", "nat", "bridge", "switch"]
 Routing = Literal["static", "none", "ospf", "rip", "bgp"]
 Protocol = Literal["tcp", "udp"]
 Action = Literal["accept", "drop", "reject"]
 Traffic = Literal["any", "icmp", "tcp", "udp"]
+
+DEFAULT_VLAN = 1
+"""Untagged frames of a port that names no VLAN travel in the one with this 802.1Q ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +76,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One LAN's switch.
+    """One LAN's switch, or a cable to a switch that is a machine.
 
     Args:
-        name: Name in the lab file.
+        name: Name in the lab file; of a cable, the LAN and its two ends, joined by ``_``.
         host_name: Name of the object on the host: ``<lab>-<student>-<name>``.
         type: How the LAN meets the host.
         ipv4: Subnet (``10.0.1.0/24``), or None.
@@ -98,6 +103,11 @@ class Network:
     routes: tuple[Route, ...]
     interface: str
     forwards: tuple[Forward, ...]
+
+
+def lan_of(network: str) -> str:
+    """Return the LAN of the lab file that *network* is, or is a cable of."""
+    return network.partition("_")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +249,24 @@ class Translation:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """What a switch carries: a port takes what its NIC names, and drops the rest.
+
+    Args:
+        lan: Name of the LAN that it is a switch of.
+        vlans: First that of NICs that name none, called ``1``, then the LAN's, as written.
+    """
+
+    lan: str
+    vlans: tuple[Vlan, ...]
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """The 802.1Q ID of each VLAN."""
+        return {vlan.name: vlan.id for vlan in self.vlans}
+
+
+@dataclass(frozen=True, slots=True)
 class SeedFile:
     """One file that a guest reads on first boot (cloud-init NoCloud), as exact text."""
 
@@ -253,13 +281,15 @@ class Machine:
     Args:
         name: Name in the lab file; the guest's hostname.
         host_name: Name of the object on the host: ``<lab>-<student>-<name>``.
-        role: What it is for. A ``bridge`` has no addresses: its NICs are the ports of one switch.
+        role: What it is for. A ``bridge`` or ``switch`` has no addresses: its NICs are ports.
         nics: In the order written: ``eth0``, ``eth1``, ...
         routes: Static routes, defaults included, sorted by family, prefix and next hop.
         routing: Where its routes come from.
-        forwards: Whether it forwards IP packets. A PC never does, nor does a bridge.
+        speaker: What it says in the routing protocol that `routing` names, if that is one.
+        forwards: Whether it forwards IP packets. A PC never does, nor does a bridge or switch.
         policy: What it lets through of what it forwards, if it is a firewall.
         translation: What it hides, if it is a NAT.
+        switch: What it carries, if it is a switch.
         student: Whether its configuration is the student's own work (no drift, no undoing).
         hosts: Text of ``/etc/hosts``: the whole lab's names, the same on every node.
         services: Programs that run in the background on it.
@@ -267,6 +297,7 @@ class Machine:
         cpus: Virtual CPUs (virtual machines).
         disk_gib: Size of its disk, GiB (virtual machines).
         image: Name of the base image in the catalogue (virtual machines).
+        start: Whether it is started when it is made (virtual machines); else it stays as it is.
         seed: What the guest reads on first boot; empty on a backend where nothing boots.
     """
 
@@ -276,9 +307,11 @@ class Machine:
     nics: tuple[Nic, ...]
     routes: tuple[Route, ...]
     routing: Routing
+    speaker: Speaker | None
     forwards: bool
     policy: Policy | None
     translation: Translation | None
+    switch: Switch | None
     student: bool
     hosts: str
     services: tuple[Service, ...]
@@ -286,12 +319,14 @@ class Machine:
     cpus: int
     disk_gib: int
     image: str
+    start: bool
     seed: tuple[SeedFile, ...]
 
     @property
     def section(self) -> str:
         """The section of the lab file that it stands in: ``routers``."""
-        return {"router": "routers", "pc": "pcs"}.get(self.role, "middleboxes")
+        sections = {"router": "routers", "pc": "pcs", "switch": "lans"}
+        return sections.get(self.role, "middleboxes")
 
     def interfaces(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yield the name and addresses of each of its interfaces, NIC by NIC."""
@@ -309,6 +344,9 @@ Item = Network | Machine
 
 END_ROLES = frozenset({"pc"})
 """Roles of the nodes that conversations begin and end at; all others are on the way."""
+
+SWITCHING = frozenset({"bridge", "switch"})
+"""Roles of the machines that pass on frames: IP does not see them."""
 
 
 _Item = TypeVar("_Item", Network, Machine)
@@ -345,6 +383,12 @@ class Plan:
             KeyError: there is none.
         """
         return _named(self.machines, name)
+
+
+def unstarted(plan: Plan) -> Plan:
+    """Return *plan* with machines that are made, and not started."""
+    machines = tuple(replace(machine, start=False) for machine in plan.machines)
+    return replace(plan, machines=machines)
 
 
 def _named(items: tuple[_Item, ...], name: str) -> _Item:

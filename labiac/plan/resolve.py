@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labiac.errors import DescriptionError
 from labiac.plan.faults import Faults
 from labiac.plan.graph import Graph, host_routes, routing_of
+from labiac.plan.lower import lowered
 from labiac.plan.middleboxes import Middleboxes, middleboxes
 from labiac.plan.model import Forward, Machine, Network, Nic, Plan, Service, Vlan
 from labiac.plan.names import BOOTS, host_name, student_name
 from labiac.plan.nics import Draft, drafts, finished
 from labiac.plan.resolve_checks import checks_of
 from labiac.plan.segments import Key, Segment, host_side, segments
+from labiac.plan.speakers import speakers
 from labiac.schema.lab import role_of, routes_between_lans
 from labiac.schema.load import read
 from labiac.schema.rules import insist
@@ -65,19 +66,24 @@ def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:
     nics = finished(lab, whose, backend, numbers.nics)
     graph = Graph(lab, nics, numbers.host, numbers.segments)
     hosts = _hosts_text(nics)
-    machines = [
-        _machine(lab, whose, name, graph, hosts=hosts, boxes=numbers.boxes) for name in nics
-    ]
-    if backend in BOOTS:
-        machines = _seeded(lab, whose, machines)
-    return Plan(
+    spoken = speakers(lab, graph)
+    machines = tuple(
+        replace(
+            _machine(lab, whose, name, graph, hosts=hosts, boxes=numbers.boxes),
+            speaker=spoken.get(name),
+        )
+        for name in nics
+    )
+    plan = Plan(
         lab=lab.name,
         student=whose,
         backend=backend,
         networks=tuple(_network(lab, whose, name, numbers.segments, graph) for name in lab.lans),
-        machines=tuple(machines),
+        machines=machines,
         checks=checks_of(lab, machines),
     )
+    plan = lowered(plan, lab, hosts)
+    return _seeded(lab, plan) if backend in BOOTS else plan
 
 
 @dataclass(frozen=True)
@@ -116,11 +122,11 @@ def _forwards_lead(lab: Lab, drafted: list[Draft], faults: Faults) -> None:
                 faults.add(place, problem, "give it one, or name another node")
 
 
-def _seeded(lab: Lab, student: str, machines: list[Machine]) -> list[Machine]:
+def _seeded(lab: Lab, plan: Plan) -> Plan:
     from labiac.plan.seeds import seed_of  # the template engine is for what boots
 
-    beside = Path(lab.source.name).parent  # where templates of the user's own may be
-    return [replace(each, seed=seed_of(each, lab.name, student, beside)) for each in machines]
+    machines = (replace(each, seed=seed_of(each, lab, plan.student)) for each in plan.machines)
+    return replace(plan, machines=tuple(machines))
 
 
 def _machine(
@@ -135,9 +141,11 @@ def _machine(
         nics=tuple(graph.nics[name]),
         routes=graph.routes(name),
         routing=routing,
+        speaker=None,
         forwards=routes_between_lans(node),
         policy=boxes.policies.get(name),
         translation=boxes.translations.get(name),
+        switch=None,
         student=node.student or routing == "none",
         hosts=hosts,
         services=tuple(Service(each, said.command) for each, said in node.services.items()),
@@ -145,6 +153,7 @@ def _machine(
         cpus=node.cpus or lab.defaults.cpus,
         disk_gib=node.disk_gib or lab.defaults.disk_gib,
         image=node.image or lab.defaults.image,
+        start=True,
         seed=(),
     )
 

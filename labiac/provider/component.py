@@ -15,6 +15,7 @@ from labiac.errors import UnsupportedError
 from labiac.plan.document import to_data
 from labiac.plan.model import Plan
 from labiac.provider.forecast import TIMEOUT_S, forecast, promises
+from labiac.provider.shape import camel, snake
 from labiac.provider.values import to_camel
 
 if TYPE_CHECKING:
@@ -59,6 +60,22 @@ class Image(_Resource):
     size: pulumi.Output[int]
 
 
+class Key(_Resource):
+    """The SSH key pair of one copy."""
+
+    _outputs = ("public_key", "private_key")
+    public_key: pulumi.Output[str]
+    private_key: pulumi.Output[str]
+
+    def translate_input_property(self, prop: str) -> str:
+        """Return the property behind the attribute *prop*."""
+        return camel(prop)
+
+    def translate_output_property(self, prop: str) -> str:
+        """Return the attribute for the property *prop*."""
+        return snake(prop)
+
+
 class Reachability(_Resource):
     """Who reaches whom: forecast in a preview, measured in an update and a refresh."""
 
@@ -88,6 +105,7 @@ class Lab(pulumi.ComponentResource):
     nodes: pulumi.Output[list[str]]
     addresses: pulumi.Output[dict[str, list[str]]]
     matrix: pulumi.Output[dict[str, str]]
+    ssh_key: pulumi.Output[str | None]
 
     def __init__(
         self,
@@ -112,9 +130,18 @@ class Lab(pulumi.ComponentResource):
         self.nodes = pulumi.Output.from_input(made["nodes"])
         self.addresses = pulumi.Output.from_input(made["addresses"])
         self.matrix = pulumi.Output.from_input(made["matrix"])
-        self.register_outputs(
-            {"nodes": self.nodes, "addresses": self.addresses, "matrix": self.matrix}
-        )
+        self.ssh_key = pulumi.Output.from_input(made["ssh_key"])
+        self.register_outputs(self.outputs)
+
+    @property
+    def outputs(self) -> dict[str, pulumi.Output[Any]]:
+        """What it promises, by the property names of the package schema."""
+        return {
+            "nodes": self.nodes,
+            "addresses": self.addresses,
+            "matrix": self.matrix,
+            "sshKey": self.ssh_key,
+        }
 
     def _made_later(self, described: dict[str, Any]) -> pulumi.Output[dict[str, Any]]:
         """Declare the children once Pulumi knows what describes them; a preview may never."""
@@ -130,9 +157,10 @@ class Lab(pulumi.ComponentResource):
         plan = self._planned(known)
         copy = {"lab": plan.lab, "student": plan.student, "backend": plan.backend}
         networks = {network.name: self._network(network, copy) for network in plan.networks}
-        images, machines = self._images(plan), []
+        key, images = self._key(plan, copy), self._images(plan)
+        machines = []
         for machine in plan.machines:
-            properties = {**_properties(machine), "copy": copy}
+            properties = {**_properties(machine), "copy": copy, "key": key and key.public_key}
             properties["networkIds"] = [
                 networks[nic.network].id for nic in machine.nics if nic.network
             ]
@@ -150,6 +178,7 @@ class Lab(pulumi.ComponentResource):
             "nodes": [machine.name for machine in plan.machines],
             "addresses": promised["addresses"],
             "matrix": reachability.pairs,
+            "ssh_key": key and key.private_key,
         }
 
     def _planned(self, known: dict[str, Any]) -> Plan:
@@ -158,6 +187,12 @@ class Lab(pulumi.ComponentResource):
     def _network(self, network: PlannedNetwork, copy: dict[str, str]) -> Network:
         properties = {**_properties(network), "copy": copy}
         return Network(self._called(network.name), properties, self._child())
+
+    def _key(self, plan: Plan, copy: dict[str, str]) -> Key | None:
+        """Declare the key that nodes take which boot; where none does, there is nobody to ask."""
+        if not open_backend(plan.backend).features.boots:
+            return None
+        return Key(self._called("key"), {"copy": copy}, self._child())
 
     def _images(self, plan: Plan) -> dict[str, Image]:
         """Declare the base images of all machines, by name; none where nothing boots from one."""

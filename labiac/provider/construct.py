@@ -65,8 +65,7 @@ class _Labs(Provider):
         lab = _ConstructedLab(
             name, **{snake(key): value for key, value in inputs.items()}, opts=options
         )
-        state = {"nodes": lab.nodes, "addresses": lab.addresses, "matrix": lab.matrix}
-        return ConstructResult(lab.urn, state)
+        return ConstructResult(lab.urn, lab.outputs)
 
 
 class _ConstructedLab(Lab):

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ARROW = " -> "
 OK = "ok"
 TIMEOUT_S = 30.0
+"""How long to wait for the live lab to do what was forecast."""
+CONVERGED_S = 60.0
+"""How long routers may take to agree: OSPF's own timers alone make 40 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class Forecast:
 
     Args:
         pairs: ``pc1 -> pc4``: ``ok``, or the reason why not.
-        pings: ``pc1 -> pc4``: the addresses of pc4 that must all answer pc1.
+        pings: ``pc1 -> pc4``: the addresses of pc4 that must all answer pc1. A pair that is not
+            in it is not measured; where machines are not started, none is.
         addresses: Addresses of each node, with prefix.
         routes: Static routes of each node: ``10.0.3.0/24 via 10.0.2.2``.
         subnets: Subnets of each LAN.
@@ -43,7 +47,10 @@ class Forecast:
 
 
 def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
-    """Return what *plan* promises, pair by pair."""
+    """Return what *plan* promises, pair by pair.
+
+    Routers that have to find the ways get `CONVERGED_S` more than *timeout_s*.
+    """
     from labiac.reach.matrix import matrix, pings
     from labiac.reach.student import students_pairs
 
@@ -54,7 +61,7 @@ def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
     theirs = students_pairs(plan, pairs)
     return Forecast(
         pairs={_arrow(*ends): OK if pair.ok else pair.reason for ends, pair in pairs.items()},
-        pings=asked,
+        pings=asked if all(machine.start for machine in plan.machines) else {},
         addresses={machine.name: tuple(machine.addresses()) for machine in plan.machines},
         routes={
             machine.name: tuple(f"{route.to} via {route.via}" for route in machine.routes)
@@ -65,7 +72,7 @@ def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
             for network in plan.networks
         },
         of_student=tuple(_arrow(*ends) for ends in pairs if ends in theirs),
-        timeout_seconds=timeout_s,
+        timeout_seconds=timeout_s + CONVERGED_S * any(node.speaker for node in plan.machines),
         plan=f"{digest(plan):064x}"[:12],
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labiac.backends.base import Watched, ref_of
@@ -10,6 +10,7 @@ from labiac.errors import BackendError, ForeignError
 from labiac.plan.document import from_data, to_data
 from labiac.plan.effects import Kind, effect, live_between, worst
 from labiac.plan.model import Item, Machine, Network
+from labiac.provider.key import PUBLIC
 from labiac.provider.lifecycle import (
     CopyArgs,
     Diff,
@@ -20,16 +21,16 @@ from labiac.provider.lifecycle import (
     copy_of,
     unknown_backend,
 )
-from labiac.provider.shape import completed, failures, properties, snake
+from labiac.provider.shape import Failure, completed, failures, properties, snake
 from labiac.provider.values import Change, changes, to_camel, to_snake, unknown
+from labiac.seed.key import with_key, without_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from labiac.backends.base import Backend, Observed
     from labiac.plan.effects import Effect
     from labiac.provider.lifecycle import Task
-    from labiac.provider.shape import Failure
     from labiac.provider.values import Properties
 
 
@@ -52,10 +53,12 @@ class MachineArgs(Machine):
         copy: Whose copy it belongs to.
         network_ids: IDs of the Networks its NICs are plugged into. They exist before it does,
             and a network that is made anew takes its machines with it.
+        key: Public SSH key that takes its place in the seed.
     """
 
     copy: CopyArgs
     network_ids: tuple[str, ...] | None
+    key: str | None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,10 @@ class Items:
         """Return everything that is wrong with *inputs*, each with its property path."""
         if unknown(inputs):
             return []
-        return [*failures(self.args, inputs, ""), *unknown_backend(inputs)]
+        found = [*failures(self.args, inputs, ""), *unknown_backend(inputs)]
+        if inputs.get("key") and not PUBLIC.fullmatch(str(inputs["key"])):
+            found.append(Failure("key", "is no public SSH key, and must be that of a Key"))
+        return found
 
     def diff(self, olds: Properties, news: Properties) -> Diff:
         """Return what differs, and what each change costs while the lab runs."""
@@ -84,7 +90,7 @@ class Items:
             for change in changes(was, now)
             if not change.path.startswith("networkIds") or unknown(now["networkIds"])
         ]
-        if olds.get("running") is False:
+        if olds.get("running") is False and now.get("start", True):
             differ.append(Effected(Change("running", "update"), "restart"))
         return Diff(differ, _disturbance(now, differ))
 
@@ -145,11 +151,13 @@ class Items:
         return {name: state.get(name) for name in properties(self.args)}
 
     def _item(self, known: Properties) -> Item:
-        return from_data(self.item, to_snake(completed(self.args, known)))
+        item = from_data(self.item, to_snake(completed(self.args, known)))
+        return _keyed(item, known.get("key"), with_key)
 
     def _effect(self, path: str, *, boots: bool, live: Collection[str]) -> Effect:
         if path.startswith(("copy", "networkIds")):
             return "replace"
+        path = "seed" if path == "key" else path
         return effect(self.kind, snake(path), boots=boots, live=live)
 
 
@@ -160,7 +168,16 @@ def _backend(inputs: Properties, task: Task) -> Backend:
 
 
 def _state(inputs: Properties, observed: Observed) -> Properties:
-    return {**inputs, **to_camel(to_data(observed.item)), "running": observed.running}
+    item = _keyed(observed.item, inputs.get("key"), without_key)
+    return {**inputs, **to_camel(to_data(item)), "running": observed.running}
+
+
+def _keyed(item: Item, key: str | None, change: Callable[[str, str], str]) -> Item:
+    """Return *item* with what *change* makes of its seed and the *key*; without a key, as it is."""
+    if key is None or not isinstance(item, Machine):
+        return item
+    seed = tuple(replace(file, text=change(file.text, key)) for file in item.seed)
+    return replace(item, seed=seed)
 
 
 def _disturbance(machine: Properties, differ: list[Effected]) -> str:

@@ -40,7 +40,7 @@ class Live:
         """Return those of *pairs* that do not do what was forecast, each with what it does.
 
         Measures until there are none, *timeout_s* have passed, or the task is cancelled; at least
-        once. What a backend cannot measure is taken to be as forecast.
+        once. What can't be measured, on its backend or while it is off, is taken to be as forecast.
 
         Raises:
             BackendError: the host refused.
@@ -48,7 +48,7 @@ class Live:
         if not isinstance(self.backend, Measures):
             return {}
         end = time.monotonic() + timeout_s
-        left, silent = list(pairs), ""
+        left, silent = [pair for pair in pairs if pair in self.forecast.pings], ""
         while left:
             task.say(f"measuring {len(pairs)} pairs{silent}")
             asked = {pair: self._pings(pair) for pair in left}

@@ -15,20 +15,12 @@ from typing import Any, Literal, get_args, get_origin
 from labiac import __version__
 from labiac.provider.image import ImageArgs
 from labiac.provider.items import MachineArgs, NetworkArgs
+from labiac.provider.key import KeyArgs
 from labiac.provider.reachability import ReachabilityArgs
 from labiac.provider.server import SCHEMA
 from labiac.provider.shape import SCALARS, camel, optional, properties
 
 RUNNING = {"type": "boolean", "description": "Whether it works."}
-
-MADE: dict[type, dict[str, Any]] = {
-    ImageArgs: {
-        "format": {"type": "string", "description": "What of it is there: qcow2."},
-        "size": {"type": "integer", "description": "Bytes that it takes there."},
-    },
-    ReachabilityArgs: {},
-}
-"""What a resource has beside its inputs, where that is not whether it works."""
 
 DESCRIPTION = {
     "description": "A name in stacks/, the path of a lab file, or what such a file says.",
@@ -62,11 +54,31 @@ LAB_OUTPUTS = {
     },
 }
 
+MADE: dict[type, dict[str, Any]] = {
+    KeyArgs: {
+        "publicKey": {"type": "string", "description": "As it stands in a .pub file."},
+        "privateKey": {"type": "string", "secret": True, "description": "As SSH reads it."},
+    },
+    ImageArgs: {
+        "format": {"type": "string", "description": "What of it is there: qcow2."},
+        "size": {"type": "integer", "description": "Bytes that it takes there."},
+    },
+    ReachabilityArgs: {},
+}
+"""What a resource has beside its inputs, where that is not whether it works."""
+
+SSH_KEY = {
+    "type": "string",
+    "secret": True,
+    "description": "The private SSH key that the nodes of this copy take, where they boot.",
+}
+
 
 def schema() -> dict[str, Any]:
     """Return the package schema of labiac."""
     custom = {
         "Image": ImageArgs,
+        "Key": KeyArgs,
         "Machine": MachineArgs,
         "Network": NetworkArgs,
         "Reachability": ReachabilityArgs,
@@ -88,7 +100,7 @@ def schema() -> dict[str, Any]:
                 "Reachability they promise.",
                 "inputProperties": LAB_INPUTS,
                 "requiredInputs": ["lab"],
-                "properties": LAB_OUTPUTS,
+                "properties": {**LAB_OUTPUTS, "sshKey": SSH_KEY},
                 "required": list(LAB_OUTPUTS),
             },
             **{f"labiac:index:{name}": _resource(cls) for name, cls in custom.items()},

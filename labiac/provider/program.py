@@ -31,9 +31,8 @@ def run(plan: Plan | None = None) -> None:
         lab = Lab(plan.lab, plan)
     except LabError as error:
         raise pulumi.RunError(str(error)) from error
-    pulumi.export("nodes", lab.nodes)
-    pulumi.export("addresses", lab.addresses)
-    pulumi.export("matrix", lab.matrix)
+    for name, value in lab.outputs.items():
+        pulumi.export(name, value)
 
 
 def _configured() -> Plan:

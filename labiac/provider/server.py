@@ -26,6 +26,7 @@ from labiac.errors import LabError
 from labiac.plan.model import Machine, Network
 from labiac.provider.image import Image
 from labiac.provider.items import Items, MachineArgs, NetworkArgs
+from labiac.provider.key import Key
 from labiac.provider.lifecycle import HalfMadeError, Task
 from labiac.provider.protocol import (
     engine_pb2,
@@ -49,6 +50,7 @@ Metadata = tuple[tuple[str, bytes], ...]
 
 RESOURCES: dict[str, Lifecycle] = {
     "labiac:index:Image": Image(),
+    "labiac:index:Key": Key(),
     "labiac:index:Machine": Items("machine", Machine, MachineArgs),
     "labiac:index:Network": Items("network", Network, NetworkArgs),
     "labiac:index:Reachability": Reachability(),

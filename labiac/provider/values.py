@@ -61,11 +61,16 @@ def _is_secret(value: Struct) -> bool:
     return SIGNATURE in value and value[SIGNATURE] == SECRET
 
 
+ALWAYS_SECRET = frozenset({"privateKey"})
+"""Properties that are secret whatever a program says of them."""
+
+
 def struct(properties: Mapping[str, Any], secret: Collection[str] = ()) -> Struct:
     """Return *properties* as Pulumi carries them, those called in *secret* as secrets."""
     message = Struct()
     for key, value in properties.items():
-        message[key] = {SIGNATURE: SECRET, "value": value} if key in secret else value
+        hide = key in secret or key in ALWAYS_SECRET
+        message[key] = {SIGNATURE: SECRET, "value": value} if hide else value
     return message
 
 

@@ -9,7 +9,9 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr
 
 from labiac.schema.check import Check
+from labiac.schema.cloud_init import CloudInit
 from labiac.schema.lan import Lan, Strict
+from labiac.schema.login import Login
 from labiac.schema.middlebox import AnyMiddlebox, Middlebox
 from labiac.schema.node import Node, Pc, Router, Routing
 from labiac.schema.scalars import Cpus, DiskGiB, Ipv4Subnet, Ipv6Subnet, MemoryMiB, Name
@@ -40,6 +42,9 @@ class Defaults(Strict):
     cpus: Cpus = Field(default=1, description="CPUs.")
     disk_gib: DiskGiB = Field(default=4, description="Disk, GiB.")
     image: str = Field(default="debian", description="Name of the base image.")
+    cloud_init: CloudInit = Field(
+        default_factory=dict, description="What is merged into the cloud-init user-data of all."
+    )
 
 
 class Lab(Strict):
@@ -59,7 +64,12 @@ class Lab(Strict):
         "to the student.",
     )
     pool: Pool = Field(default_factory=Pool, description="Where subnets come from.")
-    defaults: Defaults = Field(default_factory=Defaults, description="Sizes of virtual machines.")
+    defaults: Defaults = Field(
+        default_factory=Defaults, description="What virtual machines have in common."
+    )
+    login: Login = Field(
+        default_factory=Login, description="Who may log in to virtual machines, and how."
+    )
     checks: tuple[Check, ...] = Field(
         default=(), strict=False, description="What must hold beside the predicted matrix."
     )

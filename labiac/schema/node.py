@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from labiac.schema.cloud_init import CloudInit
 from labiac.schema.lan import Strict
 from labiac.schema.scalars import (
     NONE,
@@ -75,6 +76,10 @@ class NicFields(Strict):
     """What can be said of one NIC, in a list of NICs or, in short, on its node."""
 
     lan: Name | None = Field(default=None, description="LAN that the cable leads to.")
+    switch: Name | None = Field(
+        default=None,
+        description="Which of the LAN's switches it is plugged into; the first if unset.",
+    )
     attach: Literal["lan", "none", "nat", "generic"] | None = Field(
         default=None,
         description="lan: to its LAN; none: to nothing; nat: to a NAT of its own; "
@@ -153,6 +158,15 @@ class Node(Strict):
     cpus: Cpus | None = Field(default=None, description="CPUs of a virtual machine.")
     disk_gib: DiskGiB | None = Field(default=None, description="Disk of a virtual machine, GiB.")
     image: str | None = Field(default=None, description="Base image of a virtual machine.")
+    template: Name | None = Field(
+        default=None,
+        description="Folder in templates/ beside the lab file whose templates go before its "
+        "role's (virtual machines).",
+    )
+    cloud_init: CloudInit = Field(
+        default_factory=dict,
+        description="What is merged into its cloud-init user-data (virtual machines).",
+    )
 
     @model_validator(mode="after")
     def _one_way_to_write_nics(self) -> Node:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from labiac.errors import DescriptionError
 from labiac.schema.check_rules import about_checks
+from labiac.schema.cloud_init import about_cloud_init
 from labiac.schema.domains import domains
 from labiac.schema.fault import Fault, Names, unknown
 from labiac.schema.lab import Lab, kind_of
@@ -20,6 +21,7 @@ from labiac.schema.middlebox_rules import Domains, about_bridges, about_middlebo
 from labiac.schema.node import IpNode, Nic, Node, Pc, is_name
 from labiac.schema.scalars import NONE
 from labiac.schema.source import Path, in_order
+from labiac.schema.switches import about_switches, which_switch
 
 
 def insist(lab: Lab) -> None:
@@ -37,8 +39,10 @@ def insist(lab: Lab) -> None:
 def faults(lab: Lab, names: Names) -> Iterator[Fault]:
     """Yield everything in *lab* that does not go together, in the order of the file."""
     joined = domains(lab)
+    yield from about_cloud_init(("defaults", "cloud_init"), lab.defaults.cloud_init)
     for name, lan in lab.lans.items():
         yield from _lan(("lans", name), lan, lab, names)
+    yield from about_switches(lab, names)
     yield from about_bridges(lab, joined)
     yield from _twice(lab)
     macs: dict[str, str] = {}
@@ -71,6 +75,7 @@ def _node(path: Path, node: Node, lab: Lab, names: Names, joined: Domains) -> It
         if isinstance(node, Pc) and node.routing not in {None, "static", "none"}:
             yield (*path, "routing"), f"a PC runs no {node.routing}", "write static or none"
         yield from _next_hops(path, node, lab, names, joined)
+    yield from about_cloud_init((*path, "cloud_init"), node.cloud_init)
     if isinstance(node, Middlebox):
         yield from about_middlebox(path, node, lab, names, joined)
     for index, nic in enumerate(node.interfaces()):
@@ -80,6 +85,7 @@ def _node(path: Path, node: Node, lab: Lab, names: Names, joined: Domains) -> It
             yield unknown(_part(place, "lan"), "LAN", nic.lan, names.lans)
         elif nic.lan in lab.lans:
             yield from _vlans(place, nic, lab.lans[nic.lan])
+        yield from which_switch(place, nic, lab)
 
 
 def _lan(path: Path, lan: Lan, lab: Lab, names: Names) -> Iterator[Fault]:

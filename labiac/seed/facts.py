@@ -47,11 +47,13 @@ class NicFacts:
         mac: Six octets in lower case, colon separated.
         dhcp: Whether it asks for its address: only a NIC with a NAT of its own does.
         optional: Whether the boot goes on without it: its address is not given here, or the
-            cable is out. The port of a bridge counts as one with an address.
+            cable is out. The port of a bridge or switch counts as one with an address.
         addresses: With prefix, IPv4 and IPv6.
         ipv6: Whether it speaks IPv6 at all.
         routes: Those that leave by it.
         vlans: Its 802.1Q sub-interfaces.
+        untagged: As the port of a switch: ID of the VLAN that travels untagged on it, or None.
+        tagged: As the port of a switch: IDs of those that travel tagged.
     """
 
     name: str
@@ -62,6 +64,8 @@ class NicFacts:
     ipv6: bool
     routes: tuple[RouteFacts, ...]
     vlans: tuple[VlanFacts, ...]
+    untagged: int | None
+    tagged: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,17 @@ class ServiceFacts:
 
     name: str
     command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FrrFacts:
+    """What FRR runs: its configuration, and the daemons for it beside those it always has.
+
+    Both are empty where no routing protocol runs.
+    """
+
+    config: str
+    daemons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +99,9 @@ class Facts:
         nics: In the order of the lab file.
         services: Programs that run in the background.
         ruleset: What nftables shall load; empty where nothing is filtered or translated.
+        frr: What FRR runs.
+        user: Name of the account that people log in to.
+        keys: Public SSH keys that it takes: the copy's own (its place, in a plan), then others.
     """
 
     lab: str
@@ -93,6 +111,9 @@ class Facts:
     nics: tuple[NicFacts, ...]
     services: tuple[ServiceFacts, ...]
     ruleset: str
+    frr: FrrFacts
+    user: str
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

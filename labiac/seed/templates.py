@@ -15,11 +15,12 @@ from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 from labiac.errors import DescriptionError, Problem
+from labiac.seed import key
 from labiac.seed.facts import Facts, MetaFacts
-from labiac.seed.text import block, quoted, systemd
+from labiac.seed.text import block, line, quoted, systemd, word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from jinja2 import Environment
 
@@ -28,27 +29,42 @@ SHIPPED = (_PACKAGE / "_templates", _PACKAGE.parent / "templates")
 """Where labiac's own are: in the installed package, or in a checkout."""
 
 
-def render(role: str, facts: Facts, name: str, beside: Path | None = None) -> dict[str, str]:
+def render(
+    folders: Sequence[str],
+    facts: Facts,
+    name: str,
+    beside: Path | None = None,
+    add: Callable[[str], str] = str,
+) -> dict[str, str]:
     """Return the seed of a node: file name to text.
 
     Args:
-        role: Folder of the templates: ``router``, ``pc``, ``firewall``, ``nat`` or ``bridge``.
+        folders: Where its templates are; each file is taken from the first that has it. The last
+            is the role's: ``router``, ``pc``, ``firewall``, ``nat``, ``bridge`` or ``switch``.
         facts: What they may name.
         name: What the instance ID begins with, for people who meet it in a guest's log.
         beside: Folder of the lab file. Its ``templates/``, then that of the working directory,
             go before labiac's own, file by file.
+        add: What makes the user-data that the guest reads of the one that comes out.
 
     Raises:
         DescriptionError: a template is missing or broken, or names what is no fact.
     """
     env = environment(beside)
-    user = _filled(env, f"{role}/user-data.j2", facts)
-    network = _filled(env, f"{role}/network-config.j2", facts)
-    unnamed = _filled(env, f"{role}/meta-data.j2", MetaFacts(facts.hostname, instance_id=""))
-    content = f"{user}\0{network}\0{unnamed}".encode()
-    instance_id = f"{name}-{hashlib.sha256(content).hexdigest()[:16]}"
-    meta = _filled(env, f"{role}/meta-data.j2", MetaFacts(facts.hostname, instance_id))
+    user = add(_filled(env, folders, "user-data.j2", facts))
+    network = _filled(env, folders, "network-config.j2", facts)
+    unnamed = _filled(env, folders, "meta-data.j2", MetaFacts(facts.hostname, instance_id=""))
+    content = f"{user}\0{network}\0{unnamed}"
+    instance_id = f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    if key.PLACE in content:
+        instance_id += f"-{key.UNKEYED}"
+    meta = _filled(env, folders, "meta-data.j2", MetaFacts(facts.hostname, instance_id))
     return {"user-data": user, "meta-data": meta, "network-config": network}
+
+
+def has(folder: str, beside: Path | None = None) -> bool:
+    """Return whether there is a template in *folder*, of the user's own or of labiac's."""
+    return any(name.startswith(f"{folder}/") for name in environment(beside).list_templates())
 
 
 def environment(beside: Path | None = None) -> Environment:
@@ -71,21 +87,24 @@ def _environment(folders: tuple[Path, ...]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(block=block, systemd=systemd)
+    made.filters.update(block=block, line=line, systemd=systemd, word=word)
     return made
 
 
-def _filled(env: Environment, name: str, facts: Facts | MetaFacts) -> str:
+def _filled(env: Environment, folders: Sequence[str], name: str, facts: Facts | MetaFacts) -> str:
     known = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    names = [f"{folder}/{name}" for folder in folders]
     try:
-        return env.get_template(name).render(known)
+        return env.select_template(names).render(known)
     except Exception as error:  # noqa: BLE001 -- a template is a user's program: anything may come
-        raise DescriptionError([_problem(error, name, known)]) from None
+        raise DescriptionError([_problem(error, names[-1], known)]) from None
 
 
 def _problem(error: Exception, name: str, facts: Iterable[str]) -> Problem:
-    from jinja2 import TemplateNotFound, TemplateSyntaxError
+    from jinja2 import TemplateNotFound, TemplatesNotFound, TemplateSyntaxError
 
+    if isinstance(error, TemplatesNotFound):
+        return Problem(f"templates/{name}", "", f"there is no template {name}", "add it")
     if isinstance(error, TemplateNotFound):
         return Problem(f"templates/{name}", "", f"there is no template {error.name}", "add it")
     if isinstance(error, TemplateSyntaxError):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _BLOCK = re.compile(r"\n*[!-~][\t -~]*\n(?:\n*[\t ]*[!-~][\t -~]*\n)*")
 """What a block scalar gives back unchanged: ASCII lines, the first without a margin, none of
 spaces alone, the last one no blank."""
+_WORD = re.compile(r"[A-Za-z0-9.:_-]+")
 _FOREIGN = re.compile(
     r"[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
@@ -57,3 +58,25 @@ def systemd(argv: Sequence[str]) -> Verbatim:
         for a percent sign.
     """
     return Verbatim(" ".join(quoted(word).replace("%", "%%") for word in argv))
+
+
+def word(text: str) -> Verbatim:
+    """Return *text* for a file that has no quotes, if it is a word that means itself there.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _WORD.fullmatch(text):
+        raise ValueError(f"{text!r} is no word of letters, digits and .:_-")
+    return Verbatim(text)
+
+
+def line(text: str) -> Verbatim:
+    """Return *text* as a line, or words of one, in a file of lines.
+
+    Raises:
+        ValueError: it has a character that is not printable: it could begin another line.
+    """
+    if not text.isprintable():
+        raise ValueError(f"{text!r} is more than a line")
+    return Verbatim(text)

@@ -25,6 +25,7 @@ from labiac.plan.model import (
     SeedFile,
     Service,
     SubInterface,
+    Switch,
     Translation,
     Vlan,
 )

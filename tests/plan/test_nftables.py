@@ -42,7 +42,9 @@ def machine(policy=None, translation=None, nics=()):
     return Machine(
         "box", "lab-ana-box", "firewall", nics,
         routes=(), routing="static", forwards=True, policy=policy, translation=translation,
+        switch=None, speaker=None,
         student=False, hosts="", services=(), memory_mib=512, cpus=1, disk_gib=2, image="",
+        start=True,
         seed=(),
     )  # fmt: skip
 

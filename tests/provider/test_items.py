@@ -45,7 +45,7 @@ def test_every_failure_of_a_machine_is_told_with_its_property_path(plugin, whose
     inputs["nics"][0]["mac"] = "08:00:27"
     inputs["nics"][1]["addresses"] = ["10.0.2.1", "10.0.2.300/24"]
     inputs["routes"][0]["via"] = 7
-    inputs["role"] = "switch"
+    inputs["role"] = "toaster"
     inputs["cpus"] = 1.5
     inputs["colour"] = "red"
     del inputs["hostName"]
@@ -57,11 +57,11 @@ def test_every_failure_of_a_machine_is_told_with_its_property_path(plugin, whose
         "nics[1].addresses[1]": "is '10.0.2.300/24', and must be an address with its prefix, "
         "such as 10.0.1.2/24",
         "routes[0].via": "is 7.0, and must be of type string",
-        "role": "is 'switch', and must be one of router, pc, firewall, nat, bridge",
+        "role": "is 'toaster', and must be one of router, pc, firewall, nat, bridge, switch",
         "cpus": "is 1.5, and must be of type integer",
         "colour": "is no property of MachineArgs",
         "hostName": "is required",
-        "copy.backend": "is 'vmware', and must be one of libvirt, memory, netns",
+        "copy.backend": "is 'vmware', and must be one of libvirt, memory, netns, virtualbox",
     }
 
 

@@ -13,14 +13,19 @@ import subprocess
 import pytest
 import yaml
 
+from labiac.plan.resolve import resolve
+from labiac.schema.load import from_data
+
 PACKAGES = {
     "cloud-init": "cloud-init",
     "netplan": "netplan.io",
     "nft": "nftables",
     "sysctl": "procps",
+    "sh": "dash",
     "systemd-analyze": "systemd",
+    "vtysh": "frr",
 }
-NODES = ("r1", "r2", "fw", "gw", "br", "pc1", "pc2", "pc3")
+NODES = ("r1", "r2", "fw", "gw", "br", "campus", "pc1", "pc2", "pc3")
 APART = ["unshare", "--user", "--map-root-user", "--net"]
 """Runs a program as root of a network of its own."""
 
@@ -63,9 +68,9 @@ def test_cloud_init_would_refuse_a_value_of_the_wrong_kind(tool, everything, tmp
 @pytest.mark.parametrize("node", NODES)
 def test_netplan_takes_the_network_config(tool, everything, node, tmp_path):
     networks = generated(tool, seed(everything, node)["network-config"], tmp_path)
-    bridges = everything.machine(node).role == "bridge"
-    nics = everything.machine(node).nics
-    assert len(networks) == bridges + sum(1 + len(nic.trunk) for nic in nics)
+    machine = everything.machine(node)
+    tags = 0 if machine.switch else sum(len(nic.trunk) for nic in machine.nics)
+    assert len(networks) == (machine.role == "bridge") + len(machine.nics) + tags
 
 
 def test_the_boot_waits_for_addresses_that_are_given_and_for_nothing_else(
@@ -97,6 +102,28 @@ def test_netplan_makes_a_bridge_of_its_nics_without_spanning_tree_or_address(
     netdev = (tmp_path / "run/systemd/network/10-netplan-br0.netdev").read_text()
     assert "Kind=bridge\n" in netdev
     assert "STP=false\n" in netdev
+
+
+def test_systemd_networkd_makes_a_switch_whose_ports_take_what_the_plan_says(everything):
+    files = written(everything, "campus")
+    netdev = files["/etc/systemd/network/05-labiac-br0.netdev"]
+    assert "VLANFiltering=yes\nDefaultPVID=none\nSTP=no\n" in netdev
+    ports = {nic.name: nic for nic in everything.machine("campus").nics}
+    assert {name: vlans(files, name) for name in ports} == {
+        "r1_eth2": ["VLAN=10", "VLAN=20"],
+        "pc3_eth0": ["PVID=10", "EgressUntagged=10"],
+    }
+    for name, nic in ports.items():
+        match = f"[Match]\nPermanentMACAddress={nic.mac}\n\n[Network]\nBridge=br0\n"
+        assert files[f"/etc/systemd/network/05-labiac-{name}.network"].startswith(match)
+
+
+def vlans(files, port):
+    """Return what is said of the VLANs of a *port*."""
+    text = files[f"/etc/systemd/network/05-labiac-{port}.network"]
+    return [
+        line for line in text.splitlines() if "VLAN=" in line or "PVID=" in line or "Egress" in line
+    ]
 
 
 def test_netplan_gives_a_router_its_names_addresses_routes_and_vlans(tool, everything, tmp_path):
@@ -156,6 +183,69 @@ def test_nftables_takes_the_ruleset_and_it_is_loaded_before_packets_are_forwarde
     assert tool("nft", "--file", str(path), within=APART) == ""
     steps = [step[0] for step in yaml.safe_load(seed(everything, node)["user-data"])["runcmd"]]
     assert steps == ["systemctl", "systemctl", "sysctl", "find"]
+
+
+@pytest.mark.parametrize("protocol", ["ospf", "rip", "bgp"])
+def test_frr_takes_the_configuration_of_a_routing_protocol(tool, protocol, tmp_path):
+    lab = {
+        "name": "dynamic",
+        "routing": protocol,
+        "pool": {"ipv4": "10.0.0.0/8", "ipv6": "fd00::/48"},
+        "lans": {"lan1": {}, "lan2": {}, "lan3": {}},
+        "routers": {
+            "r1": {"lans": ["lan1", "lan2"]},
+            "r2": {"lans": ["lan2", "lan3"]},
+            "r3": {"lans": ["lan3"], "routing": "none"},
+        },
+    }
+    plan = resolve(from_data(lab), backend="libvirt")
+    for node in ("r1", "r2"):
+        path = tmp_path / f"{node}.conf"
+        path.write_text(written(plan, node)["/etc/frr/frr.conf"])
+        assert tool("vtysh", "--dryrun", "--inputfile", str(path)) == ""
+        assert "Valid" in validated(tool, seed(plan, node)["user-data"], tmp_path)
+
+
+def test_frr_would_refuse_a_line_that_it_does_not_know(tool, tmp_path):
+    path = tmp_path / "frr.conf"
+    path.write_text("router ospf\n ospf router-id pc1\n")
+    with pytest.raises(AssertionError, match="ospf router-id pc1"):
+        tool("vtysh", "--dryrun", "--inputfile", str(path))
+
+
+def test_cloud_init_takes_what_a_lab_file_adds(tool, tmp_path):
+    lab = {
+        "name": "added",
+        "defaults": {"cloud_init": {"timezone": "UTC", "runcmd": [["echo", "a"]]}},
+        "lans": {"lan1": {}},
+        "pcs": {
+            "pc1": {
+                "lan": "lan1",
+                "cloud_init": {
+                    "users": [{"name": "eva"}],
+                    "write_files": [{"path": "/etc/motd", "content": "two\nlines\n"}],
+                    "packages": ["mc"],
+                },
+            }
+        },
+    }
+    plan = resolve(from_data(lab), backend="libvirt")
+    assert "Valid" in validated(tool, seed(plan, "pc1")["user-data"], tmp_path)
+
+
+def validated(tool, text, folder):
+    path = folder / "user-data"
+    path.write_text(text)
+    return tool("cloud-init", "schema", "--config-file", str(path))
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_the_shell_takes_what_undoes_an_earlier_seed(tool, everything, node, tmp_path):
+    (command,) = yaml.safe_load(seed(everything, node)["user-data"])["bootcmd"]
+    assert command[:5] == ["cloud-init-per", "instance", "labiac-undo", "sh", "-c"]
+    script = tmp_path / "undo"
+    script.write_text(command[5])
+    assert tool("sh", "-n", str(script)) == ""
 
 
 def test_systemd_takes_the_unit_of_a_service(tool, everything, tmp_path):

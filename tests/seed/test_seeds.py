@@ -10,7 +10,8 @@ from labiac.schema.load import from_data
 
 
 def nic_facts(plan, node):
-    return {nic.name: nic for nic in facts_of(plan.machine(node), plan.lab, plan.student).nics}
+    lab = from_data({"name": plan.lab})
+    return {nic.name: nic for nic in facts_of(plan.machine(node), lab, plan.student).nics}
 
 
 def routes(end):
@@ -31,7 +32,7 @@ def test_only_what_boots_gets_a_seed_in_its_plan():
 def test_the_seed_of_a_node_can_be_had_on_any_backend():
     lab = from_data({"name": "one", "lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}}})
     plan = resolve(lab, backend="netns")
-    seed = {file.name: file.text for file in seed_of(plan.machine("pc1"), "one", "local")}
+    seed = {file.name: file.text for file in seed_of(plan.machine("pc1"), lab, "local")}
     assert yaml.safe_load(seed["user-data"])["hostname"] == "pc1"
 
 
@@ -64,7 +65,8 @@ def test_a_route_through_a_vlan_stands_with_its_sub_interface():
 def test_a_next_hop_that_no_nic_is_near_is_left_to_the_guest_to_refuse(everything):
     astray = dataclasses.replace(everything.machine("pc1").routes[0], via="192.0.2.1")
     machine = dataclasses.replace(everything.machine("pc1"), routes=(astray,))
-    assert routes(facts_of(machine, "everything", "ana").nics[0]) == [(astray.to, "192.0.2.1")]
+    nic = facts_of(machine, from_data({"name": "everything"}), "ana").nics[0]
+    assert routes(nic) == [(astray.to, "192.0.2.1")]
 
 
 def test_only_a_nic_with_a_nat_of_its_own_asks_by_dhcp(everything):

@@ -10,17 +10,26 @@ from jinja2 import meta
 
 from labiac.errors import DescriptionError
 from labiac.plan.seeds import facts_of
-from labiac.seed.facts import Facts, MetaFacts, NicFacts, RouteFacts, ServiceFacts, VlanFacts
+from labiac.schema.load import from_data
+from labiac.seed.facts import (
+    Facts,
+    FrrFacts,
+    MetaFacts,
+    NicFacts,
+    RouteFacts,
+    ServiceFacts,
+    VlanFacts,
+)
 from labiac.seed.templates import environment, render
 
 FOLDER = Path(__file__).parents[2] / "templates"
 TEMPLATES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.j2"))
-ROLES = ("router", "pc", "firewall", "nat", "bridge")
+ROLES = ("router", "pc", "firewall", "nat", "bridge", "switch")
 
 
 @pytest.fixture
 def facts(everything):
-    return facts_of(everything.machine("r1"), "everything", "ana")
+    return facts_of(everything.machine("r1"), from_data({"name": "everything"}), "ana")
 
 
 @pytest.fixture
@@ -60,7 +69,7 @@ def test_a_template_header_says_what_it_does_needs_and_what_proves_it(template):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_first_line_is_the_one_cloud_init_looks_for(role, facts):
-    assert render(role, facts, "r1")["user-data"].startswith("#cloud-config\n")
+    assert render((role,), facts, "r1")["user-data"].startswith("#cloud-config\n")
 
 
 def test_no_template_is_a_role_without_all_three_files():
@@ -71,36 +80,36 @@ def test_no_template_is_a_role_without_all_three_files():
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_same_facts_give_the_same_seed(role, facts):
-    assert render(role, facts, "r1") == render(role, facts, "r1")
+    assert render((role,), facts, "r1") == render((role,), facts, "r1")
 
 
 @pytest.mark.parametrize("change", [{"hosts": "127.0.0.1\tlocalhost\n"}, {"nics": ()}])
 def test_a_changed_seed_gets_another_instance_id(change, facts):
-    was = yaml.safe_load(render("pc", facts, "pc1")["meta-data"])["instance-id"]
-    now = yaml.safe_load(render("pc", dataclasses.replace(facts, **change), "pc1")["meta-data"])
+    was = yaml.safe_load(render(("pc",), facts, "pc1")["meta-data"])["instance-id"]
+    now = yaml.safe_load(render(("pc",), dataclasses.replace(facts, **change), "pc1")["meta-data"])
     assert now["instance-id"] != was
     assert now["instance-id"].startswith("pc1-")
 
 
 def test_a_changed_meta_data_template_changes_the_instance_id_too(beside, facts):
-    was = yaml.safe_load(render("pc", facts, "pc1")["meta-data"])
+    was = yaml.safe_load(render(("pc",), facts, "pc1")["meta-data"])
     text = (FOLDER / "common/meta-data.j2").read_text()
     (beside / "templates/pc/meta-data.j2").write_text(f"{text}public-keys: []\n")
-    now = yaml.safe_load(render("pc", facts, "pc1", beside)["meta-data"])
+    now = yaml.safe_load(render(("pc",), facts, "pc1", beside)["meta-data"])
     assert now["instance-id"] != was["instance-id"]
 
 
 def test_a_template_beside_the_lab_file_goes_before_labiacs_own(beside, facts):
     (beside / "templates/pc/user-data.j2").write_text("#cloud-config\nhostname: {{ hostname }}\n")
-    seed = render("pc", facts, "pc1", beside)
+    seed = render(("pc",), facts, "pc1", beside)
     assert seed["user-data"] == '#cloud-config\nhostname: "r1"\n'
-    assert seed["network-config"] == render("pc", facts, "pc1")["network-config"]
+    assert seed["network-config"] == render(("pc",), facts, "pc1")["network-config"]
 
 
 def test_a_template_in_the_working_directory_goes_before_labiacs_own(beside, facts, monkeypatch):
     (beside / "templates/pc/user-data.j2").write_text("#cloud-config\n")
     monkeypatch.chdir(beside)
-    assert render("pc", facts, "pc1")["user-data"] == "#cloud-config\n"
+    assert render(("pc",), facts, "pc1")["user-data"] == "#cloud-config\n"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +126,7 @@ def test_what_is_wrong_with_a_template_is_said_at_its_line(beside, facts, text, 
     path = beside / "templates/pc/user-data.j2"
     path.write_text(text)
     with pytest.raises(DescriptionError) as error:
-        render("pc", facts, "pc1", beside)
+        render(("pc",), facts, "pc1", beside)
     assert str(error.value).startswith(f"{path}:{line}: ")
     assert problem in str(error.value)
 
@@ -125,34 +134,68 @@ def test_what_is_wrong_with_a_template_is_said_at_its_line(beside, facts, text, 
 def test_an_unknown_name_is_answered_with_those_that_there_are(beside, facts):
     (beside / "templates/pc/user-data.j2").write_text("{{ hostnam }}")
     with pytest.raises(DescriptionError, match="a template may name lab, student, hostname, "):
-        render("pc", facts, "pc1", beside)
+        render(("pc",), facts, "pc1", beside)
 
 
 def test_a_role_without_templates_is_refused(facts):
     with pytest.raises(DescriptionError, match=r"there is no template beach/user-data\.j2"):
-        render("beach", facts, "pc1")
+        render(("beach",), facts, "pc1")
 
 
 EVIL = 'x"\n  - evil: [}\n#'
 
 
-@pytest.mark.parametrize("role", ROLES)
+KEY = "ssh-ed25519 AAAA someone@home"
+
+
+def evil(nics=(), keys=(KEY,)):
+    """Return facts of which all that are free text would break out of their places."""
+    return Facts(
+        *(EVIL, EVIL, EVIL, EVIL),
+        nics=nics,
+        services=(ServiceFacts("web", (EVIL,)),),
+        ruleset=EVIL,
+        frr=FrrFacts(EVIL, ("ospfd",)),
+        user="lab",
+        keys=keys,
+    )
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "switch"])
 def test_no_value_breaks_out_of_its_place(role):
     route = RouteFacts(to=EVIL, via=EVIL)
-    vlan = VlanFacts(EVIL, 10, True, (EVIL,), False, (route,))  # noqa: FBT003
-    nic = NicFacts(EVIL, EVIL, False, True, (EVIL,), False, (route,), (vlan,))  # noqa: FBT003
-    service = ServiceFacts("web", (EVIL,))
-    seed = render(role, Facts(EVIL, EVIL, EVIL, EVIL, (nic,), (service,), EVIL), EVIL)
+    vlan = VlanFacts(EVIL, 10, optional=True, addresses=(EVIL,), ipv6=False, routes=(route,))
+    nic = NicFacts(
+        *(EVIL, EVIL),
+        dhcp=False,
+        optional=True,
+        addresses=(EVIL,),
+        ipv6=False,
+        routes=(route,),
+        vlans=(vlan,),
+        untagged=None,
+        tagged=(),
+    )
+    seed = render((role,), evil((nic,)), EVIL)
 
     user = yaml.safe_load(seed["user-data"])
-    assert user.keys() == {"hostname", "manage_etc_hosts", "write_files", "runcmd"}
+    assert list(user) == [
+        *("hostname", "manage_etc_hosts", "ssh_deletekeys", "users", "bootcmd"),
+        *("write_files", "runcmd"),
+    ]
     assert user["hostname"] == EVIL
-    assert user["write_files"][0] == {"path": "/etc/hosts", "content": EVIL}
-    assert user["write_files"][-1]["content"].count("\n[Install]\n") == 1
+    assert [each["ssh_authorized_keys"] for each in user["users"]] == [[KEY]]
     ruled = role in {"firewall", "nat"}
-    assert ({"path": "/etc/nftables.conf", "content": EVIL} in user["write_files"]) == ruled
-    assert len(user["write_files"]) == 3 + ruled
-    assert len(user["runcmd"]) == 3 + 2 * ruled
+    files = {each["path"]: each["content"] for each in user["write_files"]}
+    assert files.keys() - {"/etc/nftables.conf"} == {
+        *("/var/lib/labiac/made", "/etc/hosts", "/etc/sysctl.d/90-labiac.conf"),
+        *("/etc/frr/frr.conf", "/etc/frr/daemons.conf"),
+        "/etc/systemd/system/labiac-web.service",
+    }
+    assert files["/etc/hosts"] == files["/etc/frr/frr.conf"] == EVIL
+    assert files.get("/etc/nftables.conf") == (EVIL if ruled else None)
+    assert files["/etc/systemd/system/labiac-web.service"].count("\n[Install]\n") == 1
+    assert len(user["runcmd"]) == 4 + 2 * ruled
 
     network = yaml.safe_load(seed["network-config"])
     assert network.pop("bridges", {"br0": {"interfaces": [EVIL]}})["br0"]["interfaces"] == [EVIL]
@@ -165,6 +208,27 @@ def test_no_value_breaks_out_of_its_place(role):
         "vlans": {EVIL: {"id": 10, "link": EVIL, **common}},
     }
     assert yaml.safe_load(seed["meta-data"])["local-hostname"] == EVIL
+
+
+def test_a_mac_that_is_no_word_makes_no_switch():
+    nic = NicFacts(
+        *("pc1", EVIL),
+        dhcp=False,
+        optional=False,
+        addresses=(),
+        ipv6=False,
+        routes=(),
+        vlans=(),
+        untagged=10,
+        tagged=(),
+    )
+    with pytest.raises(DescriptionError, match="is no word of letters, digits"):
+        render(("switch",), evil((nic,)), "sw1")
+
+
+def test_a_key_of_several_lines_is_refused():
+    with pytest.raises(DescriptionError, match="is more than a line"):
+        render(("pc",), evil(keys=(EVIL,)), "pc1")
 
 
 def test_every_fact_is_read_by_a_template():

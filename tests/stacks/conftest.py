@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import time
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from labiac.plan.resolve import plan_file
 from labiac.reach.matrix import pings
 
 STACKS = Path(__file__).parents[2] / "stacks"
+CONVERGED_S = 60
 NEW_NAMESPACES = 0x40000000 | 0x00020000  # CLONE_NEWNET | CLONE_NEWNS
 
 
@@ -55,6 +57,14 @@ class Live:
         said = self._backend.measure(self._copy, flat, timeout_s=10, settle=settle)
         by_ping = dict(zip(flat, said, strict=True))
         return {pair: bool(each) and all(map(by_ping.get, each)) for pair, each in asked.items()}
+
+    def converged(self, expected):
+        """Return what is answered, once it is as *expected*, or routers had time to agree."""
+        end = time.monotonic() + CONVERGED_S * any(node.speaker for node in self.plan.machines)
+        while True:
+            answered = self.answered(settle=all(expected.values()))
+            if answered == expected or time.monotonic() > end:
+                return answered
 
 
 class Host:

@@ -30,7 +30,7 @@ FEATURES: Final = Features(
     live=frozenset(
         {
             *("forwards", "hosts", "nics", "policy", "role", "routes", "routing", "services"),
-            "translation",
+            *("speaker", "translation"),
             *("host_addresses", "host_routes", "interface", "ipv4", "ipv6", "type", "vlans"),
         }
     ),

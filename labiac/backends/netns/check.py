@@ -10,6 +10,7 @@ from labiac.backends.netns import features, kernel, marks, rules, shape
 from labiac.backends.netns.holder import IN_A_SPACE
 from labiac.backends.netns.places import LONGEST
 from labiac.errors import Problem
+from labiac.plan.model import SWITCHING, lan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from labiac.plan.model import Forward, Machine, Network, Nic, Plan
 
-_DYNAMIC = frozenset({"ospf", "rip", "bgp"})
 _NEIGHBOURS = "net/ipv4/neigh/default/gc_thresh3"
 
 
@@ -43,7 +43,7 @@ def for_users(plan: Plan) -> list[Problem]:
     found = [
         Problem(
             f"netns {network.name}",
-            f"lans.{network.name}.type",
+            f"lans.{lan_of(network.name)}.type",
             f"a LAN of type {network.type} changes the host's own network, which takes root",
             fix,
         )
@@ -138,8 +138,10 @@ def _switch_needs(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _machine_needs(plan: Plan) -> Iterator[tuple[str, str]]:
     for machine in plan.machines:
+        if machine.switch:
+            yield "filtering", machine.name
         for nic in machine.nics:
-            if nic.trunk:
+            if nic.trunk and not machine.switch:
                 yield "vlan", machine.name
             if shape.needs_netem(nic.impair):
                 yield "netem", machine.name
@@ -156,7 +158,7 @@ def _rules_need(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _network(network: Network) -> Iterator[Problem]:
-    where, path = f"netns {network.name}", f"lans.{network.name}"
+    where, path = f"netns {network.name}", f"lans.{lan_of(network.name)}"
     if network.type == "bridged" and network.vlans:
         yield Problem(
             where,
@@ -176,24 +178,29 @@ def _network(network: Network) -> Iterator[Problem]:
 
 def _machine(plan: Plan, machine: Machine) -> Iterator[Problem]:
     where, path = f"netns {machine.name}", _path(machine)
-    if machine.routing in _DYNAMIC:
-        yield Problem(
-            where,
-            f"{path}.routing",
-            f"{machine.routing} needs FRR, which netns does not run in this version",
-            "say routing: static, or none and write the routes yourself",
-        )
+    if machine.speaker:
+        yield from _frr(machine, where, f"{path}.routing")
     bridged = {network.name for network in plan.networks if network.type == "bridged"}
     for number, nic in enumerate(machine.nics):
         yield from _nic(where, f"{path}.nics[{number}]", nic, bridged=nic.network in bridged)
-        if machine.role == "bridge" and nic.network in bridged:
+        if machine.role in SWITCHING and nic.network in bridged:
             yield Problem(
                 where,
                 f"{path}.nics[{number}].lan",
-                f"a bridge can't join {nic.network}: on netns a NIC in a bridged LAN is a macvlan,"
-                " which hears only what is sent to its own MAC",
+                f"a {machine.role} can't join {lan_of(nic.network)}: on netns a NIC in a bridged"
+                " LAN is a macvlan, which hears only what is sent to its own MAC",
                 "put a router there, or use an internal LAN",
             )
+
+
+def _frr(machine: Machine, where: str, path: str) -> Iterator[Problem]:
+    from labiac.backends.netns import routing
+
+    daemons = [each.command[0] for each in routing.services(machine)]
+    lacking = ", ".join(each for each in daemons if not each.startswith("/"))
+    if lacking:
+        problem = f"{machine.routing} needs FRR, and there is no {lacking}"
+        yield Problem(where, path, problem, "install frr, or say routing: static")
 
 
 def _nic(where: str, path: str, nic: Nic, *, bridged: bool) -> Iterator[Problem]:

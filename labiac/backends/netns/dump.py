@@ -8,6 +8,7 @@ from fcntl import ioctl
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from labiac.backends.netns import netlink
+from labiac.backends.ports import Takes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,12 @@ _UP: Final = 1
 _MAIN_TABLE: Final = 254
 _UNICAST: Final = 1
 _OWN: Final = frozenset({0, 1, 2})  # routes that the kernel made: learned, redirects, connected
+LEARNED: Final = frozenset({11, *range(186, 199)})
+"""Routes of FRR (``RTPROT_ZEBRA``, ``RTPROT_BGP`` and those after it): nobody wrote them down."""
 _SKIP_STATS: Final = netlink.number(29, 8)
+_WITH_VLANS: Final = netlink.number(29, 2)  # RTEXT_FILTER_BRVLAN: each by itself, in no ranges
+_AF_SPEC, _ENTRY, _PVID = 26, 2, 2
+_VLAN_INFO: Final = struct.Struct("=HH")
 _GETNETCONF: Final = 82
 _NETCONF: Final = struct.Struct("=Bxxx")
 
@@ -50,11 +56,15 @@ class Address(NamedTuple):
 
 
 class LiveRoute(NamedTuple):
-    """A route that somebody added; `via` is empty where the link alone says the way."""
+    """A route that somebody added; `via` is empty where the link alone says the way.
+
+    `protocol` is who (``RTPROT_*``): 4 is a static one.
+    """
 
     to: str
     via: str
     number: int
+    protocol: int
 
 
 def links(sock: netlink.Socket) -> dict[str, Link]:
@@ -71,6 +81,20 @@ def index(sock: netlink.Socket, name: str) -> int:
     except OSError:
         return 0
     return found
+
+
+def ports(sock: netlink.Socket) -> dict[int, Takes]:
+    """Return the VLANs that each bridge port takes, by its number."""
+    header = netlink.link_header(family=socket.AF_BRIDGE) + _WITH_VLANS
+    bodies = sock.dump(netlink.GETLINK, header)
+    return {_LINK.unpack_from(body)[2]: _port(body) for body in bodies}
+
+
+def _port(body: bytes) -> Takes:
+    entries = netlink.attributes(find(body, _AF_SPEC, _LINK.size))
+    found = [_VLAN_INFO.unpack(value) for kind, value in entries if kind == _ENTRY]
+    untagged = next((vlan for flags, vlan in found if flags & _PVID), 0)
+    return Takes(untagged, frozenset(vlan for _, vlan in found if vlan != untagged))
 
 
 def addresses(sock: netlink.Socket) -> list[Address]:
@@ -136,7 +160,7 @@ def _routes(body: bytes) -> Iterator[LiveRoute]:
     anywhere = bytes(16 if family == socket.AF_INET6 else 4)
     to = f"{socket.inet_ntop(family, found.get(1, anywhere))}/{prefix}"
     for via, index in _next_hops(found):
-        yield LiveRoute(to, socket.inet_ntop(family, via) if via else "", index)
+        yield LiveRoute(to, socket.inet_ntop(family, via) if via else "", index, protocol)
 
 
 def _next_hops(found: dict[int, bytes]) -> Iterator[tuple[bytes, int]]:

@@ -18,13 +18,22 @@ if TYPE_CHECKING:
 _NO_RESOLVER: Final = b"# This lab has no name server; /etc/hosts knows its nodes.\n"
 
 
+def folder(ground: Ground, name: str) -> str:
+    """Return where the files of machine *name* are."""
+    return f"{ground.folder.text}/machine.{name}.etc"
+
+
 def write(ground: Ground, machine: Machine) -> None:
     """Write the files of *machine*, and let ``/etc/netns`` lead to them."""
-    own = _folder(ground, machine.name)
+    own = folder(ground, machine.name)
     with suppress(FileExistsError):
         os.mkdir(own)  # noqa: PTH102  # on the hot path
     put(f"{own}/hosts", machine.hosts.encode())
     put(f"{own}/resolv.conf", _NO_RESOLVER)
+    if machine.speaker:
+        from labiac.backends.netns import routing
+
+        routing.write(own, machine)
     there = link(ground, machine)
     try:
         os.symlink(own, there)  # noqa: PTH211  # likewise
@@ -39,7 +48,7 @@ def write(ground: Ground, machine: Machine) -> None:
 def read(ground: Ground, machine: Machine) -> str:
     """Return the text of the machine's ``/etc/hosts``, empty when it has none."""
     try:
-        with open(f"{_folder(ground, machine.name)}/hosts", encoding="utf-8") as file:  # noqa: PTH123
+        with open(f"{folder(ground, machine.name)}/hosts", encoding="utf-8") as file:  # noqa: PTH123
             return file.read()
     except FileNotFoundError:
         return ""
@@ -53,7 +62,7 @@ def link(ground: Ground, machine: Machine) -> str:
 def ours(ground: Ground, machine: Machine) -> bool:
     """Return whether what stands at `link`, if anything, is labiac's for this machine."""
     try:
-        return os.readlink(link(ground, machine)) == _folder(ground, machine.name)  # noqa: PTH115
+        return os.readlink(link(ground, machine)) == folder(ground, machine.name)  # noqa: PTH115
     except FileNotFoundError:
         return True
     except OSError:  # a folder, or a file
@@ -65,7 +74,7 @@ def remove(ground: Ground, machine: Machine) -> None:
     if ours(ground, machine):
         with suppress(FileNotFoundError):
             os.unlink(link(ground, machine))  # noqa: PTH108  # likewise
-    own = _folder(ground, machine.name)
+    own = folder(ground, machine.name)
     try:
         os.unlink(f"{own}/hosts")  # noqa: PTH108  # likewise
         os.unlink(f"{own}/resolv.conf")  # noqa: PTH108
@@ -78,12 +87,8 @@ def remove(ground: Ground, machine: Machine) -> None:
 
 def forget(ground: Ground, name: str) -> None:
     """Remove what leads to the files of machine *name*, when a reboot took them and its mark."""
-    own = _folder(ground, name)
+    own = folder(ground, name)
     for there in ground.places.etc.iterdir() if ground.places.etc.is_dir() else ():
         with suppress(OSError):  # no link, or somebody else's that has just gone
             if os.readlink(there) == own:  # noqa: PTH115
                 there.unlink()
-
-
-def _folder(ground: Ground, name: str) -> str:
-    return f"{ground.folder.text}/machine.{name}.etc"

@@ -23,7 +23,7 @@ from labiac.backends.netns import (
 )
 from labiac.backends.netns.places import Ref
 from labiac.errors import BackendError
-from labiac.plan.model import Machine
+from labiac.plan.model import SWITCHING, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,8 @@ def read(ground: Ground, mark: Mark) -> Observed | None:
         return _observed(ground, planned, running=False)
     running = services.alive(mark, planned)
     live = observe.machine(ground, mark, planned)
-    return _observed(ground, replace(live, services=running))
+    routing = live.routing if services.routes_itself(mark, planned) else "none"
+    return _observed(ground, replace(live, services=running, routing=routing))
 
 
 def update(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
@@ -141,7 +142,7 @@ def _change(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
     files.write(ground, now)
     rules.load(ground, was, now)
     if _network(was) != _network(now):
-        before = {nic.name: nic for nic in was.nics} if _bridges(was) == _bridges(now) else {}
+        before = {nic.name: nic for nic in was.nics} if _switching(was) == _switching(now) else {}
         stay = [nic for nic in now.nics if _same_card(ground, before.get(nic.name), nic)]
         kept = tuple(before[nic.name] for nic in stay)
         with ground.spaces.inside(now.host_name) as sock:
@@ -186,11 +187,12 @@ def _observed(ground: Ground, machine: Machine, *, running: bool = True) -> Obse
 
 
 def _network(machine: Machine) -> tuple[object, ...]:
-    return machine.nics, machine.routes, machine.forwards, _bridges(machine)
+    return machine.nics, machine.routes, machine.forwards, _switching(machine), machine.switch
 
 
-def _bridges(machine: Machine) -> bool:
-    return machine.role == "bridge"
+def _switching(machine: Machine) -> str:
+    """Return what *machine* is if it passes on frames, else nothing."""
+    return machine.role if machine.role in SWITCHING else ""
 
 
 def _same_card(ground: Ground, was: Nic | None, now: Nic) -> bool:

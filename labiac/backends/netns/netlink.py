@@ -136,11 +136,21 @@ def address(index: int, cidr: str, *forgiven: int, delete: bool = False) -> Mess
     return Message(what, DELADDR if delete else NEWADDR, 0 if delete else _NEW, body, forgiven)
 
 
-def route(to: str, *forgiven: int, via: str = "", index: int = 0, delete: bool = False) -> Message:
-    """Return the request that adds (or deletes) a route by next hop *via* or link *index*."""
+def route(
+    to: str,
+    *forgiven: int,
+    via: str = "",
+    index: int = 0,
+    delete: bool = False,
+    protocol: int = 0,
+) -> Message:
+    """Return the request that adds (or deletes) a route by next hop *via* or link *index*.
+
+    One that is deleted may be told by its *protocol* alone: who made it (``RTPROT_*``).
+    """
     target, _, prefix = to.partition("/")
     family, packed = _packed(target)
-    kind, protocol = (0, 0) if delete else (1, 4)
+    kind, protocol = (0, protocol) if delete else (1, 4)
     scope = 255 if delete else 0 if via else 253  # any scope; beyond this link; on it
     body = _ROUTE.pack(family, int(prefix), 0, 0, _MAIN_TABLE, protocol, scope, kind, 0)
     body += attribute(1, packed) if int(prefix) else b""

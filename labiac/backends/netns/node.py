@@ -62,6 +62,8 @@ def settle_in(ground: Ground, machine: Machine) -> None:
     for name in os.listdir(own) if own.is_dir() else ():  # noqa: PTH208  # names are what is needed
         if os.path.exists(f"/etc/{name}"):  # noqa: PTH110  # a mount needs something to stand on
             kernel.mount(f"{own}/{name}", f"/etc/{name}", flags=kernel.BIND)
+    if machine.speaker and os.path.exists("/run/frr"):  # noqa: PTH110
+        kernel.mount(f"{own}/frr", "/run/frr", flags=kernel.BIND)
     kernel.set_hostname(machine.name)
 
 

@@ -6,20 +6,19 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from labiac.backends import inside
 from labiac.backends.netns import dump, files, rules, settings
 from labiac.backends.netns.places import bridge, port
 from labiac.backends.netns.wiring import BRIDGE
-from labiac.plan.model import Machine, Nic, Route, SubInterface
+from labiac.backends.ports import NOTHING, as_taking
+from labiac.plan.model import Machine, Nic, Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import TypeVar
 
     from labiac.backends.netns.dump import Link
     from labiac.backends.netns.ground import Ground
     from labiac.backends.netns.marks import Mark
-
-    T = TypeVar("T")
 
 _BEYOND_LINK: Final = 0
 """Scope of an address that leaves its link; IPv6's link-local ones are the kernel's own."""
@@ -34,9 +33,11 @@ def machine(ground: Ground, mark: Mark, planned: Machine) -> Machine:
             line
             for family in (socket.AF_INET, socket.AF_INET6)
             for line in dump.routes(sock, family)
+            if planned.speaker is None or line.protocol not in dump.LEARNED
         ]
         forwards = settings.forwards(planned)
         planned = rules.in_force(planned)
+        vlans = dump.ports(sock) if planned.switch else {}
     with ground.switch() as sock:
         ports = dump.links(sock)
     lans = {bridge(name): name for name in ground.folder.names("network")}
@@ -44,17 +45,32 @@ def machine(ground: Ground, mark: Mark, planned: Machine) -> Machine:
     names = {link.number: link.name for link in links.values()}
     live = {Route(line.to, line.via or names.get(line.number, "")) for line in lines}
     kept = {line for line in planned.routes if f"{line.to} via {line.via}" in mark.refused}
-    nics = [_nic(nic, links, held, switch) for nic in planned.nics if nic.name in links]
-    if planned.role == "bridge":
-        nics = [_port(nic, links) for nic in nics]
-    return replace(
-        planned,
-        role="bridge" if BRIDGE in links else planned.role,
-        nics=tuple(nics),
-        routes=_in_order(planned.routes, live | kept),
-        forwards=forwards,
-        hosts=files.read(ground, planned),
-    )
+    seen = inside.as_configured(planned, _links(links, held), live | kept, bridge=BRIDGE)
+    wanted = {nic.name: nic for nic in planned.nics}
+    nics = [switch.plugged(nic, wanted[nic.name]) for nic in seen.nics]
+    if planned.switch:
+        ids = planned.switch.ids
+        found = [vlans.get(links[nic.name].number, NOTHING) for nic in nics]
+        nics = [
+            as_taking(nic, wanted[nic.name], each, ids)
+            for nic, each in zip(nics, found, strict=True)
+        ]
+    return replace(seen, nics=tuple(nics), forwards=forwards, hosts=files.read(ground, planned))
+
+
+def _links(links: Mapping[str, Link], held: Mapping[int, set[str]]) -> dict[str, inside.Link]:
+    names = {link.number: link.name for link in links.values()}
+    return {
+        link.name: inside.Link(
+            mac=link.mac,
+            up=link.up,
+            carrier=True,  # addresses are held without one, too
+            master=names.get(link.master, ""),
+            tag=int.from_bytes(link.data.get(1, b""), "little"),
+            addresses=frozenset(held.get(link.number, ())),
+        )
+        for link in links.values()
+    }
 
 
 class _Switch:
@@ -64,47 +80,19 @@ class _Switch:
         self._machine, self._links, self._lans = machine, links, lans
         self._names = {link.number: link.name for link in links.values()}
 
-    def cable(self, nic: Nic) -> tuple[bool, str]:
-        """Return whether the cable of *nic* is in, and the LAN it leads to."""
-        own = self._links.get(port(self._machine, nic.name))
-        if own is None:
-            return nic.connected, nic.network
+    def plugged(self, seen: Nic, planned: Nic) -> Nic:
+        """Return a NIC as *seen* from inside, with its cable as it is: in or out, and to where."""
+        own = self._links.get(port(self._machine, planned.name))
+        if own is None or planned.attach != "lan":  # its cable leads nowhere, or to the host
+            return seen
         master = self._names.get(own.master, "")
-        return own.up, self._lans.get(master, master)
-
-
-def _nic(
-    planned: Nic, links: Mapping[str, Link], held: Mapping[int, set[str]], switch: _Switch
-) -> Nic:
-    link = links[planned.name]
-    connected, network = switch.cable(planned)
-    if planned.attach != "lan":  # its cable leads nowhere, or to the host
-        connected, network = planned.connected, planned.network
-    return replace(
-        planned,
-        attach=planned.attach if network or planned.attach != "lan" else "none",
-        network=network,
-        mac=link.mac,
-        addresses=_in_order(planned.addresses, held.get(link.number, set())),
-        trunk=tuple(_sub(sub, links, held) for sub in planned.trunk if sub.name in links),
-        connected=connected and (link.up or not planned.connected),
-    )
-
-
-def _port(nic: Nic, links: Mapping[str, Link]) -> Nic:
-    """Return *nic* of a bridge: what is no port of it leads nowhere, as with the cable out."""
-    own = links.get(BRIDGE)
-    joined = own is not None and own.up and links[nic.name].master == own.number
-    return replace(nic, connected=nic.connected and joined)
-
-
-def _sub(
-    planned: SubInterface, links: Mapping[str, Link], held: Mapping[int, set[str]]
-) -> SubInterface:
-    link = links[planned.name]
-    tag = int.from_bytes(link.data.get(1, b""), "little")
-    addresses = _in_order(planned.addresses, held.get(link.number, set()))
-    return replace(planned, id=tag, addresses=addresses)
+        network = self._lans.get(master, master)
+        return replace(
+            seen,
+            attach="lan" if network else "none",
+            network=network,
+            connected=own.up and (seen.connected or not planned.connected),
+        )
 
 
 def _held(found: Iterable[dump.Address]) -> dict[int, set[str]]:
@@ -113,9 +101,3 @@ def _held(found: Iterable[dump.Address]) -> dict[int, set[str]]:
         if line.scope == _BEYOND_LINK or not line.cidr.startswith("fe80:"):
             held.setdefault(line.number, set()).add(line.cidr)
     return held
-
-
-def _in_order(planned: tuple[T, ...], live: set[T]) -> tuple[T, ...]:
-    """Return what is *live*, in the order *planned* where it was, the rest sorted after it."""
-    known = tuple(value for value in planned if value in live)
-    return known + tuple(sorted(live - set(planned), key=str))

@@ -1,0 +1,55 @@
+"""What a lab file adds to cloud-init's user-data: which keys it may have, and of what kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from labiac.schema.fault import Fault
+from labiac.schema.source import Path
+
+CloudInit = dict[str, Any]
+"""Keys of cloud-init's user-data (a ``#cloud-config``)."""
+
+OWNED = ("hostname", "fqdn", "prefer_fqdn_over_hostname", "preserve_hostname", "manage_etc_hosts")
+"""Keys that say what a node is called: the whole lab knows it by its name in the lab file."""
+LISTS = ("bootcmd", "runcmd", "users", "write_files")
+"""Lists in the user-data of every node, which what is added goes behind."""
+
+
+def about_cloud_init(path: Path, added: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield what is wrong with the keys *added* at *path* to the user-data of a node."""
+    for key in filter(added.__contains__, OWNED):
+        problem = f"{key} is labiac's: a node is called what the lab file calls it"
+        yield (*path, key), problem, "leave it out, or rename the node"
+    for key in filter(added.__contains__, LISTS):
+        if not isinstance(added[key], list):
+            yield (*path, key), f"{key} is a list", f"write {key}: [...]"
+    for place, file in _elements((*path, "write_files"), added):
+        yield from _about_file(place, file)
+    for key in ("bootcmd", "runcmd"):
+        for place, command in _elements((*path, key), added):
+            if not _is_command(command):
+                fix = f'write {key}: [[ip, link]] or {key}: ["ip link"], numbers in quotes'
+                yield place, f"{command!r} is no command", fix
+
+
+def _elements(path: Path, added: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Yield the elements of the list at *path*, each with its place; of what is no list, none."""
+    said = added.get(str(path[-1]))
+    for index, element in enumerate(said if isinstance(said, list) else ()):
+        yield (*path, index), element
+
+
+def _about_file(path: Path, file: Any) -> Iterator[Fault]:
+    if not isinstance(file, Mapping) or not isinstance(file.get("path"), str):
+        yield path, "a file to write has no path", "write {path: /etc/motd, content: ...}"
+    elif not isinstance(file.get("permissions", ""), str):
+        # An octal number to cloud-init, which a YAML reader may take for a decimal one.
+        problem = f"permissions {file['permissions']!r} is a number, and must be a text"
+        yield (*path, "permissions"), problem, 'write it in quotes: permissions: "0644"'
+
+
+def _is_command(value: Any) -> bool:
+    words = value if isinstance(value, list) else [value]
+    return bool(words) and all(isinstance(word, str) and word for word in words)
