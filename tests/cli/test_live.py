@@ -23,7 +23,8 @@ class Live:
 
     nodes = ("pc1", "pc2", "pc3", "pc4", "r1", "r2")
 
-    def __init__(self, home):
+    def __init__(self, home, limit_s=120):
+        self.limit_s = limit_s
         self.student = f"cli{secrets.token_hex(4)}"
         path = f"{find().path.parent}{os.pathsep}{os.environ['PATH']}"
         own = {"LABIAC_HOME": str(home), "PULUMI_HOME": str(home / "pulumi"), "PATH": path}
@@ -38,7 +39,7 @@ class Live:
             env=self._environment,
             input=stdin.encode(),
             capture_output=True,
-            timeout=120,
+            timeout=self.limit_s,
             check=False,
         )
         out = done.stdout.decode(errors="surrogateescape")
