@@ -11,6 +11,7 @@ import os
 import secrets
 import select
 import signal
+import sys
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -197,7 +198,8 @@ class _Input:
 
     def __init__(self, command: Attached) -> None:
         self._command = command
-        self._piece: bytes | None = None
+        # Where there is none (`<&-`), the command reads to its end at once.
+        self._piece: bytes | None = None if sys.stdin else b""
         self._ended = False
 
     def pass_on(self, wait_s: float) -> None:
