@@ -6,15 +6,14 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_interface
 from typing import TYPE_CHECKING, TypeVar
 
+from labiac.plan.model import SWITCHING
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from labiac.plan.model import Machine, Nic, Route, SubInterface
 
 T = TypeVar("T")
-
-PORTS_ONLY = frozenset({"bridge", "switch"})
-"""Roles of the nodes whose NICs are ports of a bridge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def as_configured(
         routes: Those that somebody added.
         bridge: Name of the bridge of a machine that is one.
     """
-    ports_only = planned.role in PORTS_ONLY
+    ports_only = planned.role in SWITCHING
     nics = tuple(_nic(n, links, ports_only=ports_only) for n in planned.nics if n.name in links)
     if ports_only:
         nics = tuple(_port(nic, links, bridge) for nic in nics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -114,7 +115,7 @@ class LibvirtBackend:
 
         with told(ref):
             ours = self._machine(ref)
-        self.create(ours.mark.copy, ours.mark.item)
+        self.create(ours.mark.copy, replace(ours.mark.machine, start=True))
 
     def stop(self, ref: str) -> None:
         """Shut the machine *ref* down; one that does not heed it is cut off. Off is success.

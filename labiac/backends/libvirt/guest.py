@@ -13,7 +13,7 @@ from labiac.backends.inside import Link
 from labiac.backends.libvirt import agent
 from labiac.backends.libvirt.connection import library
 from labiac.backends.ports import NOTHING, Takes, as_taking, takes
-from labiac.plan.model import Route
+from labiac.plan.model import SWITCHING, Route
 from labiac.plan.nftables import ruleset
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def steps(was: Machine, now: Machine) -> Iterator[Step]:
         lines = [*_links(was, now), *_routes_to_mend(was, now)]
         # What is there already, or gone already, is no reason to leave the rest undone.
         yield ("ip", "-force", "-batch", "-"), "".join(f"{line}\n" for line in lines).encode()
-    if now.role in inside.PORTS_ONLY and was != now:
+    if now.role in SWITCHING and was != now:
         yield ("networkctl", "reconfigure", *(nic.name for nic in now.nics)), b""
     if now.switch and was.nics != now.nics:
         # After networkd, which adds what a port shall take, and leaves what else it does.
