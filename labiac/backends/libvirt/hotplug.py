@@ -36,7 +36,7 @@ _APPLY: Final = (
     ("udevadm", "control", "--reload"),
     ("networkctl", "reload"),  # leaves what has not changed as it is: no packet is lost
 )
-_FOLLOWS_S: Final = 30
+_FOLLOWS_S: Final = 60
 """How long a guest may take to do what it was told: a busy one without KVM is slow."""
 _POLL_S: Final = 0.2
 
@@ -126,8 +126,9 @@ def _steps(was: Machine, now: Machine) -> Iterator[Step]:
 
 
 def _tagged(machine: Machine) -> set[tuple[str, int]]:
-    """Return the name and the VLAN of each sub-interface."""
-    return {(sub.name, sub.id) for nic in machine.nics for sub in nic.trunk}
+    """Return the name and the VLAN of each sub-interface; the tags of a switch's port are none."""
+    nics = () if machine.switch else machine.nics
+    return {(sub.name, sub.id) for nic in nics for sub in nic.trunk}
 
 
 def _network(machine: Machine) -> str:
