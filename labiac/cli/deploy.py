@@ -82,12 +82,12 @@ def up(
     """Bring a lab up, or to what its file says now; then measure who reaches whom."""
     from labiac.cli.guard import has_disks, keep_disks, possible, refuse
 
-    plan, objections = possible(file, student, backend)
+    plan, objections = possible(file, student, backend, start=not no_start)
     refuse(objections, force=force)
     if not yes and has_disks(plan):
         keep_disks(_compared(plan, _previewed(plan, json=json)), file, ask=not json)
     result = _operate(plan, "up", lambda engine: engine.up(_program(plan)))
-    if no_start:
+    if no_start and all(machine.start for machine in plan.machines):
         note(f"backend {plan.backend} has nothing to start: its nodes run from when they are made")
     pairs = _live_pairs(plan) if result.ok and not no_start else []
     if json:
@@ -228,10 +228,15 @@ def counted(result: Result) -> str:
 
 def _live_pairs(plan: Plan) -> Sequence[Pair]:
     """Return the pairs of end nodes as the live lab has them."""
+    from labiac.backends.base import Measures
     from labiac.cli.measure import matrices
     from labiac.provider.lifecycle import backend
 
-    _, live = matrices(plan, backend(plan.backend))
+    opened = backend(plan.backend)
+    if not isinstance(opened, Measures):
+        note(f"backend {plan.backend} measures nothing: who reaches whom is a forecast")
+        return []
+    _, live = matrices(plan, opened)
     return [live[ends] for ends in permutations(plan.end_nodes, 2)]
 
 
@@ -260,17 +265,16 @@ def _to_try(plan: Plan, file: str) -> list[str]:
     from labiac.backends.base import Executes
 
     backend = open_backend(plan.backend)
+    if not all(machine.start for machine in plan.machines):
+        return [f"labiac up {file}{whose(plan)}"]
     if not isinstance(backend, Executes):
         return []
     nodes = plan.end_nodes or tuple(machine.name for machine in plan.machines)
     if not nodes:
         return [f"labiac status {file}"]
     first, last = nodes[0], nodes[-1]
-    ping = f"labiac exec {file} {first}{whose(plan)} -- ping -c3 {last}"
-    if backend.features.boots:
-        return [ping, f"labiac exec {file} {first}{whose(plan)} -- ip route"]
     return [
-        ping,
+        f"labiac exec {file} {first}{whose(plan)} -- ping -c3 {last}",
         f"labiac shell {file} {first}{whose(plan)}",
         f"labiac capture {file} {last}{whose(plan)} | wireshark -k -i -",
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from labiac.backends import open_backend
 from labiac.cli.options import chosen, located
 from labiac.plan.checks import AllPingCheck
+from labiac.plan.model import unstarted
 from labiac.plan.resolve import plan_of
 from labiac.reach.checks import ends_of, evaluate, node_of
 from labiac.reach.findings import findings
@@ -39,8 +40,14 @@ class Examined(NamedTuple):
     doubts: tuple[Problem, ...]
 
 
-def examined(file: str, student: str, backend: str) -> Examined:
+def examined(file: str, student: str, backend: str, *, start: bool = True) -> Examined:
     """Return what is to be said of the lab that the user named.
+
+    Args:
+        file: The lab.
+        student: Whose copy it is.
+        backend: What makes it real.
+        start: Whether machines that boot are to be started, and not just made.
 
     Raises:
         UsageError: there is no such lab, or no such backend.
@@ -49,9 +56,10 @@ def examined(file: str, student: str, backend: str) -> Examined:
     located(file)
     found = read(file)
     plan = plan_of(found, student, chosen(backend))
-    return Examined(
-        plan, open_backend(plan.backend).check(plan), lab_problems(plan, sound(found).source)
-    )
+    opened = open_backend(plan.backend)
+    if opened.features.boots and not start:
+        plan = unstarted(plan)
+    return Examined(plan, opened.check(plan), lab_problems(plan, sound(found).source))
 
 
 def lab_problems(plan: Plan, source: Source) -> tuple[Problem, ...]:

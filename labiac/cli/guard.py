@@ -25,17 +25,19 @@ if TYPE_CHECKING:
     from labiac.plan.model import Plan
 
 
-def possible(file: str, student: str, backend: str) -> tuple[Plan, list[Problem]]:
+def possible(
+    file: str, student: str, backend: str, *, start: bool = True
+) -> tuple[Plan, list[Problem]]:
     """Return the plan of the lab that the user named, and what is so wrong that `up` refuses it.
 
-    What is just odd is told.
+    What is just odd is told. Without *start*, machines that boot are made and not started.
 
     Raises:
         UnsupportedError: its backend cannot make it.
     """
     from labiac.cli.findings import examined
 
-    plan, problems, doubts = examined(file, student, backend)
+    plan, problems, doubts = examined(file, student, backend, start=start)
     if any(problem.level == "error" for problem in problems):
         raise UnsupportedError(problems)
     for problem in (*problems, *(each for each in doubts if each.level == "warning")):
