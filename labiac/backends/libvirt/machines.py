@@ -36,10 +36,16 @@ def create(connection: Any, copy: Copy, item: Machine, watch: Watch) -> Observed
     if ours is not None:
         wake(ours.object)
     kind, files = accelerator(connection), Files(connection, item)
-    runs = ours is not None and _is_on(ours.object) and hotplug.follows(ours, item)
+    on = ours is not None and _is_on(ours.object)
+    runs = ours is not None and on and hotplug.follows(ours, item)
     if ours is not None and not runs:
         _retire(ours, item, files, watch)
     there = connection.defineXML(xml.domain(item, mark, files.host(kind)))
+    done = replace(mark, whole=True)
+    if not (on or item.start):
+        _equip(there, item, files)
+        note(there, done)
+        return observed(Held(there, done))
     if not runs:
         _boot(there, item, files)
     limit_s = boot.LIMIT_S[kind]
@@ -48,7 +54,6 @@ def create(connection: Any, copy: Copy, item: Machine, watch: Watch) -> Observed
         boot.stop(there, item.name, watch)
         _boot(there, item, files)
         boot.wait(there, item.name, timeout_s=limit_s, console=files.console, watch=watch)
-    done = replace(mark, whole=True)
     note(there, done)
     found = observed(Held(there, done))
     if found.running and isinstance(found.item, Machine) and found.item != item:
@@ -100,10 +105,15 @@ def glimpsed(ours: Held) -> Observed:
 
 def _boot(domain: Any, item: Machine, files: Files) -> None:
     """Start *domain*, with all that its guest reads."""
+    _equip(domain, item, files)
+    domain.create()
+
+
+def _equip(domain: Any, item: Machine, files: Files) -> None:
+    """Make all that the guest of *domain* reads when it boots; a disk that is there stays."""
     if not files.has_disk():
         _forget_snapshots(domain)
     files.make(item)
-    domain.create()
 
 
 def _forget_snapshots(domain: Any) -> None:
