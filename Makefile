@@ -4,18 +4,29 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# What the tests run beside Python: program:package (of Debian).
+# What the tests run beside Python: program:package (of Debian), or file:package.
 NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz \
     node:nodejs npm:npm cloud-init:cloud-init netplan:netplan.io systemd-analyze:systemd \
-    sysctl:procps vtysh:frr ssh-keygen:openssh-client setpriv:util-linux dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl \
+    sysctl:procps vtysh:frr ssh-keygen:openssh-client setpriv:util-linux \
+    dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl \
     qemu-img:qemu-utils mmdebstrap:mmdebstrap mke2fs:e2fsprogs mkfs.vfat:dosfstools mcopy:mtools \
     sfdisk:fdisk \
     virt-xml-validate:libvirt-clients xmllint:libxml2-utils
 
+# What those that boot virtual machines need beside that; Python's bindings are built.
+GUESTS_NEED := libvirtd:libvirt-daemon-system qemu-system-x86_64:qemu-system-x86 \
+    /usr/share/OVMF:ovmf /usr/include/libvirt:libvirt-dev gcc:gcc pkgconf:pkgconf \
+    python3-config:python3-dev
+
+# What each kind of tests is run with.
+VIRTUALBOX = LABIAC_VBOXMANAGE=$$($(BIN)/python tools/virtualbox.py) && export LABIAC_VBOXMANAGE
+LIBVIRTD = LABIAC_LIBVIRT_URI=$${LABIAC_LIBVIRT_URI:-$$($(PYTHON) tools/libvirtd.py up)} && \
+    export LABIAC_LIBVIRT_URI
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up setup test test-libvirt libvirt-up libvirt-down virtualbox-up fuzz check bench bench-libvirt docs \
-    pulumi-path lock clean needs lacking
+.PHONY: help up setup test test-libvirt test-all libvirt-up libvirt-down virtualbox-up fuzz check \
+    bench bench-libvirt docs pulumi-path lock clean guests needs lacking
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,13 +37,14 @@ up: setup ## bring the closing practical up on this machine, and measure it
 setup: $(VENV)/run.stamp ## all that `make up` needs: virtual environment and Pulumi CLI
 	@$(BIN)/python -m labiac.fleet.pulumi_cli >/dev/null
 
-test: setup $(VENV)/dev.stamp needs ## set up what is missing, and run all tests
-	@LABIAC_VBOXMANAGE=$$($(BIN)/python tools/virtualbox.py) && export LABIAC_VBOXMANAGE; \
-	$(BIN)/python -m pytest -m "not libvirt" --cov
+test: setup $(VENV)/dev.stamp needs ## set up what is missing, and run all tests but of guests that boot
+	@$(VIRTUALBOX) && $(BIN)/python -m pytest -m "not libvirt" --cov
 
-test-libvirt: setup $(VENV)/dev.stamp $(VENV)/libvirt.stamp ## the tests that boot virtual machines
-	@LABIAC_LIBVIRT_URI=$$($(PYTHON) tools/libvirtd.py up) && export LABIAC_LIBVIRT_URI; \
-	$(BIN)/python -m pytest -m libvirt tests/backends/libvirt tests/images
+test-libvirt: guests ## the tests that boot virtual machines
+	@$(LIBVIRTD) && $(BIN)/python -m pytest -m libvirt
+
+test-all: guests ## both in one run
+	@$(VIRTUALBOX) && $(LIBVIRTD) && $(BIN)/python -m pytest -m "" --cov
 
 libvirt-up: ## start a libvirtd of the tests' own, and print its URI
 	@$(PYTHON) tools/libvirtd.py up
@@ -56,9 +68,7 @@ bench: setup ## measure labiac against its floor and its rivals
 	@$(BIN)/python benchmarks/run.py --write
 
 bench-libvirt: setup $(VENV)/libvirt.stamp ## the same of virtual machines; PART=guests or PART=boot alone
-	@LABIAC_LIBVIRT_URI=$${LABIAC_LIBVIRT_URI:-$$($(PYTHON) tools/libvirtd.py up)}; \
-	export LABIAC_LIBVIRT_URI; \
-	$(BIN)/python benchmarks/run.py --guests $(if $(PART),--only $(PART),--write)
+	@$(LIBVIRTD) && $(BIN)/python benchmarks/run.py --guests $(if $(PART),--only $(PART),--write)
 
 docs: $(VENV)/docs.stamp ## the documentation, into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
@@ -86,6 +96,11 @@ $(VENV)/%.stamp: requirements/%.txt pyproject.toml tools/venv.py
 	@$(PYTHON) tools/venv.py $*.txt
 	@touch $@
 
+guests: # what boots them, and what they boot from
+	@$(MAKE) --silent needs NEEDS="$(NEEDS) $(GUESTS_NEED)"
+	@$(MAKE) --silent setup $(VENV)/dev.stamp $(VENV)/libvirt.stamp
+	@$(BIN)/labiac image build
+
 needs: # as root on Debian they are installed; elsewhere they are named
 	@missing=$$($(MAKE) --silent lacking); [ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -96,4 +111,4 @@ needs: # as root on Debian they are installed; elsewhere they are named
 
 lacking: # Debian packages of the programs in NEEDS that are not here
 	@PATH=$$PATH:/usr/sbin:/sbin; for need in $(NEEDS); do \
-	    command -v $${need%%:*} >/dev/null || echo $${need#*:}; done
+	    command -v $${need%%:*} >/dev/null || [ -e $${need%%:*} ] || echo $${need#*:}; done
