@@ -68,7 +68,7 @@ class Attached:
         # One after the other: there is no output before the input was opened on both sides.
         self._in: int | None = self._open(f"{name}.in", "r+")
         self._files = [self._open(f"{name}.{kind}", "r") for kind in ("out", "err")]
-        agent.execute(domain, ["rm", *(f"{name}.{kind}" for kind in _KINDS)], timeout_s=_START_S)
+        self._removing = agent.start(domain, ["rm", *(f"{name}.{kind}" for kind in _KINDS)])
 
     def __enter__(self) -> Self:
         """Return it; it runs already."""
@@ -88,6 +88,8 @@ class Attached:
             self._end_input()
             for file in self._files:
                 agent.ask(self._domain, "guest-file-close", handle=file)
+            if not isinstance(self._removing, Ran):
+                agent.outcome(self._domain, self._removing)  # the agent keeps it until it was told
 
     @property
     def status(self) -> int | None:
