@@ -112,7 +112,8 @@ class Reachability:
         made = Made(identity, {**inputs, "pairs": {**inputs["pairs"], **wrong}})
         if wrong:
             raise HalfMadeError(made, _diagnosis(live, task, wrong))
-        task.say(f"{len(pairs)} pairs measured, all as forecast")
+        measured = len(live.forecast.pings.keys() & pairs)
+        task.say(f"{measured} pairs measured, all as forecast")
         return made
 
 

@@ -40,6 +40,14 @@ def test_unchanged_inputs_differ_in_nothing(plugin, whose):
         assert plugin.diff(kind, state, inputs) == ({}, [])
 
 
+def test_a_machine_that_is_off_is_wanted_off_until_it_is_to_start(plugin, whose):
+    off, on = (inputs_of(replace(R1, start=start), whose) for start in (False, True))
+    state = {**off, "running": False}
+    assert plugin.diff("Machine", state, off) == ({}, [])
+    assert plugin.diff("Machine", state, on)[0] == {"running": "update", "start": "update"}
+    assert plugin.update("Machine", R1_ID, state, on)["running"] is True
+
+
 def test_every_failure_of_a_machine_is_told_with_its_property_path(plugin, whose):
     inputs = inputs_of(R1, whose)
     inputs["nics"][0]["mac"] = "08:00:27"

@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 
 from labiac.backends.base import Copy
+from labiac.plan.model import unstarted
 from tests.provider.conftest import forecast_of, half_made, planned
 
 ANA = Copy("practical", "ana")
@@ -36,6 +37,15 @@ def test_a_lab_that_does_what_was_forecast_is_measured_and_agrees(plugin, engine
     assert plugin.create("Reachability", inputs) == (ID, inputs)
     assert set(inputs["pairs"].values()) == {"ok"}
     assert engine.heard(2) == ["measuring 12 pairs", "12 pairs measured, all as forecast"]
+
+
+def test_a_lab_that_is_not_started_is_not_measured_until_it_is(plugin, running, whose):
+    off, on = (forecast_of(plan, whose) for plan in (unstarted(running), running))
+    assert (off["pings"], off["pairs"]) == ({}, on["pairs"])
+    identity, state = plugin.create("Reachability", {**off, "pairs": {"pc1 -> pc4": "no"}})
+    assert state["pairs"] == {"pc1 -> pc4": "no"}
+    assert plugin.diff("Reachability", state, on)[0]
+    assert plugin.update("Reachability", identity, state, on)["pairs"] == on["pairs"]
 
 
 def test_a_preview_tells_who_is_cut_off_and_why(plugin, running, whose):
