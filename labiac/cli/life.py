@@ -6,12 +6,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from labiac.backends.base import Copy, Starts, Watch, Watched, ref_of
-from labiac.cli.options import BackendName, File, Json, Student, node_of, planned, up_command
+from labiac.cli.options import (
+    BackendName,
+    File,
+    Json,
+    Nodes,
+    Student,
+    node_of,
+    planned,
+    up_command,
+)
 from labiac.cli.output import note, write_json
 from labiac.errors import LabError
 
@@ -24,10 +33,6 @@ if TYPE_CHECKING:
     Work = Callable[[Starts, str], None]
 
 app = typer.Typer()
-
-Nodes = Annotated[
-    list[str] | None, typer.Argument(metavar="NODE", help="Names of nodes; all if left out.")
-]
 
 
 @app.command()

@@ -59,6 +59,15 @@ Node = Annotated[
         metavar="NODE", help="Name of a node.", show_default=False, autocompletion=_node_names
     ),
 ]
+Nodes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NODE",
+        help="Names of nodes; all if left out.",
+        show_default=False,
+        autocompletion=_node_names,
+    ),
+]
 Student = Annotated[str, typer.Option(metavar="NAME", help="Whose copy of the lab.")]
 BackendName = Annotated[
     str,
