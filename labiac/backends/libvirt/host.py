@@ -5,18 +5,17 @@ from __future__ import annotations
 from ipaddress import ip_interface
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
-from xml.etree.ElementTree import fromstring
 
+from labiac.backends import room
 from labiac.backends.base import Copy, ref_of
 from labiac.backends.libvirt import needs
-from labiac.backends.libvirt.accelerator import accelerator
-from labiac.backends.libvirt.connection import connect, found, library, told, uri
+from labiac.backends.libvirt.accelerator import accelerator, offered
+from labiac.backends.libvirt.connection import connect, found, is_session, library, told, uri
 from labiac.backends.libvirt.domain import TRANSLATED_MIB
 from labiac.backends.libvirt.held import held
 from labiac.backends.libvirt.network import observed
-from labiac.backends.libvirt.storage import IMAGE_FIX, POOL
+from labiac.backends.libvirt.storage import POOL
 from labiac.errors import LabError, Problem
-from labiac.images.store import images, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +33,7 @@ _GIB: Final = 1 << 30
 def problems(plan: Plan) -> list[Problem]:
     """Return what the host in use lacks for *plan*, in the order in which to get it."""
     if lacking := needs.lacking():
-        return [*lacking, *_no_image()]
+        return [*lacking, *room.no_image("libvirt")]
     try:
         connection = connect()
         kind = accelerator(connection)
@@ -52,9 +51,7 @@ def problems(plan: Plan) -> list[Problem]:
 
 def _host(connection: Any, kind: str) -> Iterator[Problem]:
     wanted = "kvm" if kind == "kvm" else "qemu"
-    host = fromstring(connection.getCapabilities())  # noqa: S314  # libvirt's own
-    offered = {each.get("type") for each in host.findall("guest/arch[@name='x86_64']/domain")}
-    if wanted not in offered:
+    if wanted not in offered(connection):
         yield Problem(
             "libvirt",
             "",
@@ -65,12 +62,13 @@ def _host(connection: Any, kind: str) -> Iterator[Problem]:
 
 
 def _lans(plan: Plan) -> Iterator[Problem]:
-    if plan.networks and uri().partition("?")[0].endswith("/session"):
+    if plan.networks and is_session():
         yield Problem(
             "libvirt",
             "",
             f"libvirt at {uri()} is a user's own, and has no networks",
-            "use qemu:///system: sudo usermod --append --groups libvirt $USER",
+            "use qemu:///system (sudo usermod --append --groups libvirt $USER), or netns, which"
+            " needs no root either",
         )
 
 
@@ -94,7 +92,7 @@ def _clashes(connection: Any, plan: Plan) -> Iterator[Problem]:
 def _room(connection: Any, plan: Plan, beside_mib: int) -> Iterator[Problem]:
     """Sum what the machines that are not up yet take, and compare."""
     if not plan.machines:
-        yield from _no_image()
+        yield from room.no_image("libvirt")
     copy = Copy(plan.lab, plan.student)
     new = [
         machine
@@ -104,63 +102,17 @@ def _room(connection: Any, plan: Plan, beside_mib: int) -> Iterator[Problem]:
     ]
     if not new:
         return
-    yield from _images(new)
-    yield from _memory(connection, new, beside_mib)
-    yield from _processors(connection, new)
+    yield from room.lacking_images("libvirt", new)
+    free_mib = _free_mib(connection)
+    yield from room.lacking_memory("libvirt", new, beside_mib=beside_mib, free_mib=free_mib)
+    yield from room.lacking_cpus("libvirt", new, connection.getInfo()[2])
     yield from _disk(connection, new)
 
 
-def _no_image() -> Iterator[Problem]:
-    if not images():
-        problem = "there is no image for machines to boot from yet"
-        yield Problem("libvirt", "", problem, IMAGE_FIX, level="warning")
-
-
-def _images(new: Sequence[Machine]) -> Iterator[Problem]:
-    for name in sorted({machine.image for machine in new}):
-        mine = [machine for machine in new if machine.image == name]
-        image = known(name)
-        if image is None:
-            whose = ", ".join(machine.name for machine in mine)
-            problem = f"there is no image {name!r} on this machine"
-            yield Problem(f"libvirt {whose}", "image", problem, IMAGE_FIX)
-            continue
-        for machine in mine:
-            if machine.disk_gib * _GIB < image.disk:
-                yield Problem(
-                    f"libvirt {machine.name}",
-                    "disk_gib",
-                    f"a disk of {machine.disk_gib} GiB is smaller than image {name} on it,"
-                    f" {image.disk / _GIB:.1f} GiB",
-                    f"give it {-(-image.disk // _GIB)} GiB at least",
-                )
-
-
-def _memory(connection: Any, new: Sequence[Machine], beside_mib: int) -> Iterator[Problem]:
-    wanted = sum(machine.memory_mib + beside_mib for machine in new)
+def _free_mib(connection: Any) -> int:
     # What the kernel keeps only to be faster is free to be had.
     stats = connection.getMemoryStats(-1)
-    free = (stats["free"] + stats.get("buffers", 0) + stats.get("cached", 0)) // 1024
-    if wanted > free:
-        yield Problem(
-            "libvirt",
-            "defaults.memory_mib",
-            f"{len(new)} machines want {wanted} MiB of memory ({beside_mib} MiB each beside their"
-            f" own), and {free} MiB are free",
-            "give them less (memory_mib), or end what else runs",
-        )
-
-
-def _processors(connection: Any, new: Sequence[Machine]) -> Iterator[Problem]:
-    there = connection.getInfo()[2]
-    for machine in new:
-        if machine.cpus > there:
-            yield Problem(
-                f"libvirt {machine.name}",
-                "cpus",
-                f"{machine.cpus} CPUs are more than the host's {there}",
-                f"give it {there} at most",
-            )
+    return int(stats["free"] + stats.get("buffers", 0) + stats.get("cached", 0)) // 1024
 
 
 def _disk(connection: Any, new: Sequence[Machine]) -> Iterator[Problem]:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import Element, fromstring
 
-from labiac.backends.libvirt.connection import found, uri
+from labiac.backends.libvirt.connection import found, is_session
 from labiac.backends.libvirt.elements import add, text_of
 from labiac.backends.mark import uuid_of
-from labiac.errors import BackendError
-from labiac.images.store import file_of, known
+from labiac.backends.room import image_of
+from labiac.host.home import data
+from labiac.images.store import file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-IMAGE_FIX: Final = "labiac image build makes the image debian; labiac image list shows others"
 POOL: Final = "labiac"
 """The pool's name; one of that name that is there already is used as it is."""
 _SYSTEM: Final = "/var/lib/libvirt/images/labiac"
@@ -50,10 +49,7 @@ def pool(connection: Any) -> Any:
 
 
 def _place() -> str:
-    if not uri().partition("?")[0].endswith("/session"):
-        return _SYSTEM
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
-    return str(data / "libvirt" / "images" / "labiac")
+    return str(data() / "libvirt/images/labiac") if is_session() else _SYSTEM
 
 
 def path(where: Any) -> str:
@@ -107,15 +103,8 @@ def tail(where: Any, name: str) -> str:
 
 
 def base(where: Any, name: str) -> Any:
-    """Return the volume of the base image *name*, brought to the pool when it is not there.
-
-    Raises:
-        BackendError: this machine has no such image.
-    """
-    image = known(name)
-    if image is None:
-        problem = f"there is no image {name!r} on this machine"
-        raise BackendError("libvirt", problem, fix=IMAGE_FIX)
+    """Return the volume of the base image *name*, brought to the pool when it is not there."""
+    image = image_of("libvirt", name)
     of_image = _called(image.sha256)
     if (whole := _whole(where, of_image)) is not None:
         return whole
