@@ -33,7 +33,7 @@ echo "firmware $([ -d /sys/firmware/efi ] && echo uefi || echo bios)"
 echo "secure $(od -An -t u1 -j 4 /sys/firmware/efi/efivars/SecureBoot-* 2>/dev/null)"
 echo "machine $(wc -c </etc/machine-id)"
 echo "keys $(ls /etc/ssh/ssh_host_*_key)"
-echo "running $(systemctl is-active frr dnsmasq nftables ssh | xargs)"
+echo "running $(systemctl is-active frr dnsmasq nftables ssh ssh.socket | xargs)"
 echo "failed $(systemctl list-units --failed --plain --no-legend)"
 echo "cloud-init $(cloud-init status)"
 echo LABIAC-END
@@ -110,7 +110,7 @@ def is_a_node(said: dict[str, str]) -> None:
     assert "192.0.2.1/24" in said["address"]
     assert said["machine"] == "33"
     assert said["keys"] == "/etc/ssh/ssh_host_ed25519_key"
-    assert said["running"] == "inactive inactive inactive active"
+    assert said["running"] == "inactive inactive inactive inactive active"
     assert said["failed"] == ""
     assert said["cloud-init"] == "status: running"  # its last command is what asks
 
