@@ -57,7 +57,7 @@ class Attached:
     def __init__(self, domain: Any, argv: Sequence[str]) -> None:
         self._domain = domain
         self._ran: Ran | None = None
-        self._read = 0
+        self._read = self._freed = 0
         self._saying: int | None = None
         self.rest_s = _REST_S[0]
         name = f"/tmp/labiac-{secrets.token_hex(8)}"  # noqa: S108  # the guest's, and new
@@ -104,7 +104,7 @@ class Attached:
         first, longest = _REST_S
         self.rest_s = first if out or err else min(2 * self.rest_s, longest)
         self._read += len(out)
-        if self._read > _KEPT:
+        if self._read - self._freed > _KEPT:
             self._give_back()
         return out, err
 
@@ -116,10 +116,12 @@ class Attached:
         """
         if self._saying is not None and agent.outcome(self._domain, self._saying) is None:
             return False
+        self._saying = None
         if piece:
             argv = ["dd", "status=none", "conv=notrunc", f"of=/proc/{self._process}/fd/0"]
             begun = agent.start(self._domain, argv, piece)
-            self._saying = None if isinstance(begun, Ran) else begun
+            if isinstance(begun, int):
+                self._saying = begun
             self.rest_s = _REST_S[0]
         else:
             self._end_input()
@@ -162,6 +164,7 @@ class Attached:
         output = f"/proc/{self._process}/fd/1"
         argv = ["fallocate", "--punch-hole", "--length", str(self._read), output]
         agent.execute(self._domain, argv, timeout_s=_START_S)
+        self._freed = self._read
 
     def _give_up(self, deadline: float) -> None:
         while self.status is None and time.monotonic() < deadline:
