@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "frr"
 ZEBRA: Final = "zebra"
+MGMTD: Final = "mgmtd"
+"""Since FRR 9 it configures others; in 10 RIP's daemons know of no file themselves."""
 PLACES: Final = ("/usr/lib/frr", "/usr/libexec/frr", "/usr/sbin")
 _SOCKET: Final = f"/etc/{FOLDER}/zserv.api"
 _READY_S: Final = 5.0
@@ -39,17 +41,28 @@ def program(daemon: str) -> str | None:
 
 
 def services(machine: Machine) -> dict[Service, str]:
-    """Return the daemons that *machine* runs, zebra first, and the configuration of each."""
-    wanted = configuration(machine)
-    texts = {ZEBRA: f"hostname {machine.name}\n", **wanted} if wanted else {}
+    """Return the daemons that *machine* runs, in the order in which to start them.
+
+    With each comes the configuration that it is about: another one makes it start anew.
+    """
+    texts = _texts(machine)
+    if texts and program(MGMTD) is not None:
+        first = {ZEBRA: texts[ZEBRA], MGMTD: "".join(texts.values())}
+        texts = first | texts
     return {Service(f"{FOLDER}.{each}", _command(each)): text for each, text in texts.items()}
 
 
+def _texts(machine: Machine) -> dict[str, str]:
+    """Return the configuration of each daemon, zebra's first; empty where there is no protocol."""
+    wanted = configuration(machine)
+    return {ZEBRA: f"hostname {machine.name}\n", **wanted} if wanted else {}
+
+
 def _command(daemon: str) -> tuple[str, ...]:
+    # Which file a daemon reads goes without saying: of later ones mgmtd reads it in their place.
     own = f"/etc/{FOLDER}"
     return (
         program(daemon) or daemon,
-        *("--config_file", f"{own}/{daemon}.conf"),
         *("--pid_file", f"{own}/{daemon}.pid"),
         *("--socket", _SOCKET),
         *("--vty_socket", own),
@@ -61,13 +74,12 @@ def _command(daemon: str) -> tuple[str, ...]:
 
 def write(own: str, machine: Machine) -> None:
     """Write what the daemons of *machine* read into *own*, where its files of ``/etc`` are."""
-    found = services(machine)
-    if not found:
+    texts = _texts(machine)
+    if not texts:
         return
     with suppress(FileExistsError):
         os.mkdir(f"{own}/{FOLDER}")  # noqa: PTH102
-    for service, text in found.items():
-        daemon = service.name.removeprefix(f"{FOLDER}.")
+    for daemon, text in texts.items():
         put(f"{own}/{FOLDER}/{daemon}.conf", text.encode())
     put(f"{own}/{FOLDER}/vtysh.conf", b"no service integrated-vtysh-config\n")
     put(f"{own}/group", _groups().encode())
