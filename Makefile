@@ -67,7 +67,7 @@ check: $(VENV)/dev.stamp ## lint, types and import contracts
 bench: setup ## measure labiac against its floor and its rivals
 	@$(BIN)/python benchmarks/run.py --write
 
-bench-libvirt: setup $(VENV)/libvirt.stamp ## the same of virtual machines; PART=guests or PART=boot alone
+bench-libvirt: setup $(VENV)/libvirt.stamp ## the same of virtual machines; PART=guests, boot, phases, image alone
 	@$(LIBVIRTD) && $(BIN)/python benchmarks/run.py --guests $(if $(PART),--only $(PART),--write)
 
 docs: $(VENV)/docs.stamp ## the documentation, into site/

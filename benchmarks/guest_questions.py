@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+import guest_phases
 import guests_lab
 from pulumi_up import own_home
 from questions import OURS, Promise, Section
@@ -16,6 +17,7 @@ from timing import MissingError, run
 
 from labiac.backends.libvirt import needs
 from labiac.host.home import home
+from labiac.images import store
 
 SERIAL, THREADS, VIRSH = "libvirt-python", "libvirt-python, 6 threads", "virsh"
 
@@ -28,6 +30,26 @@ def _lab(tool: str, image: str, copies: int) -> Figures:
         raise MissingError("; ".join(problem.fix for problem in lacking))
     argv = [sys.executable, f"{HERE}/guests_lab.py", tool, image]
     return run(argv, env={"PYTHONPATH": str(PROJECT)}).figures()
+
+
+@cache
+def _phases() -> Figures:
+    """Return the seconds of one boot by phase."""
+    return run(
+        [sys.executable, f"{HERE}/guest_phases.py"], env={"PYTHONPATH": str(PROJECT)}
+    ).figures()
+
+
+def _phase(name: str, copies: int) -> Figures:
+    del copies
+    return {"phase_s": _phases()[name]}
+
+
+def _image(copies: int) -> Figures:
+    """Return what the lab image takes."""
+    del copies
+    image = store.image("debian")
+    return {"file_mib": image.size / 2**20, "disk_mib": image.disk / 2**20}
 
 
 def _labiac_up(copies: int) -> Figures:
@@ -79,6 +101,23 @@ SECTIONS = (
         {"labiac up": _labiac_up, VIRSH: partial(_lab, "virsh", "debian")},
         {1: 1},
         {"ready_s": "ready, seconds", "down_ms": DESTROYED, "memory_mib": MEMORY},
+    ),
+    Section(
+        "phases",
+        "Where the seconds of a boot go",
+        "One PC on a LAN, by its guest's own clock: from the start of its machine until cloud-init"
+        " has finished.",
+        {name: partial(_phase, name) for name in guest_phases.PHASES},
+        {1: 1},
+        {"phase_s": "seconds"},
+    ),
+    Section(
+        "image",
+        "The lab image",
+        "What each guest's disk is laid over, once on a host.",
+        {"debian": _image},
+        {1: 1},
+        {"file_mib": "its file, MiB", "disk_mib": "its disk, MiB; a guest's may be larger"},
     ),
 )
 

@@ -119,3 +119,14 @@ def test_each_part_of_the_page_is_written_without_the_other():
     assert whole == "# Benchmarks\n\nold\n\n## Virtual machines\n\nguests\n"
     assert beside(whole, "# Benchmarks\n\nnew") == whole.replace("old", "new")
     assert beside(whole, "## Virtual machines\n\nmore") == whole.replace("guests", "more")
+
+
+def test_the_phases_of_a_boot_are_what_all_of_it_takes():
+    import guest_phases
+
+    ends = [6, 8, 12, 20, 22, 23, 24]
+    took = guest_phases.phases(4.5, ends)
+    assert tuple(took) == guest_phases.PHASES
+    assert took[guest_phases.ALL] == 28.5 == sum(took.values()) - took[guest_phases.ALL]
+    assert took["kernel and initramfs"] == 6
+    assert took["systemd, until it starts units"] == 2
