@@ -34,6 +34,7 @@ def create(copy: Copy, item: Machine) -> Observed:
         BackendError: VirtualBox refused, there is no such image, or a LAN of it is missing.
     """
     mark = Mark(copy, item, whole=False)
+    networks.insist(copy, item)
     before, want = marks.mark_of(mark.ref), _wanted(mark)
     was = _there(want)
     if was is not None and (not was.disk or (before and _another_disk(before.machine, item))):

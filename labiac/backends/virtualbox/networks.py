@@ -72,20 +72,32 @@ def delete(mark: Mark) -> None:
 
 
 def wires(copy: Copy, machine: Machine) -> dict[str, Wire]:
-    """Return what the LANs of *machine* are, by their names.
+    """Return what the LANs of *machine* are, by their names; one that is gone is nothing."""
+    found = {}
+    for name in _lans(machine):
+        mark = marks.mark_of(ref_of(copy, "network", name))
+        found[name] = _wire(mark.network) if mark else Wire("null")
+    return found
+
+
+def insist(copy: Copy, machine: Machine) -> None:
+    """Refuse a *machine* whose LANs are not there.
 
     Raises:
-        BackendError: one of them is not there.
+        BackendError: one of them is not.
     """
-    found = {}
-    for name in {nic.network for nic in machine.nics if nic.attach == "lan"}:
-        mark = marks.mark_of(ref_of(copy, "network", name))
-        if mark is None:
+    for name in _lans(machine):
+        if marks.mark_of(ref_of(copy, "network", name)) is None:
             problem = f"its LAN {name} is not there"
             raise BackendError(f"virtualbox {machine.name}", problem, fix="labiac up makes it")
-        lan = mark.network
-        found[name] = wire_of(lan, _adapter(lan) if lan.type == "host" else "")
-    return found
+
+
+def _lans(machine: Machine) -> list[str]:
+    return sorted({nic.network for nic in machine.nics if nic.attach == "lan"})
+
+
+def _wire(lan: Network) -> Wire:
+    return wire_of(lan, _adapter(lan) if lan.type == "host" else "")
 
 
 def _refuse_others(item: Network) -> None:
