@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from labiac.backends import BACKENDS, open_backend
 from labiac.backends.base import Backend, Copy, Measures, Ping, ref_of
-from labiac.plan.model import Item, Machine, Plan
+from labiac.backends.virtualbox import images
+from labiac.backends.virtualbox.manage import PROGRAM
+from labiac.images import store
+from labiac.plan.model import Item, Machine, Plan, unstarted
 from labiac.plan.resolve import resolve
-from labiac.reach.matrix import pings
+from labiac.reach.matrix import answers, pings
 from labiac.schema.load import from_data
 
 
@@ -69,24 +76,81 @@ def bench():
     bench.close()
 
 
-class Labs:
-    """Lab copies of one test on one backend; all that is left of them goes at the end."""
+@pytest.fixture(scope="session")
+def virtualbox_settings(tmp_path_factory):
+    """What a process of VirtualBox's, and of labiac's, finds its files by."""
+    folder = tmp_path_factory.mktemp("virtualbox")
+    settings = {
+        "LABIAC_HOME": str(folder / "labiac"),
+        "VBOX_USER_HOME": str(folder / "user"),
+        "VBOX_IPC_SOCKETID": f"labiac-{secrets.token_hex(4)}",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        store.folder().mkdir(parents=True)
+        disk = folder / "disk.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "64M"], check=True)
+        store.adopt("debian", disk, origin="a test", key="empty")
+    return settings
 
-    def __init__(self, backend: Backend) -> None:
+
+@pytest.fixture
+def virtualbox(virtualbox_settings, monkeypatch):
+    """The backend on the real VBoxManage, which `make virtualbox-up` prepares."""
+    if not os.environ.get(PROGRAM):
+        pytest.skip(f"{PROGRAM} is not set: make virtualbox-up prints what to set it to")
+    for name, value in virtualbox_settings.items():
+        monkeypatch.setenv(name, value)
+    images._READY.clear()
+    return open_backend("virtualbox")
+
+
+class Labs:
+    """Lab copies of one test on one backend; all that is left of them goes at the end.
+
+    Args:
+        backend: The backend.
+        kept: Labs of the whole session, for a backend whose machines take a minute to boot.
+    """
+
+    def __init__(self, backend: Backend, kept: Labs | None = None) -> None:
         self.backend = backend
+        self.kept = kept
+        self.start = backend.name not in NOT_STARTED
         self.prefix = f"ct{secrets.token_hex(4)}"
         self._plans: list[Plan] = []
 
     def plan(self, description: dict[str, object], student: str = "ana") -> Plan:
         """Return the plan of a lab whose name is this test's own, unless it has one."""
-        lab = from_data({"name": self.prefix, **description}, "test")
-        plan = resolve(lab, student, self.backend.name)
+        plan = self.planned(description, student)
         self._plans.append(plan)
         return plan
 
+    def planned(self, description: dict[str, object], student: str = "ana") -> Plan:
+        """Return the plan of a lab that this test does not bring up."""
+        lab = from_data({"name": self.prefix, **description}, "test")
+        plan = resolve(lab, student, self.backend.name)
+        return plan if self.start else unstarted(plan)
+
+    def standing(self, description: dict[str, object]) -> Plan:
+        """Return the plan of a lab that is up, whatever an earlier test did to it."""
+        plan = self.kept.plan_once(description) if self.kept else self.plan(description)
+        self.up(plan)
+        return plan
+
+    def plan_once(self, description: dict[str, object]) -> Plan:
+        """Return the plan of a lab that every test means by this description."""
+        name = f"{self.prefix}-{hashlib.sha256(repr(description).encode()).hexdigest()[:8]}"
+        made = (plan for plan in self._plans if plan.lab == name)
+        return next(made, None) or self.plan({"name": name, **description})
+
     def up(self, plan: Plan) -> None:
-        for item in (*plan.networks, *plan.machines):
-            self.backend.create(Copy(plan.lab, plan.student), item)
+        create = partial(self.backend.create, Copy(plan.lab, plan.student))
+        for network in plan.networks:
+            create(network)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(create, plan.machines))
 
     def down(self, plan: Plan) -> None:
         for item in (*plan.machines, *plan.networks):
@@ -100,11 +164,13 @@ class Labs:
 
     def read(self, plan: Plan, item: Item | str) -> Item | None:
         observed = self.backend.read(self.ref(plan, item))
-        assert observed is None or observed.running
+        assert observed is None or observed.running or not self.start
         return observed and observed.item
 
     def answers(self, plan: Plan, source: str, target: str, *, settle: bool = False) -> bool:
         asked = pings(plan, all_nodes=True)[source, target]
+        if not self.start:
+            return all(answers(self._as_read(plan), asked))
         assert isinstance(self.backend, Measures)
         return all(
             self.backend.measure(
@@ -115,13 +181,33 @@ class Labs:
             )
         )
 
+    def _as_read(self, plan: Plan) -> Plan:
+        """Return what there is of *plan*: of machines that are off it says who would answer."""
+        networks, machines = (
+            tuple(item for each in items if (item := self.read(plan, each)) is not None)
+            for items in (plan.networks, plan.machines)
+        )
+        return replace(plan, networks=networks, machines=machines)
+
     def close(self) -> None:
         for plan in self._plans:
             self.down(plan)
 
 
-BOOTS_MACHINES = {"libvirt": pytest.mark.libvirt}
+BOOTS_MACHINES = {"libvirt": pytest.mark.libvirt, "virtualbox": pytest.mark.slow}
 """Backends on which a test takes minutes, and the mark of their tests."""
+
+
+NOT_STARTED = {"virtualbox"}
+"""Backends whose machines the tests make and do not start: that takes a driver in the kernel."""
+
+
+@pytest.fixture(scope="session")
+def guests():
+    """Labs of virtual machines that stay up from test to test."""
+    labs = Labs(open_backend("libvirt"))
+    yield labs
+    labs.close()
 
 
 @pytest.fixture(
@@ -129,6 +215,9 @@ BOOTS_MACHINES = {"libvirt": pytest.mark.libvirt}
 )
 def labs(request):
     """Each backend that works for this user on this machine, and labs of the test's own on it."""
-    labs = Labs(open_backend(request.param))
+    if request.param == "virtualbox":
+        request.getfixturevalue("virtualbox")
+    kept = request.getfixturevalue("guests") if request.param == "libvirt" else None
+    labs = Labs(open_backend(request.param), kept)
     yield labs
     labs.close()
