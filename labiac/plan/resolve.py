@@ -22,6 +22,7 @@ from labiac.schema.rules import insist
 from labiac.schema.source import in_order
 
 if TYPE_CHECKING:
+    from labiac.plan.speaker import Speaker
     from labiac.schema.lab import Lab
     from labiac.schema.load import Read
 
@@ -68,9 +69,8 @@ def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:
     hosts = _hosts_text(nics)
     spoken = speakers(lab, graph)
     machines = tuple(
-        replace(
-            _machine(lab, whose, name, graph, hosts=hosts, boxes=numbers.boxes),
-            speaker=spoken.get(name),
+        _machine(
+            lab, whose, name, graph, hosts=hosts, boxes=numbers.boxes, speaker=spoken.get(name)
         )
         for name in nics
     )
@@ -130,7 +130,14 @@ def _seeded(lab: Lab, plan: Plan) -> Plan:
 
 
 def _machine(
-    lab: Lab, student: str, name: str, graph: Graph, *, hosts: str, boxes: Middleboxes
+    lab: Lab,
+    student: str,
+    name: str,
+    graph: Graph,
+    *,
+    hosts: str,
+    boxes: Middleboxes,
+    speaker: Speaker | None,
 ) -> Machine:
     node = graph.node(name)
     routing = routing_of(lab, node)
@@ -141,7 +148,7 @@ def _machine(
         nics=tuple(graph.nics[name]),
         routes=graph.routes(name),
         routing=routing,
-        speaker=None,
+        speaker=speaker,
         forwards=routes_between_lans(node),
         policy=boxes.policies.get(name),
         translation=boxes.translations.get(name),
