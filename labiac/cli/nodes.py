@@ -49,7 +49,8 @@ def execute(
     backend: BackendName = "auto",
 ) -> None:
     """Run a command on a node; its exit status, output and errors are the command's own."""
-    raise typer.Exit(_attached(_there(file, node, student, backend), command_of(ctx)))
+    command = command_of(ctx)
+    raise typer.Exit(_attached(_there(file, node, student, backend), command))
 
 
 @app.command()

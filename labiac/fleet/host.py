@@ -48,6 +48,7 @@ class Host:
         self._program, self._on_event = program, on_event
         self.failure: Exception | None = None
         self._program_loop: asyncio.AbstractEventLoop | None = None
+        self._provider = servicer()
         self._threads = ThreadPoolExecutor(thread_name_prefix="program")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -66,6 +67,7 @@ class Host:
     ) -> None:
         """Stop serving, and let go of what still waits for an answer."""
         self._call(self._server.stop(grace=None))
+        self._provider.close()
         self._threads.shutdown()
         # Closed already, unless the engine vanished under the SDK's language server.
         if self._program_loop and not self._program_loop.is_closed():
@@ -91,7 +93,7 @@ class Host:
         language = LanguageServer(self._guarded)
         language_pb2_grpc.add_LanguageRuntimeServicer_to_server(language, server)
         events_pb2_grpc.add_EventsServicer_to_server(_Events(self._on_event), server)
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer(), server)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(self._provider, server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         return server, port

@@ -103,8 +103,16 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def _attach(self, address: str) -> None:
         self._address = address
-        channel = grpc.insecure_channel(address) if address else None
-        self._engine = engine_pb2_grpc.EngineStub(channel) if channel else None
+        self._channel = grpc.insecure_channel(address) if address else None
+        self._engine = engine_pb2_grpc.EngineStub(self._channel) if self._channel else None
+
+    def close(self) -> None:
+        """Let go of the engine. Calls that still wait for a host go on, and tell nobody."""
+        self._engine = None
+        for threads in (self._pool, self._voice):
+            threads.shutdown(wait=False, cancel_futures=True)
+        if self._channel:
+            self._channel.close()
 
     async def Attach(self, request: plugin_pb2.PluginAttach, _context: object) -> Empty:
         """Serve the engine at *request*'s address from now on."""
