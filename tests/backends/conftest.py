@@ -194,8 +194,11 @@ class Labs:
             self.down(plan)
 
 
-BOOTS_MACHINES = {"libvirt": pytest.mark.libvirt, "virtualbox": pytest.mark.slow}
-"""Backends on which a test takes minutes, and the mark of their tests."""
+BOOTS_MACHINES = {
+    "libvirt": (pytest.mark.libvirt, pytest.mark.timeout(1800)),
+    "virtualbox": (pytest.mark.slow,),
+}
+"""Backends on which a test takes minutes, and the marks of their tests."""
 
 
 NOT_STARTED = {"virtualbox"}
