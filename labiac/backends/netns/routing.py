@@ -15,7 +15,7 @@ from shutil import which
 from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.netns import dump, netlink
+from labiac.backends.netns import dump, kernel, netlink
 from labiac.backends.netns.marks import put
 from labiac.plan.frr import configuration
 from labiac.plan.model import Service
@@ -30,6 +30,7 @@ MGMTD: Final = "mgmtd"
 """Since FRR 9 it configures others; in 10 RIP's daemons know of no file themselves."""
 PLACES: Final = ("/usr/lib/frr", "/usr/libexec/frr", "/usr/sbin")
 _SOCKET: Final = f"/etc/{FOLDER}/zserv.api"
+_SCRATCH: Final = "/var/tmp"  # noqa: S108 -- FRR's choice
 _READY_S: Final = 5.0
 _POLL_S: Final = 0.005
 _GROUP: Final = "frrvty"
@@ -97,13 +98,16 @@ def _groups() -> str:
 
 def before_start(service: Service) -> None:
     """On its machine, make ready for *service*: a new zebra is found by the daemons after it."""
+    if not service.name.startswith(f"{FOLDER}."):
+        return
+    kernel.mount(FOLDER, _SCRATCH, "tmpfs")  # what a daemon notes there goes with it
     if service.name == f"{FOLDER}.{ZEBRA}":
         with suppress(FileNotFoundError):
             os.unlink(_SOCKET)  # noqa: PTH108
-    elif service.name.startswith(f"{FOLDER}."):
-        end = time.monotonic() + _READY_S
-        while not os.path.exists(_SOCKET) and time.monotonic() < end:  # noqa: PTH110
-            time.sleep(_POLL_S)
+        return
+    end = time.monotonic() + _READY_S
+    while not os.path.exists(_SOCKET) and time.monotonic() < end:  # noqa: PTH110
+        time.sleep(_POLL_S)
 
 
 def forget(sock: Socket) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from labiac.backends.netns import routing
 from labiac.backends.netns.backend import NetnsBackend
+from labiac.backends.netns.process import start_time
 from labiac.backends.netns.user import UserBackend
 from tests.backends.conftest import Labs
 from tests.backends.netns.test_machines import update
@@ -142,6 +143,17 @@ def test_a_changed_configuration_restarts_the_daemon_that_has_it_and_no_other(la
     after = two_daemons(plan, "r1")
     assert (after["zebra"], after["bgpd"] != before["bgpd"]) == (before["zebra"], True)
     assert "router bgp 65099" in on(lab, plan, "r1", "cat", "/etc/frr/bgpd.conf")
+
+
+def test_nothing_of_a_routing_protocol_is_left_on_the_host():
+    there = set(Path("/var/tmp").rglob("frr/*"))  # noqa: S108 -- FRR's choice
+    labs = Labs(NetnsBackend())
+    plan = labs.plan({**ROW, "routing": "bgp"})
+    labs.up(plan)
+    processes = two_daemons(plan, "r1").values()
+    labs.close()
+    assert set(Path("/var/tmp").rglob("frr/*")) == there  # noqa: S108
+    assert [each for each in processes if start_time(each)] == []
 
 
 @pytest.mark.slow
