@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from labiac.backends.netns.check import lookups
 
-    from labiac.plan.model import Machine, Plan
+if TYPE_CHECKING:
+    from labiac.plan.model import Plan
 
 SPACE_MIB = 0.3
 """Kernel memory of one network namespace with its cables: ten copies of three-lans, which have 70,
@@ -65,7 +65,7 @@ def needs(plan: Plan, accelerator: str = "kvm") -> Needs:
             disk_mib=STATE_MIB,
             namespaces=spaces,
             mounts=spaces,
-            neighbours=_neighbours(plan.machines),
+            neighbours=lookups(plan.machines),
             processes=sum(len(machine.services) for machine in plan.machines),
         )
     if plan.backend == "memory":
@@ -93,13 +93,3 @@ def fit(room: Needs, one: Needs) -> tuple[int | None, str]:
         return None, ""
     first = min(most, key=lambda name: most[name])
     return max(0, most[first]), first
-
-
-def _neighbours(machines: Iterable[Machine]) -> int:
-    """Return how many neighbours the nodes of one copy may look up, all in all."""
-    ends: dict[str, int] = {}
-    for machine in machines:
-        for nic in machine.nics:
-            if nic.network:
-                ends[nic.network] = ends.get(nic.network, 0) + 1
-    return sum(count * (count - 1) for count in ends.values())

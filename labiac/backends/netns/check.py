@@ -249,7 +249,7 @@ def _neighbours(plan: Plan, root: Path) -> Iterator[Problem]:
         for copy in marks.copies(root)
         if (copy.lab, copy.student) != (plan.lab, plan.student)
     )
-    wanted = sum(map(_pairs, (plan.machines, *there)))
+    wanted = sum(map(lookups, (plan.machines, *there)))
     if wanted > int(limit):
         yield Problem(
             "netns",
@@ -261,7 +261,7 @@ def _neighbours(plan: Plan, root: Path) -> Iterator[Problem]:
         )
 
 
-def _pairs(machines: Iterable[Machine]) -> int:
+def lookups(machines: Iterable[Machine]) -> int:
     """Return how many neighbours the nodes of one copy may look up, all in all."""
     ends: dict[str, int] = {}
     for machine in machines:
