@@ -42,8 +42,9 @@ def differences(was: Item | None, now: Item | None) -> tuple[Difference, ...]:
         return tuple(_differ({} if was is None else brief, {} if now is None else brief))
     found = [*_differ({"name": (was.name,)}, {"name": (now.name,)})]
     if isinstance(was, Machine) and isinstance(now, Machine):
-        parts = (_differ(said(was), said(now)) for said in (_routes_of, _machine, _hosts, _seed))
-        found += (*_nics(was, now), *chain.from_iterable(parts))
+        parts = (_routes_of, _machine, _speaker, _hosts, _seed)
+        differ = (_differ(said(was), said(now)) for said in parts)
+        found += (*_nics(was, now), *chain.from_iterable(differ))
     else:
         found += _differ(_network(was), _network(now))  # type: ignore[arg-type] # of one kind
     if not found and replace(was, host_name=now.host_name) != now:
@@ -105,6 +106,21 @@ def _machine(machine: Machine) -> Said:
         "CPUs": (str(machine.cpus),),
         "disk": (f"{machine.disk_gib} GiB",),
         "image": (machine.image,),
+        "started": (_yes(machine.start),),
+    }
+
+
+def _speaker(machine: Machine) -> Said:
+    """Return what a router says in its routing protocol; of others, nothing."""
+    speaker = machine.speaker
+    if speaker is None:
+        return {}
+    return {
+        "router ID": (speaker.router_id,),
+        "AS": (str(speaker.asn),) if speaker.asn else (),
+        "neighbour": tuple(f"{peer.address} AS {peer.asn}" for peer in speaker.peers),
+        "speaks on": speaker.interfaces,
+        "slow timers on": speaker.patient,
     }
 
 
