@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from labiac.errors import BackendError, UsageError
 from labiac.plan.diff import diff
+from labiac.plan.model import unstarted
 from labiac.plan.names import digest
 
 if TYPE_CHECKING:
@@ -73,9 +74,10 @@ def hash_of(plan: Plan) -> str:
 def differing(then: Plan, now: Plan) -> Iterator[str]:
     """Yield what differs from *then* to *now*, a line each: ``pc1 memory: 512 MiB -> 768 MiB``.
 
-    What is gone since is no difference: a machine's part went with it, a LAN is made again.
+    What is gone since is no difference: a machine's part went with it, a LAN is made again. Nor is
+    whether it was started when it was made.
     """
-    for change in diff(then, now, boots=True, live=()):
+    for change in diff(unstarted(then), unstarted(now), boots=True, live=()):
         if change.effect == "create":
             yield f"+ {change.kind} {change.item}"
         elif change.effect != "delete":

@@ -7,6 +7,7 @@ import pytest
 from labiac.backends.base import Snapshot
 from labiac.backends.moments import differing, fresh_name, hash_of, named, restorable
 from labiac.errors import BackendError, UsageError
+from labiac.plan.model import unstarted
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
 
@@ -85,6 +86,10 @@ def test_a_new_machine_and_a_new_lan_are_said():
 def test_a_lan_that_is_gone_is_no_difference_since_it_is_made_again():
     then = plan()
     assert list(differing(then, replace(then, networks=()))) == []
+
+
+def test_whether_a_lab_was_started_when_it_was_made_is_no_difference():
+    assert list(differing(unstarted(plan()), plan())) == []
 
 
 def test_a_text_of_many_lines_is_not_printed():
