@@ -60,14 +60,18 @@ def lacking_images(backend: str, new: Sequence[Machine]) -> Iterator[Problem]:
 def lacking_memory(
     backend: str, new: Sequence[Machine], *, beside_mib: int, free_mib: int
 ) -> Iterator[Problem]:
-    """Yield that machines want more memory than there is, *beside_mib* each beside their own."""
-    wanted = sum(machine.memory_mib + beside_mib for machine in new)
+    """Yield that machines want more memory than there is, *beside_mib* each beside their own.
+
+    One that is not started wants none.
+    """
+    started = [machine for machine in new if machine.start]
+    wanted = sum(machine.memory_mib + beside_mib for machine in started)
     if wanted > free_mib:
         yield Problem(
             backend,
             "defaults.memory_mib",
-            f"{len(new)} machines want {wanted} MiB of memory ({beside_mib} MiB each beside their"
-            f" own), and {free_mib} MiB are free",
+            f"{len(started)} machines want {wanted} MiB of memory ({beside_mib} MiB each beside"
+            f" their own), and {free_mib} MiB are free",
             "give them less (memory_mib), or end what else runs",
         )
 
