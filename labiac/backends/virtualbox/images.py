@@ -56,7 +56,7 @@ def bring(name: str) -> BaseImage:
     """
     image = image_of("virtualbox", name)
     with _alone_with(image):
-        if _BASE not in _snapshots(_template(image.sha256)):
+        if _BASE not in _snapshots(image.sha256):
             _make(image)
     return _described(name, image.sha256)
 
@@ -65,7 +65,7 @@ def brought(name: str, sha256: str) -> BaseImage | None:
     """Return the image *name* as its template holds it, or None when there is none."""
     here = known(name)
     content = sha256 or (here.sha256 if here else "")
-    return _described(name, content) if _BASE in _snapshots(_template(content)) else None
+    return _described(name, content) if _BASE in _snapshots(content) else None
 
 
 def _described(name: str, sha256: str) -> BaseImage:
@@ -87,7 +87,7 @@ def _snapshot(machine: Machine) -> tuple[str, str]:
     template, size = _template(image.sha256), f"{machine.disk_gib} GiB"
     if (template, size) not in _READY:
         with _alone_with(image):
-            if _BASE not in (there := _snapshots(template)):
+            if _BASE not in (there := _snapshots(image.sha256)):
                 _make(image)
             if size not in there:
                 _resize(template, machine.disk_gib, size)
@@ -110,10 +110,12 @@ def _alone_with(image: Image) -> AbstractContextManager[None]:
     return locked(lock, f"waiting for image {image.name}")
 
 
-def _snapshots(template: str) -> set[str]:
-    """Return the names of all snapshots of *template*; none where it is not there."""
+def _snapshots(sha256: str) -> set[str]:
+    """Return the names of all snapshots of an image's template; none where it has lost its disk."""
+    if not _disk(sha256).exists():
+        return set()
     try:
-        said = manage("snapshot", template, "list", "--machinereadable")
+        said = manage("snapshot", _template(sha256), "list", "--machinereadable")
     except RefusedError:  # it has none, or there is no such machine
         return set()
     return {value for key, value in scan(said).items() if key.startswith("SnapshotName")}

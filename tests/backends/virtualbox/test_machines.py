@@ -155,6 +155,13 @@ def test_an_image_is_brought_once_and_known_by_its_content(virtualbox):
     assert virtualbox.brought("nobodys", "") is None
 
 
+def test_an_image_whose_disk_somebody_deleted_is_gone_and_is_brought_again(virtualbox):
+    image = virtualbox.bring("debian")
+    Path(next(path for path in media("hdds") if path.endswith("image.vdi"))).unlink()
+    assert virtualbox.brought("debian", image.sha256) is None
+    assert virtualbox.bring("debian") == image
+
+
 def test_a_node_made_anew_has_another_disk_and_is_the_same_otherwise(virtualbox, lab):
     made = lab(ONE_LAN)
     made.up()
