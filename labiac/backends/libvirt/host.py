@@ -16,6 +16,7 @@ from labiac.backends.libvirt.held import held
 from labiac.backends.libvirt.network import observed
 from labiac.backends.libvirt.storage import POOL
 from labiac.errors import LabError, Problem
+from labiac.plan.model import lan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,7 +84,7 @@ def _clashes(connection: Any, plan: Plan) -> Iterator[Problem]:
                 if subnet.overlaps(ip_interface(own).network):
                     yield Problem(
                         f"libvirt {lan.name}",
-                        f"lans.{lan.name}",
+                        f"lans.{lan_of(lan.name)}",
                         f"the host's address {own} lies in {subnet}, which its network {name} has",
                         f"choose another subnet for this LAN, or virsh net-destroy {name}",
                     )

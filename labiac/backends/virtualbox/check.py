@@ -8,6 +8,7 @@ from labiac.backends.virtualbox import host
 from labiac.backends.virtualbox.box import MOST_NICS
 from labiac.backends.virtualbox.cards import MODELS
 from labiac.errors import Problem
+from labiac.plan.model import lan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ def problems(plan: Plan) -> list[Problem]:
 
 
 def _network(network: Network) -> Iterator[Problem]:
-    where, path = f"virtualbox {network.name}", f"lans.{network.name}"
+    where, path = f"virtualbox {network.name}", f"lans.{lan_of(network.name)}"
     if network.type == "nat":
         yield from _nat(network, where, path)
     if network.type == "host":

@@ -19,6 +19,7 @@ from labiac.backends.virtualbox.manage import (
     version,
 )
 from labiac.errors import LabError, Problem
+from labiac.plan.model import lan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,7 +72,7 @@ def _lans(plan: Plan) -> Iterator[Problem]:
             if lan.interface not in there:
                 yield Problem(
                     f"virtualbox {lan.name}",
-                    f"lans.{lan.name}.interface",
+                    f"lans.{lan_of(lan.name)}.interface",
                     f"VirtualBox can't be bridged to {lan.interface!r}",
                     f"use one of {', '.join(sorted(there)) or 'none: it sees no interface'}",
                 )
@@ -84,7 +85,7 @@ def _host_only(lan: Network) -> Iterator[Problem]:
     if sys.platform == "darwin":
         yield Problem(
             f"virtualbox {lan.name}",
-            f"lans.{lan.name}.type",
+            f"lans.{lan_of(lan.name)}.type",
             "on macOS there is no LAN of type host in this version",
             "use type nat or internal",
         )
@@ -96,7 +97,7 @@ def _host_only(lan: Network) -> Iterator[Problem]:
         if address.version == _RANGE.version and not any(address in each for each in ranges):
             yield Problem(
                 f"virtualbox {lan.name}",
-                f"lans.{lan.name}.ipv4",
+                f"lans.{lan_of(lan.name)}.ipv4",
                 f"VirtualBox does not let the host have {address}: it allows"
                 f" {', '.join(map(str, ranges)) or 'nothing'} ({_RANGES})",
                 f"echo '* {ip_network(f'{address}/8', strict=False)}' | sudo tee -a {_RANGES}",

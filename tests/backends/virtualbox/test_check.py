@@ -95,6 +95,11 @@ def test_vlans_are_no_problem_they_become_switches():
     assert not any(network.vlans for network in plan.networks)
 
 
+def test_the_cable_of_a_lan_with_vlans_is_refused_at_the_place_of_the_lan():
+    lan = {"type": "nat", "ipv4": "10.0.5.0/24", "ipv6": "fd00:5::/64", "vlans": {"red": 10}}
+    assert "lans.lan1.ipv6" in problems({"lans": {"lan1": lan}, **ONE_PC})
+
+
 def test_a_range_that_the_host_may_not_have_is_refused_with_the_line_that_allows_it(
     monkeypatch, tmp_path
 ):
