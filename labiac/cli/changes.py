@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from labiac.plan.effects import Kind
     from labiac.plan.model import Item, Plan
 
-_KINDS: dict[str, Kind] = {"labiac:index:Network": "network", "labiac:index:Machine": "machine"}
+ITEMS: dict[str, Kind] = {"labiac:index:Network": "network", "labiac:index:Machine": "machine"}
+"""Resources that are items of a plan."""
 _REACHABILITY = "labiac:index:Reachability"
 _IMAGE = "labiac:index:Image"
 _DIGITS = 12
@@ -28,7 +29,7 @@ _DIGITS = 12
 _SHORT = 60
 RULES = ("policy", "translation")
 """Fields of a machine that become nftables rules."""
-_NOT_ON_HOST = {"copy", "key", "networkIds"}
+_NOT_ON_HOST = {"copy", "key", "networkIds", "start"}
 
 
 OURS = "labiac:index:"
@@ -78,7 +79,7 @@ def drift(steps: Iterable[Step]) -> list[dict[str, Any]]:
             pairs += (_drifted("reachability", *each) for each in differ)
         elif step.type == _IMAGE and not step.outputs:
             found.append(_drifted("image", _item(step), "there", "gone"))
-        elif kind := _KINDS.get(step.type):
+        elif kind := ITEMS.get(step.type):
             item = _item(step)
             deployed[item] = kind
             if step.outputs:
@@ -147,8 +148,8 @@ def _deployed(steps: Iterable[Step], new: Plan) -> tuple[Plan, frozenset[Item]]:
     stopped: set[Item] = set()
     backend = new.backend
     for step in steps:
-        if step.type in _KINDS and step.before:
-            item = _plan_item(_KINDS[step.type], step.before)
+        if step.type in ITEMS and step.before:
+            item = _plan_item(ITEMS[step.type], step.before)
             items.append(item)
             backend = step.before["copy"]["backend"]
             if step.before.get("running") is False and step.inputs.get("start", True):
@@ -187,7 +188,7 @@ def step_title(step: Step) -> str:
     kind = step.type.removeprefix(OURS).lower()
     if step.type == _IMAGE and step.op == "delete":
         return f"image {_item(step)} (forgotten: it stays on the host)"
-    return f"{kind} {_item(step)}" if step.type in _KINDS or kind in {"image", "lab"} else kind
+    return f"{kind} {_item(step)}" if step.type in ITEMS or kind in {"image", "lab"} else kind
 
 
 def _item(step: Step) -> str:

@@ -87,6 +87,11 @@ def test_a_machine_that_does_not_run_is_drift():
     assert said([step]) == ["pc1 running: yes => no"]
 
 
+def test_a_machine_that_somebody_started_is_no_drift_where_it_was_to_be_made_off():
+    started = {**PC1, "start": True, "running": True}
+    assert said([replace(STEP, inputs={**PC1, "start": False}, outputs=started)]) == []
+
+
 def test_rules_changed_by_hand_are_drift_in_a_sentence():
     policy = {"rules": [{"action": "accept", "protocol": "icmp"}], "default": "drop"}
     step = replace(STEP, inputs={**PC1, "policy": policy})

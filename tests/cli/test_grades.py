@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
 
@@ -12,15 +13,18 @@ import pytest
 
 from labiac.cli.classes.alike import alike, answers_view
 from labiac.cli.classes.board import Board
+from labiac.cli.classes.graded import _changed
 from labiac.cli.reports import classbook, grades
 from labiac.cli.reports.grades import BOM, Graded, Grades
 from labiac.cli.reports.report import Report
 from labiac.cli.verdict import verdict
+from labiac.fleet.events import Step
 from labiac.fleet.roster import Student
 from labiac.plan.resolve import resolve
 from labiac.reach.checks import CheckResult
 from labiac.reach.matrix import matrix
 from labiac.schema.load import from_data
+from labiac.seed.key import with_key
 
 LAB = {
     "name": "small",
@@ -31,6 +35,7 @@ LAB = {
         {"all_ping": True, "points": 1},
     ],
 }
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKey small.ana"
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -115,6 +120,27 @@ def test_of_many_students_some_are_named_and_the_rest_counted():
     said |= {f"t{number}": ("c",) for number in range(10)}
     view = list(answers_view(alike(said), empty=""))
     assert view[2] == "10 students (t0, t1, t2, t3, t4, t5, t6, t7 and 2 more):"
+
+
+def test_the_key_in_the_seed_of_a_guest_is_no_change_and_its_memory_is_one():
+    plan = resolve(from_data(LAB), "ana", "libvirt")
+    pc1, pc2 = plan.machines
+    keyed = tuple(replace(each, text=with_key(each.text, KEY)) for each in pc1.seed)
+    assert keyed != pc1.seed
+    now = replace(plan, machines=(replace(pc1, seed=keyed), replace(pc2, memory_mib=768)))
+    assert list(_changed(plan, now)) == [("pc2", "pc2: memory 512 MiB -> 768 MiB")]
+
+
+def test_how_far_a_student_is_counts_lans_and_nodes_alone(capsys):
+    ana = Student("ana", "ana")
+    with Board("up small", 1, 2) as board:
+        board.begin(ana)
+        for kind in ("Key", "Image", "Network", "Machine", "Lab"):
+            known = {"inputs": {}, "outputs": {}, "before": {}}
+            type_ = f"labiac:index:{kind}"
+            board.news(ana, Step(type_, kind, op="create", state="done", seconds=0, **known))
+        assert [far for _, far, _, _ in board._rows()] == ["2 of 2"]
+    assert capsys.readouterr().err == ""
 
 
 def test_a_live_table_names_who_is_worked_for_and_who_failed(capsys):

@@ -29,7 +29,7 @@ FAILED_SHOWN = 8
 
 @dataclass(slots=True)
 class _Seat:
-    """One student at work: since when, steps done, and the last that was said."""
+    """One student at work: since when, LANs and nodes done, and the last that was said."""
 
     since: float
     steps: int = 0
@@ -45,7 +45,7 @@ class Board:
     Args:
         what: What goes on: ``up three-lans``.
         of: How many students there are.
-        steps: How many steps there are for one of them; zero where nobody counts.
+        steps: How many LANs and nodes one of them has; zero where nobody counts.
     """
 
     def __init__(self, what: str, of: int, steps: int = 0) -> None:
@@ -83,14 +83,14 @@ class Board:
 
     def news(self, student: Student, news: News) -> None:
         """Show *news* of the engine about the copy of *student*."""
-        from labiac.cli.changes import OURS, step_title
+        from labiac.cli.changes import ITEMS, OURS, step_title
         from labiac.fleet.events import Message
 
         seat = self._seats[student.student]
         if isinstance(news, Message):
             seat.last = news.text
         elif news.state == "done" and news.type.startswith(OURS):
-            seat.steps, seat.last = seat.steps + 1, step_title(news)
+            seat.steps, seat.last = seat.steps + (news.type in ITEMS), step_title(news)
 
     def end(self, student: Student, said: str, *, ok: bool) -> None:
         """Show that work for *student* has ended, and in a line what came of it."""

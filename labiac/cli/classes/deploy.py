@@ -35,8 +35,6 @@ app = typer.Typer()
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Just those for whom it was not done last time.")
 ]
-BOOKKEEPING = 2
-"""Resources of a copy beside its LANs and nodes: the lab, and who reaches whom."""
 
 
 @app.command()
@@ -71,7 +69,7 @@ def up(
     insist_room(whole, students, first, force=force)
     if not yes:
         _insist_disks_stay(whole, students, parallel)
-    steps = len(first.networks) + len(first.machines) + BOOKKEEPING
+    steps = len(first.networks) + len(first.machines)
     work = Work("up", whole.lab.name, partial(_up, whole), steps, kept=True)
     _conclude(work, *_timed(work, students, parallel), json=json)
 

@@ -58,7 +58,7 @@ class Work:
         what: What the user asked for: ``up``.
         lab: Name of the lab.
         run: Lets an engine work for a student.
-        steps: How many resources there are in a copy; zero where nobody counts.
+        steps: How many LANs and nodes a copy has; zero where nobody counts.
         kept: Whether it changes what runs: then the ledger keeps what came of it.
     """
 
