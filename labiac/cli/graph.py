@@ -62,7 +62,7 @@ def _drawn(picture: Picture, form: Form) -> bytes:
 
 def _measured(plan: Plan, file: str) -> Picture:
     from labiac.backends import open_backend
-    from labiac.backends.base import Copy, ref_of
+    from labiac.backends.base import Copy, glance, ref_of
     from labiac.cli.draw.live import live
     from labiac.cli.draw.topology import topology
     from labiac.fleet.measured import mark, recall
@@ -72,7 +72,8 @@ def _measured(plan: Plan, file: str) -> Picture:
     if found is None:
         raise LabError(f"{plan.lab} of {plan.student}", "was not measured yet", fix=verify)
     there, copy = open_backend(plan.backend), Copy(plan.lab, plan.student)
-    nodes = {node.name: there.read(ref_of(copy, "machine", node.name)) for node in plan.machines}
+    refs = {node.name: ref_of(copy, "machine", node.name) for node in plan.machines}
+    nodes = {name: glance(there, ref) for name, ref in refs.items()}
     running = {name for name, node in nodes.items() if node is not None and node.running}
     notes = [_told(found)]
     if found.plan != mark(plan):
