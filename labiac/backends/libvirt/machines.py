@@ -70,7 +70,7 @@ def delete(connection: Any, ours: Held) -> None:
 
 
 def reset(connection: Any, ours: Held, watch: Watch) -> Observed:
-    """Boot a machine from a new disk; its snapshots go with the old one.
+    """Make a machine anew, with a new disk; on again if it was, and its snapshots are gone.
 
     Raises:
         BackendError: there is no image for a new disk, the guest does not get ready, or *watch* is
@@ -78,9 +78,10 @@ def reset(connection: Any, ours: Held, watch: Watch) -> Observed:
     """
     item = ours.mark.machine
     storage.base(storage.pool(connection), item.image)  # where it can't be had the old disk stays
+    start = item.start or _is_on(ours.object)
     boot.cut_off(ours.object)
     Files(connection, item).remove_disk()
-    return create(connection, ours.mark.copy, item, watch)
+    return create(connection, ours.mark.copy, replace(item, start=start), watch)
 
 
 def observed(ours: Held) -> Observed:
