@@ -37,8 +37,8 @@ def from_data(cls: type[T], data: Any) -> T:
     """Return the *cls* that `to_data` turned into *data*.
 
     Numbers come back as the type of their field, since some carriers know only floating point. A
-    field that may be None or any number of things is neither where *data* has no such field: an
-    older labiac, which knew of none, made it.
+    field that may be None, any number of things, or a switch is neither of these, or off, where
+    *data* has no such field: an older labiac, which knew of none, made it.
 
     Raises:
         KeyError: any other field is missing.
