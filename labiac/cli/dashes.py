@@ -28,10 +28,23 @@ class AfterDashes(TyperCommand):
             cut = args.index("--")
             args, ctx.meta[_COMMAND] = args[:cut], args[cut + 1 :]
         elif not {"--help", "-h"} & set(args) and not ctx.resilient_parsing:
-            said = [*args[:2], "--", *(args[2:] or ["ping", "-c3", "pc4"])]
+            cut = self._command_at(args)
+            said = [*args[:cut], "--", *(args[cut:] or ["ping", "-c3", "pc4"])]
             fix = f"{ctx.command_path} {shlex.join(said)}"
             raise UsageError("exec", "the command of the node stands behind --", fix=fix)
         return super().parse_args(ctx, args)
+
+    def _command_at(self, args: list[str]) -> int:
+        """Return where in *args*, behind the last argument that is labiac's, the node's begin."""
+        values = {
+            name for each in self.params if not getattr(each, "is_flag", True) for name in each.opts
+        }
+        left = sum(each.param_type_name == "argument" for each in self.params)
+        at = 0
+        while at < len(args) and (left or args[at].startswith("-")):
+            left -= not args[at].startswith("-")
+            at += 2 if args[at] in values else 1
+        return at
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words of the usage line."""

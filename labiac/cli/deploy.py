@@ -117,7 +117,9 @@ def refresh(
     else:
         for each in found:
             typer.echo(drift_text(each))
-        typer.echo(f"{len(found)} differ from what was deployed" if found else "all is as deployed")
+        differ = "differs" if len(found) == 1 else "differ"
+        said = f"{len(found)} {differ} from what was deployed" if found else "all is as deployed"
+        typer.echo(said)
     if found:
         note(f"  fix: {up_command(plan, file)} brings it back to what the file says")
         raise typer.Exit(1)

@@ -17,6 +17,7 @@ from labiac.cli.options import (
     Json,
     Nodes,
     Student,
+    destroy_command,
     node_of,
     planned,
     up_command,
@@ -99,15 +100,17 @@ def _each(
     backend = open_backend(plan.backend)
     if not isinstance(backend, Starts):
         problem = "its nodes have no power switch: they run from when they are made"
-        fix = f"labiac destroy {file} ends them, and {up_command(plan, file)} makes them anew"
+        fix = (
+            f"{destroy_command(plan, file)} ends them, and {up_command(plan, file)} makes them anew"
+        )
         raise LabError(f"backend {plan.backend}", problem, fix=fix)
     refs = {
         each.name: ref_of(Copy(plan.lab, plan.student), "machine", each.name) for each in machines
     }
     done = _at_once(backend, refs, work, "ready" if runs else "off")
     failed = [each for each in done if each.error]
-    for each in failed:
-        note(str(each.error))
+    for said in dict.fromkeys(str(each.error) for each in failed):
+        note(said)
     if json:
         write_json({"ok": not failed, "nodes": [_data(each, runs=runs) for each in done]})
     else:

@@ -176,7 +176,16 @@ def up_command(plan: Plan, file: str) -> str:
     return f"labiac up {file}{whose(plan)}"
 
 
+def destroy_command(plan: Plan, file: str) -> str:
+    """Return the command that takes the copy of *plan* down."""
+    return f"labiac destroy {file}{_student_of(plan)}"
+
+
 def whose(plan: Plan) -> str:
     """Return the options that name the copy of *plan* in a command, where it takes any."""
-    student = f" --student {plan.student}" if plan.student != "local" else ""
+    student = _student_of(plan)
     return student if plan.backend == "netns" else f"{student} --backend {plan.backend}"
+
+
+def _student_of(plan: Plan) -> str:
+    return f" --student {plan.student}" if plan.student != "local" else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labiac.backends.base import Copy, Snapshots
-from labiac.cli.options import BackendName, File, Json, Student, chosen, lab_name
+from labiac.cli.options import BackendName, File, Json, Student, chosen, lab_name, located
 from labiac.cli.output import console, write_json
 from labiac.errors import LabError
 from labiac.host.progress import Progress
@@ -111,17 +111,19 @@ def _keeping(file: str, name: str) -> Snapshots:
     """Return the backend called *name*.
 
     Raises:
+        UsageError: there is no such lab *file*.
         LabError: it keeps no snapshots.
     """
     from labiac.backends import open_backend
 
+    located(file)
     backend: Backend = open_backend(chosen(name))
     if not isinstance(backend, Snapshots):
         why = "in this version"
         if not backend.features.boots:
             why = "of nodes that have neither a memory nor a disk of their own"
         fix = (
-            f"labiac reset {file} NODE makes one node anew, labiac destroy and labiac up all of"
+            "labiac reset makes one node anew, labiac destroy and labiac up all of"
             " them; virtual machines have snapshots on libvirt (--backend libvirt)"
         )
         raise LabError(f"backend {backend.name}", f"keeps no snapshots {why}", fix=fix)

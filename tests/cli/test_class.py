@@ -67,4 +67,20 @@ def test_a_lab_without_checks_has_nothing_to_grade(labiac, wrote):
 def test_exec_shows_how_to_name_its_command(labiac, wrote):
     roster = wrote("class.csv", "student\nana\n")
     ran = labiac("class", "exec", "three-lans", "pc1", "--roster", roster)
-    assert (ran.code, "fix: labiac class exec three-lans pc1" in ran.err) == (2, True)
+    fix = f"fix: labiac class exec three-lans pc1 --roster {roster} -- ping -c3 pc4"
+    assert (ran.code, fix in ran.err) == (2, True)
+
+
+def test_exec_on_a_node_that_is_nowhere_is_told_once_for_the_class(labiac, wrote):
+    roster = wrote("class.csv", "student\nana\nbob\n")
+    words = ("class", "exec", "three-lans", "pc9", "--roster", roster, "--backend", "netns")
+    ran = labiac(*words, "--", "true")
+    assert (ran.code, "2 students:" in ran.out) == (1, True)
+    assert "three-lans pc9: is not up, or no node of this lab" in ran.out
+    assert f"fix: labiac class status three-lans --roster {roster}" in ran.out
+
+
+def test_a_file_of_hosts_that_is_not_there_is_told_without_jargon(labiac):
+    ran = labiac("class", "size", "three-lans", "--students", "1", "--hosts", "no.yaml")
+    assert "no.yaml: it cannot be read: No such file or directory" in ran.err
+    assert "fix: check the path" in ran.err

@@ -22,7 +22,12 @@ from .conftest import BROKEN
         (["render", "three-lans", "pc9"], "its nodes are r1, r2, pc1"),
         (["plan", "three-lans", "--backend", "xen"], "'xen' is none of libvirt, memory, netns"),
         (["exec", "three-lans", "pc1", "ping", "pc4"], "labiac exec three-lans pc1 -- ping pc4"),
+        (
+            ["exec", "three-lans", "pc1", "--student", "ana", "ping", "-c1", "pc4"],
+            "labiac exec three-lans pc1 --student ana -- ping -c1 pc4",
+        ),
         (["exec", "three-lans", "pc1", "--"], "there is no command behind --"),
+        (["snapshot", "list", "no/such.yaml"], "there is no such file"),
         (["destroy"], "give a FILE, or --lab NAME"),
     ],
 )

@@ -14,12 +14,12 @@ from labiac.fleet.events import Message, Step
 def test_nodes_without_a_power_switch_are_left_alone_and_the_way_out_is_told(
     labiac, command, backend
 ):
-    ran = labiac(command, "three-lans", "--backend", backend, "--json")
+    ran = labiac(command, "three-lans", "--student", "ana", "--backend", backend, "--json")
     assert ran.code == 1
     (problem,) = json.loads(ran.out)["problems"]
     assert problem["where"] == f"backend {backend}"
     assert "they run from when they are made" in problem["problem"]
-    assert "labiac destroy three-lans" in problem["fix"]
+    assert "labiac destroy three-lans --student ana ends them" in problem["fix"]
 
 
 def test_a_node_that_is_none_of_the_lab_is_wrong_usage(labiac):

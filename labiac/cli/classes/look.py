@@ -121,7 +121,7 @@ def execute(
 ) -> None:
     """Run a command on one node of every copy; who gets the same output gets one answer."""
     from labiac.backends import open_backend
-    from labiac.backends.base import Copy, Executes, ref_of
+    from labiac.backends.base import Copy, Executes, glance, ref_of
     from labiac.cli.classes.board import Board
     from labiac.cli.classes.work import in_order
     from labiac.errors import LabError
@@ -129,11 +129,15 @@ def execute(
 
     command, students = command_of(ctx), members(roster, only)
     lab, there = lab_name(file), open_backend(chosen(backend))
+    status = f"labiac class status {file} --roster {roster} says whose copy is up"
     if not isinstance(there, Executes):
         raise LabError(f"backend {backend}", "cannot run commands", fix="use netns")
 
     def work(student: Student, _interrupts: Interrupts) -> Ran:
+        """Run the command for *student*; a LabError says that the node is not up."""
         ref = ref_of(Copy(lab, student.copy), "machine", node)
+        if (seen := glance(there, ref)) is None or not seen.running:
+            raise LabError(f"{lab} {node}", "is not up, or no node of this lab", fix=status)
         return there.execute(ref, command, timeout_s=seconds)
 
     with Board(f"exec {lab} {node}", len(students)) as board:

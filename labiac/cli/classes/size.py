@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _HOST_KEYS = ("name", "memory_gib", "disk_gib", "cpus")
+_HOSTS_FIX = "- {name: rack, memory_gib: 256, disk_gib: 1000, cpus: 32}"
 
 
 @app.command()
@@ -71,7 +72,7 @@ def _show(plan: Plan, one: Needs, count: int, kinds: dict[str, Needs]) -> None:
     rows = table("host", "copies that fit", "what ends first", "hosts needed")
     for name, room in kinds.items():
         most, first = fit(room, one)
-        shown = "any number" if most is None else str(most)
+        shown = "any number" if most is None else f"{most:,}"
         rows.add_row(name, shown, WORDS.get(first, ""), str(_hosts(count, most)))
     console().print(rows)
     for each in shortages(kinds["this host"], one.times(count)):
@@ -131,12 +132,16 @@ def _hosts(count: int, most: int | None) -> int | str:
     return math.ceil(count / most) if most else "none is enough"
 
 
+def _rounded(taken: Needs) -> dict[str, float]:
+    return {name: round(amount, 3) for name, amount in asdict(taken).items()}
+
+
 def _data(one: Needs, count: int, kinds: dict[str, Needs]) -> dict[str, Any]:
     found = {name: fit(room, one) for name, room in kinds.items()}
     return {
         "students": count,
-        "copy": asdict(one),
-        "class": asdict(one.times(count)),
+        "copy": _rounded(one),
+        "class": _rounded(one.times(count)),
         "hosts": [
             {
                 "name": name,
@@ -159,15 +164,18 @@ def _kinds(file: str) -> dict[str, Needs]:
 
     try:
         text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DescriptionError([Problem(file, "", f"it cannot be read: {error}")]) from None
+    except OSError as error:
+        problem = f"it cannot be read: {error.strerror}"
+        raise DescriptionError([Problem(file, "", problem, "check the path")]) from None
+    except UnicodeDecodeError:
+        raise DescriptionError([Problem(file, "", "it is no text", _HOSTS_FIX)]) from None
     data, source = parse(text, file)
     problems, found = [], {}
     for at, each in enumerate(data if isinstance(data, list) else [None]):
         if not _is_kind(each):
             problem = f"a kind of hosts has {', '.join(_HOST_KEYS)}, the last three as numbers"
-            fix = "- {name: rack, memory_gib: 256, disk_gib: 1000, cpus: 32}"
-            problems.append(source.problem((at,) if isinstance(data, list) else (), problem, fix))
+            place = (at,) if isinstance(data, list) else ()
+            problems.append(source.problem(place, problem, _HOSTS_FIX))
             continue
         found[str(each["name"])] = Needs(
             memory_mib=each["memory_gib"] * 1024,
