@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,17 @@ URI: Final = "LABIAC_LIBVIRT_URI"
 _LOCAL: Final = "qemu:///system"
 SOCKETS: Final = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
 """Of the one daemon for everything, and of the one for QEMU alone."""
+
+
+NO_BINDINGS: Final = "Python's libvirt bindings are missing"
+
+
+def bindings_fix() -> str:
+    """Return what installs Python's bindings, and what they are built with, beside labiac."""
+    pip = f"{sys.executable} -m pip install libvirt-python"
+    if "pipx" in Path(sys.prefix).parts:
+        pip = "pipx inject labiac libvirt-python"
+    return f"sudo apt-get install libvirt-dev gcc pkgconf python3-dev, then {pip}"
 
 
 def uri() -> str:
@@ -59,8 +71,7 @@ def library() -> Any:
     try:
         import libvirt
     except ImportError:
-        fix = "pipx inject labiac 'labiac[libvirt]' (its build needs libvirt-dev, gcc, pkgconf)"
-        raise BackendError("libvirt", "Python's libvirt bindings are missing", fix=fix) from None
+        raise BackendError("libvirt", NO_BINDINGS, fix=bindings_fix()) from None
     return libvirt
 
 

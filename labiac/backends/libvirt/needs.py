@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from shutil import which
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.libvirt.connection import SOCKETS, URI, is_chosen
+from labiac.backends.libvirt.connection import NO_BINDINGS, SOCKETS, URI, bindings_fix, is_chosen
 from labiac.errors import Problem
 
 if TYPE_CHECKING:
@@ -20,16 +20,13 @@ _PROGRAMS: Final = {
     "qemu-system-x86": ("qemu-system-x86_64",),
 }
 """Debian's packages, and of each a program that is there with it."""
-_COMPILER: Final = "sudo apt-get install libvirt-dev gcc pkgconf python3-dev, then "
-"""What Python's bindings are built with."""
 
 
 def lacking() -> list[Problem]:
     """Return what is missing; where somebody chose a libvirt, only what it takes to use that."""
     found = [] if is_chosen() else [*_own()]
     if not find_spec("libvirt"):
-        fix = f"{_COMPILER}pipx inject labiac libvirt-python"
-        found.append(Problem("libvirt", "", "Python's libvirt bindings are missing", fix))
+        found.append(Problem("libvirt", "", NO_BINDINGS, bindings_fix()))
     return found
 
 

@@ -1,6 +1,7 @@
 """What is missing on a machine is named in the order in which to get it, each with how."""
 
 import os
+import sys
 
 import pytest
 
@@ -61,7 +62,9 @@ def test_python_modules_that_are_missing_come_after_what_they_need(monkeypatch):
     ours, bindings = (fix for _, fix in said())
     assert ours.startswith("sudo apt-get install libvirt-daemon-system")
     assert bindings.startswith("sudo apt-get install libvirt-dev gcc")
-    assert bindings.endswith("pipx inject labiac libvirt-python")
+    assert bindings.endswith(f"{sys.executable} -m pip install libvirt-python")
+    monkeypatch.setattr(sys, "prefix", "/home/ana/.local/share/pipx/venvs/labiac")
+    assert said()[1][1].endswith("pipx inject labiac libvirt-python")
 
 
 @pytest.mark.usefixtures("machine")
