@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labiac.backends.base import Captures, Consoles, Copy, Executes, glance, ref_of
+from labiac.backends.base import Captures, Consoles, Copy, Executes, Starts, glance, ref_of
 from labiac.cli.dashes import AfterDashes, command_of
 from labiac.cli.options import (
     BackendName,
@@ -23,6 +23,7 @@ from labiac.cli.options import (
     node_of,
     planned,
     up_command,
+    whose,
 )
 from labiac.cli.output import note
 from labiac.errors import LabError, UsageError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from labiac.backends.base import Backend
+    from labiac.plan.model import Plan
 
 app = typer.Typer()
 
@@ -111,7 +113,7 @@ def _there(file: str, node: str, student: str, name: str) -> _There:
 
     Raises:
         UsageError: there is no such lab, backend or node.
-        LabError: the lab is not up.
+        LabError: the lab is not up, or the node is off.
     """
     from labiac.backends import open_backend
     from labiac.plan.names import student_name
@@ -119,20 +121,25 @@ def _there(file: str, node: str, student: str, name: str) -> _There:
     backend = open_backend(chosen(name))
     if _NAME.fullmatch(file) and _NAME.fullmatch(node):
         # By its name a node is found without reading the file, which would cost most of the time.
-        there = _running(backend, Copy(file, student_name(student)), node)
+        there = _running(backend, ref_of(Copy(file, student_name(student)), "machine", node))
         if there is not None:
             return there
     plan = planned(file, student, name)
     node_of(plan, node)
-    there = _running(backend, Copy(plan.lab, plan.student), node)
+    there = _running(backend, _ref(plan, node))
     if there is None:
         where = f"{node} of {plan.lab} ({plan.student})"
+        if isinstance(backend, Starts) and glance(backend, _ref(plan, node)) is not None:
+            raise LabError(where, "is off", fix=f"labiac start {file} {node}{whose(plan)}")
         raise LabError(where, "is not up", fix=up_command(plan, file))
     return there
 
 
-def _running(backend: Backend, copy: Copy, node: str) -> _There | None:
-    ref = ref_of(copy, "machine", node)
+def _ref(plan: Plan, node: str) -> str:
+    return ref_of(Copy(plan.lab, plan.student), "machine", node)
+
+
+def _running(backend: Backend, ref: str) -> _There | None:
     observed = glance(backend, ref)
     if observed is None or not observed.running or not isinstance(observed.item, Machine):
         return None
