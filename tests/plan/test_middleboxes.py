@@ -97,7 +97,7 @@ def test_a_middlebox_takes_no_number_of_a_router_or_a_pc():
 NODES = st.lists(st.from_regex(r"\A(r|pc|web)[0-9]{0,2}\Z"), min_size=1, max_size=20, unique=True)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(NODES, st.from_regex(r"\A(fw|box)[0-9]{0,2}\Z"), st.sampled_from([firewall, nat]))
 def test_adding_a_middlebox_leaves_every_address_as_it_was(names, name, role):
     parts = {

@@ -469,7 +469,7 @@ NAMES = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(NAMES)
 def test_no_two_lans_ever_share_addresses(names):
     import ipaddress
@@ -480,7 +480,7 @@ def test_no_two_lans_ever_share_addresses(names):
         assert not any(subnet.overlaps(other) for other in subnets[:index])
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.from_regex(r"\A(pc|web|x)[0-9]{0,3}\Z"), min_size=1, max_size=60, unique=True))
 def test_no_two_nodes_of_a_lan_ever_share_an_address_or_a_mac(names):
     made = plan(
@@ -491,7 +491,7 @@ def test_no_two_nodes_of_a_lan_ever_share_an_address_or_a_mac(names):
     assert len({nic.mac for nic in nics}) == len(nics)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(NAMES, st.data())
 def test_removing_a_numbered_lan_leaves_the_other_numbered_ones_as_they_were(names, data):
     gone = data.draw(st.sampled_from(names))
