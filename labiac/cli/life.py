@@ -59,7 +59,7 @@ def stop(
     backend: BackendName = "auto",
     json: Json = False,
 ) -> None:
-    """Shut nodes down; their disks stay, and start or up switches them on again."""
+    """Shut nodes down; their disks stay, and start switches them on again."""
     plan = planned(file, student, backend)
     _each(plan, file, nodes, lambda there, ref: there.stop(ref), runs=False, json=json)
 
