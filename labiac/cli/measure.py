@@ -83,7 +83,10 @@ def measured(
     """
     wanted = list(among) or _wanted(plan, predicted)
     answers = _answers(plan, _measuring(backend), wanted, timeout_s)
-    if all(predicted[ends].ok == ok for ends, ok in answers.items()):
+    as_predicted = all(predicted[ends].ok == ok for ends, ok in answers.items())
+    # Of a pair that is silent as predicted, the student's work may have changed the reason.
+    worked_on = any(machine.student for machine in plan.machines)
+    if as_predicted and (all(answers.values()) or not worked_on):
         return {ends: predicted[ends] for ends in answers}
     return _explained(*_compared(plan, backend), answers)
 

@@ -181,6 +181,35 @@ def test_a_port_is_not_explained_by_what_holds_of_another_address_of_its_node(
     ]
 
 
+HALF_DONE = """\
+name: half-done
+lans: {lan1: {}, lan2: {}, lan3: {}}
+routers:
+  r1: {lans: [lan1, lan2], routing: none}
+  r2: {lans: [lan2, lan3], routing: none}
+pcs:
+  pc1: {lan: lan1}
+  pc2: {lan: lan3}
+checks:
+  - {ping: {from: pc1, to: pc2}}
+"""
+
+
+def test_a_pair_that_is_silent_still_is_explained_by_what_the_student_did(
+    labiac, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LABIAC_HOME", str(tmp_path / "home"))
+    copy = Checked(labiac, tmp_path / "lab.yaml", HALF_DONE)
+    try:
+        copy.up()
+        copy.on("r1", "ip", "route", "add", "10.0.3.0/24", "via", "10.0.2.2")
+        ran = labiac("verify", str(tmp_path / "lab.yaml"), "--student", copy.student, "--json")
+    finally:
+        copy.down()
+    (check,) = ran.json["checks"]
+    assert check["reason"] == "the reply from pc2: r2 has no route to 10.0.1.0/24"
+
+
 def test_something_that_comes_late_holds_on_a_retry(checked):
     checked.on("pc1", "ip", "route", "del", "default")
     (once,) = checked.judged("{route: {node: pc1, to: 0.0.0.0/0}}")
