@@ -10,7 +10,9 @@ from labiac.backends.base import Lists, Settles
 from labiac.errors import LabError
 
 if TYPE_CHECKING:
-    from labiac.backends.base import Backend, Copy, Found
+    from collections.abc import Container, Iterator
+
+    from labiac.backends.base import Backend, Found
 
 BACKENDS: Final = {
     "libvirt": "labiac.backends.libvirt",
@@ -36,7 +38,7 @@ def backend_name(name: str) -> str:
             raise LabError(
                 "backend auto",
                 f"netns runs on Linux, and this is {sys.platform}",
-                fix="run labiac on Linux (a virtual machine will do), or try it on backend memory",
+                fix="use --backend virtualbox, or run labiac on Linux (a virtual machine will do)",
             )
         return "netns"
     if name in PLANNED:
@@ -68,12 +70,15 @@ def settled(*, timeout_s: float) -> bool:
     return all(each.settled(timeout_s=timeout_s) for each in backends if isinstance(each, Settles))
 
 
-def sweep(copy: Copy) -> list[str]:
-    """Delete what labiac made of *copy* on this host, whoever forgot it; return what it was."""
-    whose = (copy.lab, copy.student)
-    left = [found for found in found_here() if (found.copy.lab, found.copy.student) == whose]
-    for found in left:
-        backend = open_backend(found.backend)
-        for ref in found.refs:
-            backend.delete(ref)
-    return [ref for found in left for ref in found.refs]
+def sweep(lab: str, students: Container[str]) -> Iterator[tuple[str, str]]:
+    """Delete what labiac made of *lab* for *students* on this host, whoever forgot it.
+
+    Yields:
+        Whose each thing was, and its ref, once it is deleted.
+    """
+    for found in found_here():
+        if found.copy.lab == lab and found.copy.student in students:
+            backend = open_backend(found.backend)
+            for ref in found.refs:
+                backend.delete(ref)
+                yield found.copy.student, ref

@@ -150,7 +150,7 @@ def destroy(
         raise UsageError(error.where, error.problem, fix=fix) from None
     result = _operate(copy, "destroy", lambda engine: engine.destroy())
     if result.ok:
-        for ref in sweep(copy):
+        for _, ref in sweep(copy.lab, {copy.student}):
             note(f"  - {ref}, which a killed run had left")
     if wait and not settled(timeout_s=SETTLE_S):
         note(f"the host is still busy after {SETTLE_S} s; it goes on by itself")

@@ -213,15 +213,11 @@ def _up(whole: Room, engine: Engine, student: Student) -> Result:
 
 def _sweep(lab: str, done: Done) -> None:
     """Delete what killed runs have left on this host of copies that are destroyed."""
-    from labiac.backends import found_here, open_backend
+    from labiac.backends import sweep
 
     gone = {who.copy: who.student for who, _ in done.well}
-    for found in found_here():
-        if found.copy.lab == lab and found.copy.student in gone:
-            backend = open_backend(found.backend)
-            for ref in found.refs:
-                backend.delete(ref)
-                note(f"{gone[found.copy.student]}: {ref}, which a killed run had left")
+    for copy, ref in sweep(lab, gone):
+        note(f"{gone[copy]}: {ref}, which a killed run had left")
 
 
 def _previewed(whole: Room, students: Sequence[Student], at_once: int) -> tuple[Work, Done]:
