@@ -3,21 +3,117 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from labiac.backends.base import Copy, Snapshot
+from labiac.backends.mark import Mark  # noqa: TC001  # read by from_data
 from labiac.errors import BackendError, UsageError
 from labiac.plan.diff import diff
-from labiac.plan.model import unstarted
+from labiac.plan.model import Machine, Network, Plan, unstarted
 from labiac.plan.names import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from labiac.backends.base import Snapshot
-    from labiac.plan.model import Plan
     from labiac.plan.said import Difference
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What all parts of one snapshot say alike.
+
+    Args:
+        name: What its user calls it.
+        taken: When, in seconds since 1970.
+        plan: Hash of the copy's plan.
+        nodes: Names of the machines of the copy.
+        networks: Its networks: no part has them otherwise.
+    """
+
+    name: str
+    taken: float
+    plan: str
+    nodes: tuple[str, ...]
+    networks: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is kept of one machine.
+
+    Args:
+        moment: The snapshot that it is of.
+        mark: What was asked for, of the machine.
+        still: Whether the guest stood still, so that it fits the other parts.
+        goes_on: Whether the guest ran until then.
+    """
+
+    moment: Moment
+    mark: Mark
+    still: bool
+    goes_on: bool
+
+
+def plan_of(backend: str, copy: Copy, marks: Iterable[Mark]) -> Plan:
+    """Return what *marks* of one *copy* say that it is."""
+    items = sorted((mark.item for mark in marks), key=lambda item: item.name)
+    return Plan(
+        copy.lab,
+        copy.student,
+        backend,
+        networks=tuple(item for item in items if isinstance(item, Network)),
+        machines=tuple(item for item in items if isinstance(item, Machine)),
+        checks=(),
+    )
+
+
+def moment_of(plan: Plan, name: str) -> Moment:
+    """Return this moment of a copy that is as in *plan*, called *name*."""
+    nodes = tuple(machine.name for machine in plan.machines)
+    return Moment(name, round(time.time(), 3), hash_of(plan), nodes, plan.networks)
+
+
+def insist_whole(plan: Plan, marks: Iterable[Mark]) -> None:
+    """Refuse a copy, as in *plan* by its *marks*, that is not up, or not all of it.
+
+    Raises:
+        BackendError: it is not.
+    """
+    where = f"{plan.lab} of {plan.student}"
+    if not plan.machines:
+        fix = f"labiac up {plan.lab} --backend {plan.backend}"
+        raise BackendError(where, f"is not up on {plan.backend}", fix=fix)
+    machines = (mark for mark in marks if mark.kind == "machine")
+    if unfinished := sorted(mark.item.name for mark in machines if not mark.whole):
+        problem = f"{', '.join(unfinished)} never got ready"
+        raise BackendError(where, problem, fix="labiac up completes it; take it then")
+
+
+def whole(now: Plan, parts: Sequence[Part]) -> list[Snapshot]:
+    """Return the snapshots that *parts* are of, the oldest first, for a copy as in *now*."""
+    moments = dict.fromkeys(part.moment for part in parts)
+    return [
+        _snapshot(moment, now, [part for part in parts if part.moment == moment])
+        for moment in sorted(moments, key=lambda each: each.taken)
+    ]
+
+
+def _snapshot(moment: Moment, now: Plan, parts: Iterable[Part]) -> Snapshot:
+    machines = {part.mark.machine.name: part.mark.machine for part in parts if part.still}
+    then = replace(now, networks=moment.networks, machines=tuple(machines.values()))
+    lost = tuple(name for name in moment.nodes if name not in machines)
+    differs = () if lost else tuple(differing(then, now))
+    return Snapshot(moment.name, moment.taken, moment.plan, moment.nodes, lost, differs)
+
+
+def used_networks(parts: Sequence[Part]) -> Iterator[Network]:
+    """Yield the networks that the machines of *parts*, all of one snapshot, are plugged into."""
+    used = {nic.network for part in parts for nic in part.mark.machine.nics}
+    return (lan for lan in parts[0].moment.networks if lan.name in used)
 
 
 def fresh_name(name: str, known: Iterable[Snapshot]) -> None:

@@ -10,57 +10,17 @@ Source:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from xml.etree.ElementTree import Element, fromstring, tostring
 
 from labiac.backends.libvirt.elements import add, text_of
 from labiac.backends.libvirt.marks import mark_of
+from labiac.backends.moments import Moment, Part
 from labiac.plan.document import from_data, to_data
-from labiac.plan.model import Network  # noqa: TC001  # read by from_data
-
-if TYPE_CHECKING:
-    from labiac.backends.mark import Mark
 
 _KEY: Final = "labiac"
 _STILL: Final = {"paused": True, "shutoff": False}
 """States of a guest whose clock does not run, and whether it is to go on when it is restored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What all parts of one snapshot say alike.
-
-    Args:
-        name: What its user calls it.
-        taken: When, in seconds since 1970.
-        plan: Hash of the copy's plan.
-        nodes: Names of the machines of the copy.
-        networks: Its networks: no part has them otherwise.
-    """
-
-    name: str
-    taken: float
-    plan: str
-    nodes: tuple[str, ...]
-    networks: tuple[Network, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What is kept of one machine.
-
-    Args:
-        moment: The snapshot that it is of.
-        mark: What was asked for, of the machine.
-        still: Whether the guest stood still, so that it fits the other parts.
-        goes_on: Whether the guest ran until then.
-    """
-
-    moment: Moment
-    mark: Mark
-    still: bool
-    goes_on: bool
 
 
 def definition(moment: Moment) -> str:

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from labiac.backends.base import Copy, Snapshot
 from labiac.backends.libvirt import agent, networks, storage
 from labiac.backends.libvirt.connection import library, told
 from labiac.backends.libvirt.files import Files
 from labiac.backends.libvirt.held import Held, all_held
-from labiac.backends.libvirt.moment import Moment, Part, definition, part_of
+from labiac.backends.libvirt.moment import definition, part_of
 from labiac.backends.libvirt.still import side_by_side, still
-from labiac.backends.moments import differing, fresh_name, hash_of, named, restorable
+from labiac.backends.moments import (
+    fresh_name,
+    insist_whole,
+    moment_of,
+    named,
+    plan_of,
+    restorable,
+    used_networks,
+    whole,
+)
 from labiac.errors import BackendError
-from labiac.plan.model import Machine, Network, Plan
+from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+    from labiac.backends.base import Copy, Snapshot
+    from labiac.backends.moments import Moment, Part
 
 _MIB: Final = 1 << 20
 _WRONG_S: Final = 5
@@ -36,11 +47,9 @@ def take(connection: Any, copy: Copy, name: str) -> Snapshot:
     """
     here = _Here(connection, copy)
     fresh_name(name, here.snapshots())
-    here.insist_whole()
+    insist_whole(here.plan, (each.mark for each in here.machines))
     _insist_room(connection, here.machines)
-    nodes = tuple(machine.name for machine in here.plan.machines)
-    taken = round(time.time(), 3)
-    moment = Moment(name, taken, hash_of(here.plan), nodes, here.plan.networks)
+    moment = moment_of(here.plan, name)
     try:
         with still([each.object for each in here.machines if each.is_active]):
             side_by_side(partial(_take, moment), here.machines)
@@ -69,7 +78,7 @@ def restore(connection: Any, copy: Copy, name: str) -> Snapshot:
     snapshot = named(name, here.snapshots())
     restorable(snapshot)
     parts = here.parts(name)
-    for lan in _lans(parts):
+    for lan in used_networks([each.part for each in parts]):
         networks.create(connection, parts[0].machine.mark.copy, lan)
     with still([each.machine.object for each in parts]):
         side_by_side(_revert, parts)
@@ -104,14 +113,7 @@ class _Here:
         whose = copy.lab, copy.student
         found = (each for each in all_held(connection) if _whose(each) == whose)
         ours = sorted(found, key=lambda each: each.mark.item.name)
-        items = [each.mark.item for each in ours]
-        self.plan = Plan(
-            *whose,
-            "libvirt",
-            networks=tuple(item for item in items if isinstance(item, Network)),
-            machines=tuple(item for item in items if isinstance(item, Machine)),
-            checks=(),
-        )
+        self.plan = plan_of("libvirt", copy, (each.mark for each in ours))
         self.machines = [each for each in ours if isinstance(each.mark.item, Machine)]
         self.kept = [
             _Kept(part, machine, each)
@@ -127,31 +129,7 @@ class _Here:
 
     def snapshots(self) -> list[Snapshot]:
         """Return all snapshots, the oldest first."""
-        moments = dict.fromkeys(each.part.moment for each in self.kept)
-        return [self._snapshot(each) for each in sorted(moments, key=lambda each: each.taken)]
-
-    def _snapshot(self, moment: Moment) -> Snapshot:
-        kept = (each.part for each in self.kept if each.part.moment == moment)
-        machines = {part.mark.machine.name: part.mark.machine for part in kept if part.still}
-        then = replace(self.plan, networks=moment.networks, machines=tuple(machines.values()))
-        lost = tuple(name for name in moment.nodes if name not in machines)
-        differs = () if lost else tuple(differing(then, self.plan))
-        return Snapshot(moment.name, moment.taken, moment.plan, moment.nodes, lost, differs)
-
-    def insist_whole(self) -> None:
-        """Refuse a copy that is not up, or not all of it.
-
-        Raises:
-            BackendError: it is not.
-        """
-        where = f"{self.plan.lab} of {self.plan.student}"
-        if not self.machines:
-            fix = f"labiac up {self.plan.lab} --backend libvirt"
-            raise BackendError(where, "is not up on libvirt", fix=fix)
-        unfinished = [each.mark.item.name for each in self.machines if not each.mark.whole]
-        if unfinished:
-            problem = f"{', '.join(unfinished)} never got ready"
-            raise BackendError(where, problem, fix="labiac up completes it; take it then")
+        return whole(self.plan, [each.part for each in self.kept])
 
 
 def _whose(ours: Held) -> tuple[str, str]:
@@ -184,12 +162,6 @@ def _take(moment: Moment, machine: Held) -> None:
 def _delete(kept: _Kept) -> None:
     with told(f"{kept.machine.mark.item.name} of snapshot {kept.part.moment.name}"):
         kept.object.delete()
-
-
-def _lans(parts: Sequence[_Kept]) -> Iterator[Network]:
-    """Yield the networks that the machines of *parts* are plugged into."""
-    used = {nic.network for each in parts for nic in each.part.mark.machine.nics}
-    return (lan for lan in parts[0].part.moment.networks if lan.name in used)
 
 
 def _revert(kept: _Kept) -> None:

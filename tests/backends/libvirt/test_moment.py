@@ -8,8 +8,9 @@ import pytest
 from labiac.backends.base import Copy
 from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt.marks import NAMESPACE
-from labiac.backends.libvirt.moment import Moment, definition, part_of
+from labiac.backends.libvirt.moment import definition, part_of
 from labiac.backends.mark import Mark
+from labiac.backends.moments import Moment
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
 
