@@ -58,13 +58,7 @@ class LibvirtBackend:
             ForeignError: an object of that name is not labiac's.
             BackendError: libvirt refused, or the guest does not get ready.
         """
-        from labiac.backends.libvirt import machines, networks
-        from labiac.backends.libvirt.connection import connect, told
-
-        with told(item.name):
-            if isinstance(item, Machine):
-                return machines.create(connect(), copy, item, self._watch)
-            return networks.create(connect(), copy, item)
+        return self._made(copy, item)
 
     def read(self, ref: str) -> Observed | None:
         """Return the item behind *ref* as it is now, or None when it is gone."""
@@ -92,7 +86,7 @@ class LibvirtBackend:
             raise BackendError(f"libvirt {ref}", "it is gone", fix="refresh, then bring it up")
         if type(was) is not type(now):
             raise BackendError(f"libvirt {ref}", "a network can't become a machine")
-        return self.create(ours.mark.copy, now)
+        return self._made(ours.mark.copy, now, was)
 
     def delete(self, ref: str) -> None:
         """Delete *ref* and what labiac made for it. Already gone is success."""
@@ -322,6 +316,16 @@ class LibvirtBackend:
             fix = "labiac status lists what is up"
             raise BackendError(f"libvirt {ref}", "there is no such machine", fix=fix)
         return ours
+
+    def _made(self, copy: Copy, item: Item, was: Item | None = None) -> Observed:
+        from labiac.backends.libvirt import machines, networks
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told(item.name):
+            if isinstance(item, Machine):
+                before = was if isinstance(was, Machine) else None
+                return machines.create(connect(), copy, item, self._watch, was=before)
+            return networks.create(connect(), copy, item)
 
     def _held(self, ref: str) -> Held | None:
         from labiac.backends.libvirt.connection import connect

@@ -49,6 +49,8 @@ _SILENT_S: Final = 10
 _BRIDGE: Final = "br0"
 _SOMEBODYS: Final = {"boot", "static"}
 """Where a route comes from that somebody added: not the kernel, nor a daemon that learned it."""
+_INSIDE: Final = ("routes", "forwards", "hosts", "policy", "translation")
+"""Fields of a machine that are a matter of its guest alone, beside its NICs."""
 _SYSCTLS: Final = "/etc/sysctl.d/90-labiac.conf"
 
 Step = tuple[tuple[str, ...], bytes]
@@ -109,6 +111,24 @@ def _takes(vlans: Iterable[dict[str, Any]]) -> Takes:
     ids = {each["vlan"]: "PVID" in each.get("flags", ()) for each in vlans}
     untagged = next((vlan for vlan, first in ids.items() if first), 0)
     return Takes(untagged, frozenset(ids) - {untagged})
+
+
+def changed(found: Machine, was: Machine, now: Machine) -> Machine:
+    """Return what a guest that is *found* so becomes when only what differs *was* to *now* changes.
+
+    What somebody did there by hand stays, as long as it is elsewhere. What was a student's own
+    work, and is no more, becomes as planned.
+    """
+    if was.student and not now.student:
+        return now
+    same = {name: getattr(found, name) for name in _INSIDE if _same(name, was, now)}
+    cards, before = ({nic.name: nic for nic in each.nics} for each in (found, was))
+    nics = (cards.get(nic.name, nic) if before.get(nic.name) == nic else nic for nic in now.nics)
+    return replace(now, nics=tuple(nics), **same)
+
+
+def _same(name: str, was: Machine, now: Machine) -> bool:
+    return bool(getattr(was, name) == getattr(now, name))
 
 
 def mend(domain: Any, was: Machine, now: Machine) -> None:

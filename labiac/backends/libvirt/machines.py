@@ -21,11 +21,23 @@ from labiac.plan.model import Machine
 if TYPE_CHECKING:
     from labiac.backends.base import Watch
 
+_ROUNDS = 4
+"""How often to look again: networkd, too, answers what happens to a link, a moment after it."""
 
-def create(connection: Any, copy: Copy, item: Machine, watch: Watch) -> Observed:
+
+def create(
+    connection: Any, copy: Copy, item: Machine, watch: Watch, *, was: Machine | None = None
+) -> Observed:
     """Make *item* so, whatever there is of it, and return when its guest is ready.
 
     A guest that runs becomes it while it runs, where it can; else it restarts, and its disk stays.
+
+    Args:
+        connection: To libvirt.
+        copy: Whose copy it is of.
+        item: What it shall be.
+        watch: Hears how far it is.
+        was: What it was until now, if only what differs is to change inside a guest that runs.
 
     Raises:
         ForeignError: a domain of that name is not labiac's.
@@ -56,10 +68,10 @@ def create(connection: Any, copy: Copy, item: Machine, watch: Watch) -> Observed
         boot.wait(there, item.name, timeout_s=limit_s, console=files.console, watch=watch)
     note(there, done)
     found = observed(Held(there, done))
-    if found.running and isinstance(found.item, Machine) and found.item != item:
-        guest.mend(there, found.item, item)
-        found = observed(Held(there, done))
-    return found
+    if not found.running or not isinstance(found.item, Machine):
+        return found
+    goal = guest.changed(found.item, was, item) if was and runs else item
+    return _mended(Held(there, done), found, goal, item)
 
 
 def delete(connection: Any, ours: Held) -> None:
@@ -102,6 +114,16 @@ def glimpsed(ours: Held) -> Observed:
     live = ours.live
     item = xml.observed(ours.mark.machine, ours.mark.copy, live)
     return Observed(ours.mark.ref, item, running=ours.mark.whole and _runs(ours.object, live))
+
+
+def _mended(ours: Held, found: Observed, goal: Machine, item: Machine) -> Observed:
+    """Make a guest *goal* inside, which is what there shall be of *item*; return it as it is."""
+    for _ in range(_ROUNDS):
+        if not isinstance(found.item, Machine) or not found.running or found.item == goal:
+            break
+        guest.mend(ours.object, found.item, goal)
+        found = observed(ours)
+    return replace(found, item=item) if found.item == goal else found
 
 
 def _boot(domain: Any, item: Machine, files: Files) -> None:

@@ -214,3 +214,26 @@ def test_a_sub_interface_that_is_gone_or_has_another_tag_is_made_anew(plan):
     assert seen.nics[0].trunk == (replace(sub, id=11),)
     made = "link add link eth0 name eth0.10 type vlan id 10"
     assert made in commands(seen, machine)
+
+
+def test_what_somebody_did_by_hand_stays_where_a_change_is_about_something_else(plan):
+    was = plan.machine("r1")
+    by_hand = ("10.9.9.9/24", *was.nics[0].addresses)
+    found = replace(was, nics=(replace(was.nics[0], addresses=by_hand), was.nics[1]), routes=())
+    now = replace(was, hosts="127.0.0.1 localhost\n", memory_mib=768)
+    assert guest.changed(found, was, now) == replace(found, hosts=now.hosts, memory_mib=768)
+
+
+def test_what_a_change_is_about_becomes_as_planned_whatever_somebody_did_to_it(plan):
+    was = plan.machine("r1")
+    by_hand = [replace(nic, addresses=("10.9.9.9/24",)) for nic in was.nics]
+    found = replace(was, nics=tuple(by_hand), routes=())
+    moved = replace(was.nics[0], addresses=("10.0.1.77/24",))
+    now = replace(was, nics=(moved, was.nics[1]), routes=(Route("0.0.0.0/0", "10.0.1.2"),))
+    assert guest.changed(found, was, now) == replace(now, nics=(moved, by_hand[1]))
+
+
+def test_what_a_student_did_becomes_as_planned_once_the_node_is_no_more_theirs(plan):
+    now = plan.machine("pc1")
+    found = replace(now, routes=())
+    assert guest.changed(found, replace(now, student=True), now) == now
