@@ -12,7 +12,7 @@ from .test_live import Live
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(3600)]
 
-NOTHING = {"create": 0, "update": 0, "delete": 0, "same": 11}
+NOTHING = {"create": 0, "update": 0, "delete": 0}
 SIX_BOOTS_S = 1500
 """Six guests boot on two emulated processors, on a machine that may do other things too."""
 
@@ -38,4 +38,5 @@ def test_the_practical_comes_up_as_virtual_machines_and_measures_as_forecast(liv
 
 def test_a_second_up_changes_nothing(live):
     again = live("up", "three-lans", "--backend", "libvirt", "--json")
-    assert (again.code, again.json["resources"]) == (0, NOTHING)
+    assert again.code == 0, again.err
+    assert again.json["resources"].items() >= NOTHING.items()

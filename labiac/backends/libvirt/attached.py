@@ -12,6 +12,7 @@ import secrets
 import select
 import signal
 import sys
+import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -224,8 +225,14 @@ def _write(to: int, data: bytes) -> None:
 
 @contextmanager
 def heeded() -> Iterator[list[int]]:
-    """Collect the signals that ask this process to end, instead of ending anywhere at all."""
+    """Collect the signals that ask this process to end, instead of ending anywhere at all.
+
+    Only the main thread is told of any; elsewhere none comes.
+    """
     came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
     asks = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in asks}
     try:

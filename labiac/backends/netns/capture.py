@@ -56,7 +56,7 @@ def capture(namespace: int, interface: str, sink: BinaryIO, *, packets: int, sec
     """
     with _listen(namespace, interface) as tap:
         recorder = _Recorder(tap, sink, packets)
-        with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+        with contextlib.suppress(BrokenPipeError):
             recorder.run(seconds)
         return recorder.count
 
@@ -87,7 +87,14 @@ class _Recorder:
         self._buffer = bytearray(LONGEST)
 
     def run(self, seconds: float) -> None:
-        """Record until a limit, or the NIC or the reader is gone."""
+        """Record until a limit or Ctrl-C, or the NIC or the reader is gone."""
+        try:
+            self._record(seconds)
+        except KeyboardInterrupt:
+            self._drain()  # what passed before it and waits
+            self._sink.flush()
+
+    def _record(self, seconds: float) -> None:
         deadline = time.monotonic() + (seconds or math.inf)
         self._sink.write(_HEADER)
         self._sink.flush()
@@ -127,8 +134,9 @@ class _Recorder:
             elif (level, kind) == (_SOL_PACKET, _PACKET_AUXDATA):
                 tag = _vlan_tag(data)
         length = len(frame) + len(tag)
-        self._sink.write(_RECORD.pack(seconds, nanoseconds, length, length))
-        self._sink.write(b"".join((frame[:12], tag, frame[12:])))
+        header = _RECORD.pack(seconds, nanoseconds, length, length)
+        # In one piece: a Ctrl-C between two would leave half a record.
+        self._sink.write(b"".join((header, frame[:12], tag, frame[12:])))
         self.count += 1
 
 
