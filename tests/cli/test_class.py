@@ -31,6 +31,16 @@ def test_a_class_that_no_host_can_hold_is_refused_before_anything_is_made(labiac
     assert "fs.mount-max=1400000" in ran.err
 
 
+def test_a_class_whose_copies_share_a_subnet_with_the_host_is_refused_at_its_lan(labiac, wrote):
+    roster = wrote("class.csv", "student\nana\nluis\n")
+    lan = "lan1: {type: host, ipv4: 198.18.1.0/24}"
+    file = wrote("lab.yaml", f"name: met\nlans: {{{lan}}}\npcs: {{pc1: {{lan: lan1}}}}\n")
+    ran = labiac("class", "up", file, "--roster", roster, "--backend", "memory")
+    assert (ran.code, "memory lan1 lans.lan1: the host would have" in ran.err) == (1, True)
+    assert "198.18.1.1/24 for ana and 198.18.1.1/24 for luis" in ran.err
+    assert "--only" in ran.err
+
+
 def test_size_says_how_many_hosts_of_a_kind_are_needed(labiac, wrote):
     hosts = wrote("hosts.yaml", HOSTS)
     whole = ("--students", "120", "--backend", "libvirt", "--hosts", hosts)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_interface
-from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
-from labiac.backends import room
+from labiac.backends import room, subnets
 from labiac.backends.base import Copy, ref_of
 from labiac.backends.libvirt import needs
 from labiac.backends.libvirt.accelerator import accelerator, offered
 from labiac.backends.libvirt.connection import connect, found, is_session, library, told, uri
 from labiac.backends.libvirt.domain import TRANSLATED_MIB
 from labiac.backends.libvirt.held import held
-from labiac.backends.libvirt.network import observed
+from labiac.backends.libvirt.marks import mark_of
+from labiac.backends.libvirt.network import host_addresses
 from labiac.backends.libvirt.storage import POOL
 from labiac.errors import LabError, Problem
-from labiac.plan.model import lan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,19 +73,22 @@ def _lans(plan: Plan) -> Iterator[Problem]:
 
 def _clashes(connection: Any, plan: Plan) -> Iterator[Problem]:
     """Yield the LANs with an address of the host in a subnet that another network has there."""
+    return subnets.clashes("libvirt", subnets.of_lans(plan), _addresses(connection, plan))
+
+
+def _addresses(connection: Any, plan: Plan) -> Iterator[subnets.Held]:
+    """Yield the addresses that the host has in networks that are not of *plan*."""
     ours = {lan.host_name for lan in plan.networks}
     for there in connection.listAllNetworks(library().VIR_CONNECT_LIST_NETWORKS_ACTIVE):
         name, live = there.name(), found(there.XMLDesc)  # it may go while we look
-        for lan in plan.networks if live and name not in ours else ():
-            for own, other in product(lan.host_addresses, observed(lan, live).host_addresses):
-                subnet = ip_interface(other).network
-                if subnet.overlaps(ip_interface(own).network):
-                    yield Problem(
-                        f"libvirt {lan.name}",
-                        f"lans.{lan_of(lan.name)}",
-                        f"the host's address {own} lies in {subnet}, which its network {name} has",
-                        f"choose another subnet for this LAN, or virsh net-destroy {name}",
-                    )
+        if not live or name in ours:
+            continue
+        mark = mark_of(live)
+        for address in host_addresses(live):
+            if mark:
+                yield subnets.of_copy(address, mark.item.name, mark.copy)
+            else:
+                yield subnets.Held(address, f"in its network {name}", f"virsh net-destroy {name}")
 
 
 def _room(connection: Any, plan: Plan, beside_mib: int) -> Iterator[Problem]:

@@ -66,8 +66,17 @@ def observed(planned: Network, description: str) -> Network:
         planned,
         type=_type(planned, mode),
         interface="" if interface is None else interface.get("dev", ""),
-        host_addresses=tuple(_address(element) for element in root.findall("ip")),
+        host_addresses=_host_addresses(root),
     )
+
+
+def host_addresses(description: str) -> tuple[str, ...]:
+    """Return the host's addresses, with prefix, in the network with the XML *description*."""
+    return _host_addresses(fromstring(description))  # noqa: S314  # libvirt's own
+
+
+def _host_addresses(root: Element) -> tuple[str, ...]:
+    return tuple(_address(element) for element in root.findall("ip"))
 
 
 def _type(planned: Network, mode: str) -> NetworkType:

@@ -6,7 +6,7 @@ from shutil import which
 from typing import TYPE_CHECKING
 
 from labiac.backends import run
-from labiac.backends.netns import features, kernel, marks, rules, shape
+from labiac.backends.netns import features, kernel, marks, outside, rules, shape
 from labiac.backends.netns.holder import IN_A_SPACE
 from labiac.backends.netns.places import LONGEST
 from labiac.errors import Problem
@@ -33,6 +33,7 @@ def problems(plan: Plan, root: Path) -> list[Problem]:
     if _needs_nft(plan) and not _has_nft():
         problem = "firewalls and NATs need nftables, and there is no nft"
         found.append(Problem("netns", "", problem, _NFT_FIX))
+    found += outside.clashes(plan)
     found += _neighbours(plan, root)
     return found
 

@@ -10,25 +10,31 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from dataclasses import replace
 from ipaddress import ip_interface
 from socket import AF_INET, AF_INET6, if_nametoindex
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends import run
+from labiac.backends import run, subnets
+from labiac.backends.base import Copy
 from labiac.backends.netns import dump, kernel, nat, netlink, wiring
 from labiac.backends.netns.places import bridge, host_end, switch_end
 from labiac.errors import BackendError, ForeignError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from labiac.backends.netns.ground import Ground
-    from labiac.plan.model import Forward, Machine, Network, Nic
+    from labiac.errors import Problem
+    from labiac.plan.model import Forward, Machine, Network, Nic, Plan
 
 _ALIAS: Final = 20
 _MACVLAN_BRIDGE: Final = netlink.number(1, 4)
 _NFT_S: Final = 10.0
+_EVERYWHERE: Final = 0  # RT_SCOPE_UNIVERSE: not of one link or of this host alone
+_OURS: Final = re.compile("labiac (?P<lab>[^/ ]+)/(?P<student>[^/ ]+) (?P<item>.+)")
+"""What `_alias` says of an interface."""
 _HOST_IPV6: Final = "net/ipv6/conf/all/forwarding"
 
 
@@ -93,6 +99,38 @@ def interface_of(ground: Ground, network: str) -> str:
     """Return the physical interface of a ``bridged`` LAN, empty when it is none."""
     mark = ground.folder.read("network", network)
     return str(getattr(mark.item, "interface", "")) if mark else ""
+
+
+def clashes(plan: Plan) -> Iterator[Problem]:
+    """Yield where the host is to have an address in a subnet that it has one in already."""
+    wanted = [*subnets.of_lans(plan), *_of_nics(plan)]
+    return subnets.clashes("netns", wanted, _held(plan) if wanted else ())
+
+
+def _of_nics(plan: Plan) -> Iterator[subnets.Wanted]:
+    """Yield the addresses that the host is to have behind NICs with a NAT of their own."""
+    for machine in plan.machines:
+        for number, nic in enumerate(machine.nics):
+            for address in nic.addresses if nic.attach == "nat" else ():
+                field = f"{machine.section}.{machine.name}.nics[{number}]"
+                yield subnets.Wanted(machine.name, field, _gateway(address))
+
+
+def _held(plan: Plan) -> Iterator[subnets.Held]:
+    """Yield the host's addresses but for those that labiac gave it for the copy of *plan*."""
+    with netlink.Socket() as sock:
+        links = {link.number: link for link in dump.links(sock).values()}
+        lines = [line for line in dump.addresses(sock) if line.scope == _EVERYWHERE]
+    for line in lines:
+        link = links.get(line.number)
+        if link is None:  # it went while we looked
+            continue
+        ours = _OURS.fullmatch(link.alias)
+        if ours is None:
+            remedy = f"ip address del {line.cidr} dev {link.name}"
+            yield subnets.Held(line.cidr, f"on {link.name}", remedy)
+        elif (ours["lab"], ours["student"]) != (plan.lab, plan.student):
+            yield subnets.of_copy(line.cidr, ours["item"], Copy(ours["lab"], ours["student"]))
 
 
 def _nat_nic(ground: Ground, machine: Machine, nic: Nic, space: int) -> None:

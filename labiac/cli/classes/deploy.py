@@ -58,6 +58,7 @@ def up(
     json: Json = False,
 ) -> None:
     """Bring every student's copy up, or to what the lab file says now."""
+    from labiac.cli.classes.apart import insist_apart
     from labiac.cli.classes.size import insist_room
     from labiac.cli.classes.work import Work
     from labiac.cli.guard import possible, refuse
@@ -67,6 +68,7 @@ def up(
     refuse(objections, force=force)
     students = _unfinished(whole.lab.name, whole.students, "up") if retry_failed else whole.students
     insist_room(whole, students, first, force=force)
+    insist_apart(whole, students, first)
     if not yes:
         _insist_disks_stay(whole, students, parallel)
     steps = len(first.networks) + len(first.machines)

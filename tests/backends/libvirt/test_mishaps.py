@@ -83,10 +83,21 @@ def test_a_subnet_that_the_host_has_is_told_before_and_while_a_lan_is_made(lab, 
     theirs("subnet").create()
     (problem,) = lab.backend.check(lab.plan)
     assert problem.field == "lans.lan2"
-    assert "10.0.2.0/24, which its network theirs has" in problem.problem
+    assert "has 10.0.2.7/24 in its network theirs already" in problem.problem
+    assert problem.fix.endswith("or virsh net-destroy theirs")
     with pytest.raises(BackendError, match=r"already in use by interface") as caught:
         lab.backend.create(lab.copy, lab.plan.network("lan2"))
     assert "another subnet" in caught.value.fix
+
+
+def test_a_second_copy_whose_host_lan_is_that_of_the_first_is_told_whose_it_is(lab):
+    lab.backend.create(lab.copy, lab.plan.network("lan2"))
+    assert not lab.backend.check(lab.plan)
+    second = Lab(LAB)
+    (problem,) = lab.backend.check(second.plan)
+    assert (problem.where, problem.field) == ("libvirt lan2", "lans.lan2")
+    assert f"in lan2 of {lab.plan.lab} of {lab.plan.student} already" in problem.problem
+    assert f"labiac destroy --lab {lab.plan.lab}" in problem.fix
 
 
 def test_a_bridge_of_that_name_is_told_with_what_to_do(daemon, lab):

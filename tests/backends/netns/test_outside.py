@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from ipaddress import ip_interface
 
 import pytest
 
@@ -92,6 +93,34 @@ def test_the_host_is_the_router_of_lans_that_say_so(lab):
     )
     lab.up(plan)
     assert lab.answers(plan, "pc1", "pc2")
+
+
+def test_a_host_lan_of_a_second_copy_is_refused_while_the_first_has_its_subnet(lab):
+    description = {"lans": {"lan1": {"type": "host"}}, "pcs": {"pc1": {"lan": "lan1"}}}
+    first, second = (lab.plan(description, student) for student in ("ana", "luis"))
+    lab.up(first)
+    assert not lab.backend.check(first)
+    (problem,) = lab.backend.check(second)
+    assert (problem.where, problem.field) == ("netns lan1", "lans.lan1")
+    assert f"has 10.0.1.1/24 in lan1 of {first.lab} of ana already" in problem.problem
+    assert problem.fix.endswith(f"labiac destroy --lab {first.lab} --student ana")
+
+
+def test_a_host_lan_in_a_subnet_of_a_link_of_the_hosts_is_refused(lab):
+    lan = {"type": "host", "ipv4": "192.0.2.128/25"}
+    plan = lab.plan({"lans": {"lan1": lan}, "pcs": {"pc1": {"lan": "lan1"}}})
+    (problem,) = lab.backend.check(plan)
+    assert f"has {HOST}/24 on up0 already" in problem.problem
+
+
+def test_a_nic_whose_nat_of_its_own_would_be_in_a_subnet_of_the_hosts_is_refused(lab, host):
+    plan = lab.plan({"pcs": {"pc1": {"nics": [{"attach": "nat"}]}}})
+    assert not lab.backend.check(plan)
+    gateway = ip_interface(plan.machine("pc1").nics[0].addresses[0]).network[1]
+    host.ip("host", f"address add {gateway}/30 dev up0")
+    (problem,) = lab.backend.check(plan)
+    assert problem.field == "pcs.pc1.nics[0]"
+    assert f"has {gateway}/30 on up0 already" in problem.problem
 
 
 def test_a_host_end_that_was_changed_by_hand_shows_and_is_mended(lab, host):
