@@ -7,8 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.base import Copy, Snapshot
-from labiac.backends.mark import Mark  # noqa: TC001  # read by from_data
+from labiac.backends.base import Snapshot
 from labiac.errors import BackendError, UsageError
 from labiac.plan.diff import diff
 from labiac.plan.model import Machine, Network, Plan, unstarted
@@ -17,6 +16,8 @@ from labiac.plan.names import digest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from labiac.backends.base import Copy
+    from labiac.backends.mark import Mark
     from labiac.plan.said import Difference
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")

@@ -124,7 +124,7 @@ def _keeping(file: str, name: str) -> Snapshots:
             why = "of nodes that have neither a memory nor a disk of their own"
         fix = (
             "labiac reset makes one node anew, labiac destroy and labiac up all of"
-            " them; virtual machines have snapshots on libvirt (--backend libvirt)"
+            " them; virtual machines have snapshots (--backend libvirt, --backend virtualbox)"
         )
         raise LabError(f"backend {backend.name}", f"keeps no snapshots {why}", fix=fix)
     return backend

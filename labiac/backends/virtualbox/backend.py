@@ -10,7 +10,7 @@ from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from labiac.backends.base import BaseImage
+    from labiac.backends.base import BaseImage, Snapshot
     from labiac.backends.mark import Mark
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
@@ -117,6 +117,45 @@ class VirtualBox:
         from labiac.backends.virtualbox import images
 
         return images.brought(name, sha256)
+
+    def take(self, copy: Copy, name: str) -> Snapshot:
+        """Keep *copy* as it is now: all its machines stand still meanwhile, and go on after it.
+
+        Raises:
+            UsageError: that is no name of a snapshot, or there is one of that name.
+            BackendError: the copy is not up, or VirtualBox refused; nothing is kept then.
+        """
+        from labiac.backends.virtualbox import snapshots
+
+        return snapshots.take(copy, name)
+
+    def snapshots(self, copy: Copy) -> list[Snapshot]:
+        """Return all snapshots of *copy*, the oldest first."""
+        from labiac.backends.virtualbox import snapshots
+
+        return snapshots.snapshots(copy)
+
+    def restore(self, copy: Copy, name: str) -> Snapshot:
+        """Make *copy* what it was; machines that were off are off again.
+
+        Raises:
+            UsageError: there is no such snapshot.
+            BackendError: a part of it is lost, the copy is another by now, or VirtualBox refused.
+        """
+        from labiac.backends.virtualbox import snapshots
+
+        return snapshots.restore(copy, name)
+
+    def forget(self, copy: Copy, name: str) -> None:
+        """Delete what is kept of the snapshot called *name*, whole or not.
+
+        Raises:
+            UsageError: there is no such snapshot.
+            BackendError: two or more things stand on the disks of it, or VirtualBox refused.
+        """
+        from labiac.backends.virtualbox import snapshots
+
+        snapshots.forget(copy, name)
 
     def find(self) -> list[Found]:
         """Return every copy on this host, sorted by lab and student.

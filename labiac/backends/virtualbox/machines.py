@@ -17,7 +17,15 @@ from labiac.backends.virtualbox import box as boxes
 from labiac.backends.virtualbox import images, marks, networks
 from labiac.backends.virtualbox.box import DISKS, LOST, Box, Wanted
 from labiac.backends.virtualbox.info import scan
-from labiac.backends.virtualbox.manage import LIMITED, NOT_FOUND, RefusedError, gone, manage
+from labiac.backends.virtualbox.manage import (
+    IN_USE,
+    LIMITED,
+    NOT_FOUND,
+    RefusedError,
+    gone,
+    manage,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from labiac.plan.model import Machine
@@ -75,7 +83,8 @@ def reset(mark: Mark) -> Observed:
     item = mark.machine
     image_of(f"virtualbox {item.name}", item.image)  # where there is none the old disk stays
     want = _wanted(mark)
-    was = _insisted(want)
+    if (was := _there(want)) is None:
+        raise gone(item.name)
     _remove(want, was)
     made = create(mark.copy, item)
     if was.state == "running" and not item.start:
@@ -90,7 +99,7 @@ def delete(mark: Mark) -> None:
         _remove(want, was)
     _clear(mark.machine)
     marks.drop(mark)
-    shutil.rmtree(_folder(mark.machine), ignore_errors=True)
+    shutil.rmtree(folder(mark.machine), ignore_errors=True)
 
 
 def start(mark: Mark) -> None:
@@ -100,7 +109,7 @@ def start(mark: Mark) -> None:
         BackendError: it is gone, or VirtualBox refused.
     """
     want = _wanted(mark)
-    if _insisted(want).state != "running":
+    if not _runs(want, _insisted(want)):
         _switch_on(want)
 
 
@@ -114,13 +123,23 @@ def stop(mark: Mark) -> None:
     _switch_off(want, _insisted(want))
 
 
+def halt(mark: Mark) -> None:
+    """End what a machine does, and whatever memory it keeps; off already is fine.
+
+    Raises:
+        BackendError: it is gone, or VirtualBox refused.
+    """
+    want = _wanted(mark)
+    _end(want, _insisted(want))
+
+
 def _wanted(mark: Mark) -> Wanted:
-    console = _folder(mark.machine) / "console.log"
+    console = folder(mark.machine) / "console.log"
     wires = networks.wires(mark.copy, mark.machine)
     return Wanted(mark.copy, mark.machine, wires, str(console))
 
 
-def _folder(machine: Machine) -> Path:
+def folder(machine: Machine) -> Path:
     """Return the folder that VirtualBox makes for *machine*, called like it."""
     return marks.machines() / machine.host_name
 
@@ -147,24 +166,34 @@ def _there(want: Wanted) -> Box | None:
 
 
 def _insisted(want: Wanted) -> Box:
-    """Return the machine that is there."""
+    """Return the machine that is there, and that VirtualBox can read."""
     if (there := _there(want)) is None:
         raise gone(want.machine.name)
+    if there.state == LOST:
+        raise unreadable(want.machine.name)
     return there
 
 
 def _changed(want: Wanted, was: Box) -> bool:
     """Bring what *was* to what we *want*, off meanwhile if it differs; return whether it runs."""
-    seed = _folder(want.machine) / boxes.seed_name(want.machine)
+    seed = folder(want.machine) / boxes.seed_name(want.machine)
     calls = boxes.changes(was, want)
     if not calls and Path(was.seed) == seed:
-        return was.state == "running"
+        return _runs(want, was)
     _switch_off(want, was)
     for call in calls:
         _manage(want, *call)
     if Path(was.seed) != seed:
         _insert(want, seed)
     return False
+
+
+def _runs(want: Wanted, was: Box) -> bool:
+    """Return whether a machine runs; one that a killed snapshot left standing goes on."""
+    if was.state == "paused":
+        _manage(want, "controlvm", want.uuid, "resume")
+        return True
+    return was.state == "running"
 
 
 def _insert(want: Wanted, seed: Path) -> None:
@@ -201,6 +230,14 @@ def _switch_off(want: Wanted, was: Box) -> None:
     _cut_off(want)
 
 
+def _end(want: Wanted, was: Box) -> None:
+    """End what a machine does or goes on from, at once."""
+    if was.is_kept:
+        _manage(want, "discardstate", want.uuid)
+    elif not was.is_off:
+        _cut_off(want)
+
+
 def _cut_off(want: Wanted) -> None:
     """End what runs as if its power failed."""
     with suppress(RefusedError):  # it ended by itself: what comes next will say if not
@@ -212,26 +249,26 @@ def _remove(want: Wanted, was: Box) -> None:
     if was.state == LOST:
         _manage(want, "unregistervm", want.uuid)
         return
-    if was.is_kept:
-        _manage(want, "discardstate", want.uuid)
-    elif not was.is_off:
-        _cut_off(want)
+    _end(want, was)
     _manage(want, "unregistervm", want.uuid, "--delete")
 
 
 def _clear(machine: Machine) -> None:
     """Delete what is left in the folder of a *machine* that VirtualBox does not have."""
-    folder = _folder(machine)
-    for disk in folder.glob("Snapshots/*.vdi"):
+    beside = folder(machine)
+    for disk in beside.glob("Snapshots/*.vdi"):
         _forget("disk", disk)
-    for seed in folder.glob("seed-*.iso"):
+    for seed in beside.glob("seed-*.iso"):
         _forget("dvd", seed)
-    for file in folder.glob(f"{machine.host_name}.*"):
+    for file in [*beside.glob(f"{machine.host_name}.*"), *beside.glob("snapshot-*.json")]:
         file.unlink()
 
 
 def _forget(kind: str, file: Path) -> None:
-    """Have VirtualBox forget the medium in *file*, which is in no machine, and delete it."""
-    with suppress(RefusedError):  # it knows of none
+    """Have VirtualBox forget the medium in *file*, and delete it, unless a snapshot has it."""
+    try:
         manage("closemedium", kind, str(file))
+    except RefusedError as error:  # else it knows of none
+        if error.code == IN_USE:
+            return
     file.unlink(missing_ok=True)

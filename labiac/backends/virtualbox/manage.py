@@ -23,6 +23,7 @@ PROGRAM: Final = "LABIAC_VBOXMANAGE"
 NOT_FOUND: Final = "VBOX_E_OBJECT_NOT_FOUND"
 LIMITED: Final = "E_ACCESSDENIED"
 """What it says of a machine whose settings it can not read."""
+IN_USE: Final = "VBOX_E_OBJECT_IN_USE"
 NO_PROGRAM_FIX: Final = f"install VirtualBox 7 from virtualbox.org, or say where it is: {PROGRAM}"
 OLDEST: Final = (7, 0)
 """Older ones call the options of NICs otherwise."""
@@ -66,6 +67,12 @@ class RefusedError(BackendError):
 def gone(what: str) -> BackendError:
     """Return the error that *what* is not there any more."""
     return BackendError(f"virtualbox {what}", "it is gone", fix="refresh, then bring it up")
+
+
+def unreadable(what: str) -> BackendError:
+    """Return the error that VirtualBox has *what*, and can't read its settings."""
+    problem, fix = "VirtualBox can't read its settings", "labiac up makes it anew, with a new disk"
+    return BackendError(f"virtualbox {what}", problem, fix=fix)
 
 
 def program() -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import sys
+from pathlib import Path
 
 import pytest
 
 from labiac.backends.base import Copy, ref_of
-from labiac.backends.virtualbox.manage import manage
+from labiac.backends.virtualbox.manage import PROGRAM, manage
 from labiac.plan.model import Machine, unstarted
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
@@ -58,6 +61,39 @@ def lab(virtualbox):
     yield make
     for each in made:
         each.down()
+
+
+class Power:
+    """Which machines are on, where a switch of the test's stands before the real VBoxManage."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def state(self, uuid):
+        file = self.folder / uuid
+        return file.read_text() if file.exists() else "poweroff"
+
+    def calls(self, *words):
+        """Return what was asked of VBoxManage since this was last called, if it has a word."""
+        log = self.folder / "log"
+        said = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return [line for line in said if any(word in line.split() for word in words)]
+
+
+@pytest.fixture
+def power(virtualbox, tmp_path, monkeypatch):  # noqa: ARG001  # in its place
+    """Let machines be switched on as far as labiac can see; see `powered`."""
+    program = tmp_path / "VBoxManage"
+    script = Path(__file__).with_name("powered.py")
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -S {script} "$@"\n')
+    program.chmod(0o755)
+    folder = tmp_path / "power"
+    folder.mkdir()
+    monkeypatch.setenv("LABIAC_TEST_VBOXMANAGE", os.environ[PROGRAM])
+    monkeypatch.setenv("LABIAC_TEST_POWER", str(folder))
+    monkeypatch.setenv(PROGRAM, str(program))
+    return Power(folder)
 
 
 def machines():

@@ -284,6 +284,20 @@ def test_a_machine_whose_settings_are_lost_is_deleted_with_its_disk(virtualbox, 
     assert "inaccessible" not in call("list", "vms")
 
 
+def test_a_machine_whose_settings_are_lost_is_neither_started_nor_taken_for_stopped(
+    virtualbox, lab
+):
+    made = lab(ONE_LAN)
+    made.up()
+    pc1 = made.plan.machine("pc1")
+    Path(of(made, "pc1")["CfgFile"]).unlink()
+    end_server()
+    for work in (virtualbox.start, virtualbox.stop):
+        with pytest.raises(BackendError, match="VirtualBox can't read its settings"):
+            work(made.ref(pc1))
+    assert virtualbox.reset(made.ref(pc1)).item == pc1
+
+
 def end_server():
     """End VirtualBox's server, which the next call starts: its own, by the socket in its name."""
     mine = os.environ["VBOX_IPC_SOCKETID"].encode()

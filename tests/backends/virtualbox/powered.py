@@ -1,0 +1,77 @@
+"""The real VBoxManage, with a power switch of its own: here no machine can be switched on.
+
+What is about power it answers itself, in the words of the real one, and remembers it in a folder;
+all else the real one does. So it proves what labiac asks of machines that run, and in what order;
+it does not prove that VirtualBox does it.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER, REAL = Path(os.environ["LABIAC_TEST_POWER"]), os.environ["LABIAC_TEST_VBOXMANAGE"]
+OFF = "poweroff"
+AFTER = {
+    "pause": {"running": "paused"},
+    "resume": {"paused": "running"},
+    "poweroff": {"running": OFF, "paused": OFF},
+    "acpipowerbutton": {"running": OFF},
+}
+"""What a word of controlvm makes of each state that it may come in."""
+
+
+def power(uuid, state=""):
+    """Return the state of a machine, or set it."""
+    file = FOLDER / uuid
+    if state:
+        file.write_text(state)
+    return file.read_text() if file.exists() else OFF
+
+
+def real(*argv):
+    return subprocess.run([REAL, *argv], check=False, capture_output=True, text=True)
+
+
+def refuse(words):
+    sys.stderr.write(f"VBoxManage: error: {words}\n")
+    sys.exit(1)
+
+
+def control(uuid, word):
+    """Do what controlvm does of its own, or let it pass where that leaves the power as it is."""
+    state = power(uuid)
+    if state == OFF:
+        refuse(f"Machine '{uuid}' is not currently running.")
+    if word in AFTER:
+        if state not in AFTER[word]:
+            refuse(f"Invalid machine state: {state}")
+        power(uuid, AFTER[word][state])
+
+
+def main(command, *rest):
+    with (FOLDER / "log").open("a") as log:
+        log.write(" ".join([command, *rest]) + "\n")
+    uuid = rest[0] if rest else ""
+    if command == "startvm":
+        if power(uuid) != OFF:
+            refuse(f"The machine '{uuid}' is already locked by a session")
+        power(uuid, "running")
+    elif command == "controlvm":
+        control(uuid, rest[1])
+    elif command in {"modifyvm", "unregistervm"} and power(uuid) != OFF:
+        refuse(f"The machine '{uuid}' is already locked for a session (or being unlocked)")
+    else:
+        done = real(command, *rest)
+        said = done.stdout
+        if command == "showvminfo":
+            said = said.replace('VMState="poweroff"', f'VMState="{power(uuid)}"')
+        if rest == ("runningvms",):
+            names = (path.name for path in FOLDER.iterdir() if path.name != "log")
+            said = "".join(f'"vm" {{{name}}}\n' for name in names if power(name) == "running")
+        sys.stdout.write(said)
+        sys.stderr.write(done.stderr)
+        sys.exit(done.returncode)
+
+
+main(*sys.argv[1:])
