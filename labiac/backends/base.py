@@ -261,6 +261,14 @@ class BootsImages(Protocol):
 
 
 @runtime_checkable
+class KeepsDisks(Protocol):
+    """A backend whose machines have their disks elsewhere than in labiac's own folder."""
+
+    def free_mib(self) -> float:
+        """Return how much is free where they lie, in MiB; infinite where nobody can tell."""
+
+
+@runtime_checkable
 class Resets(Protocol):
     """A backend that makes one machine anew, with nothing of what was done on it."""
 

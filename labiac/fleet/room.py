@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from labiac.backends import open_backend
+from labiac.backends.base import KeepsDisks
 from labiac.fleet.sizing import KEPT_MIB, Needs
 from labiac.host.home import home
 
@@ -18,7 +20,7 @@ _MIB = 1 << 20
 _PROC = Path("/proc")
 FIXES = {
     "memory_mib": "take fewer students, a smaller lab, or more hosts",
-    "disk_mib": "free some, or let LABIAC_HOME be on a larger disk",
+    "disk_mib": "free some where the machines lie: in libvirt's pool, else in LABIAC_HOME",
     "cpus": "take fewer students, or more hosts",
     "namespaces": "sysctl -w user.max_net_namespaces={}",
     "mounts": "sysctl -w fs.mount-max={}",
@@ -61,11 +63,14 @@ class Shortage(NamedTuple):
         return FIXES[self.what].format(math.ceil(2 * self.wanted))
 
 
-def left() -> Needs:
-    """Return what is left on this host; what it does not bound, or not tell, is infinite."""
+def left(backend: str) -> Needs:
+    """Return what is left on this host for machines of *backend*.
+
+    What the host does not bound, or not tell, is infinite.
+    """
     return Needs(
         memory_mib=_memory_mib(),
-        disk_mib=_disk_mib(),
+        disk_mib=_disk_mib(backend),
         cpus=os.cpu_count() or 1,
         namespaces=_limit("user/max_net_namespaces") - _entries("/run/netns"),
         mounts=_limit("fs/mount-max") - _lines("self/mountinfo"),
@@ -94,7 +99,10 @@ def _memory_mib() -> float:
     return math.inf if kib is None else max(0.0, int(kib) / 1024 - KEPT_MIB)
 
 
-def _disk_mib() -> float:
+def _disk_mib(backend: str) -> float:
+    opened = open_backend(backend)
+    if isinstance(opened, KeepsDisks):
+        return opened.free_mib()
     folder = home()
     while not folder.exists():
         folder = folder.parent

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from labiac.backends.netns.check import lookups
+from labiac.backends.room import GUEST_MIB, WRITTEN_MIB
 
 if TYPE_CHECKING:
     from labiac.plan.model import Plan
@@ -14,13 +15,6 @@ if TYPE_CHECKING:
 SPACE_MIB = 0.3
 """Kernel memory of one network namespace with its cables: ten copies of three-lans, which have 70,
 add 16 to 20 MiB to ``Slab`` (Linux 6.18, 2026-11-23)."""
-GUEST_MIB = {"kvm": 100.0, "tcg": 250.0}
-"""What QEMU takes beside the guest's own memory. With TCG that is translated code, at most 128 MiB,
-and QEMU itself: a guest of 512 MiB holds 370 MiB after half a minute (QEMU 7.2, 2026-11-23), and
-touches the rest as it works. With KVM, which the machine lacked, it was not measured: a guess on
-the safe side."""
-CLONE_MIB = 50.0
-"""What a booted guest has written beside the base image, which all share: 41 to 48 MiB."""
 STATE_MIB = 1.0
 """Pulumi's state of a copy with its history and backups: 0.15 MiB an operation."""
 GUESTS_A_CPU = 8.0
@@ -35,7 +29,7 @@ class Needs:
 
     Args:
         memory_mib: Memory.
-        disk_mib: Disk, as it is after the start; a student's own work comes on top.
+        disk_mib: Disk where the machines lie, after the start; a student's own work comes on top.
         cpus: CPUs of the host.
         namespaces: Network namespaces.
         mounts: Mounts of the host.
@@ -57,7 +51,7 @@ class Needs:
 
 
 def needs(plan: Plan, accelerator: str = "kvm") -> Needs:
-    """Return what one copy of *plan* takes of its host; *accelerator* is that of its guests."""
+    """Return what one copy of *plan* takes of its host; libvirt runs it by *accelerator*."""
     if plan.backend == "netns":
         spaces = len(plan.machines) + 1  # one has the switches
         return Needs(
@@ -70,10 +64,10 @@ def needs(plan: Plan, accelerator: str = "kvm") -> Needs:
         )
     if plan.backend == "memory":
         return Needs(disk_mib=STATE_MIB)
-    guests = plan.machines
+    guests, by = plan.machines, plan.backend if plan.backend in GUEST_MIB else accelerator
     return Needs(
-        memory_mib=sum(guest.memory_mib + GUEST_MIB[accelerator] for guest in guests),
-        disk_mib=STATE_MIB + CLONE_MIB * len(guests),
+        memory_mib=sum(guest.memory_mib + GUEST_MIB[by] for guest in guests),
+        disk_mib=STATE_MIB + WRITTEN_MIB * len(guests),
         cpus=sum(guest.cpus for guest in guests) / GUESTS_A_CPU,
         processes=len(guests),
     )

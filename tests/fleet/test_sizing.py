@@ -7,8 +7,10 @@ from dataclasses import fields, replace
 
 import pytest
 
+from labiac.backends.libvirt.backend import LibvirtBackend
+from labiac.backends.room import GUEST_MIB, WRITTEN_MIB
 from labiac.fleet.room import FIXES, WORDS, left, shortages
-from labiac.fleet.sizing import CLONE_MIB, GUEST_MIB, SPACE_MIB, STATE_MIB, Needs, fit, needs
+from labiac.fleet.sizing import SPACE_MIB, STATE_MIB, Needs, fit, needs
 from labiac.plan.resolve import plan_file
 
 ANY = Needs(*(math.inf for _ in fields(Needs)))
@@ -26,7 +28,20 @@ def test_a_copy_of_virtual_machines_takes_their_memory_and_qemus():
     own = sum(machine.memory_mib for machine in plan.machines)
     assert needs(plan, "kvm").memory_mib == own + 6 * GUEST_MIB["kvm"]
     assert needs(plan, "tcg").memory_mib == own + 6 * GUEST_MIB["tcg"]
-    assert needs(plan).disk_mib == STATE_MIB + 6 * CLONE_MIB
+    assert needs(plan).disk_mib == STATE_MIB + 6 * WRITTEN_MIB
+
+
+def test_a_copy_on_virtualbox_takes_what_virtualbox_does_whatever_libvirt_would_run_on():
+    plan = plan_file("three-lans", backend="virtualbox")
+    own = sum(machine.memory_mib for machine in plan.machines)
+    taken = {needs(plan, accelerator).memory_mib for accelerator in ("kvm", "tcg")}
+    assert taken == {own + 6 * GUEST_MIB["virtualbox"]}
+
+
+def test_the_disk_that_is_left_is_that_where_the_machines_lie(monkeypatch):
+    monkeypatch.setattr(LibvirtBackend, "free_mib", lambda _self: 7.0)
+    assert left("libvirt").disk_mib == 7
+    assert left("netns").disk_mib != 7
 
 
 @pytest.mark.parametrize(
@@ -50,7 +65,7 @@ def test_a_shortage_says_what_is_taken_what_is_left_and_what_to_set():
 
 
 def test_this_host_tells_what_it_has_left_of_everything():
-    here = left()
+    here = left("netns")
     assert 0 < here.memory_mib < math.inf
     assert 0 < here.disk_mib < math.inf
     assert all(getattr(here, each.name) > 0 for each in fields(here))

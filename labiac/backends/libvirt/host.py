@@ -9,11 +9,10 @@ from labiac.backends.base import Copy, ref_of
 from labiac.backends.libvirt import needs
 from labiac.backends.libvirt.accelerator import accelerator, offered
 from labiac.backends.libvirt.connection import connect, found, is_session, library, told, uri
-from labiac.backends.libvirt.domain import TRANSLATED_MIB
 from labiac.backends.libvirt.held import held
 from labiac.backends.libvirt.marks import mark_of
 from labiac.backends.libvirt.network import host_addresses
-from labiac.backends.libvirt.storage import POOL
+from labiac.backends.libvirt.storage import POOL, free_mib
 from labiac.errors import LabError, Problem
 
 if TYPE_CHECKING:
@@ -21,12 +20,7 @@ if TYPE_CHECKING:
 
     from labiac.plan.model import Machine, Plan
 
-_BESIDE_MIB: Final = {"kvm": 64, "tcg": 64 + TRANSLATED_MIB}
-"""Memory that a guest takes beside its own: QEMU itself, and what TCG keeps of translated code."""
-_GROWTH_MIB: Final = 128
-"""Disk that a guest fills in its first boot."""
-_MIB: Final = 1 << 20
-_GIB: Final = 1 << 30
+_MIB_A_GIB: Final = 1024
 
 
 def problems(plan: Plan) -> list[Problem]:
@@ -41,7 +35,7 @@ def problems(plan: Plan) -> list[Problem]:
                 *_host(connection, kind),
                 *_lans(plan),
                 *_clashes(connection, plan),
-                *_room(connection, plan, _BESIDE_MIB[kind]),
+                *_room(connection, plan, room.GUEST_MIB[kind]),
             ]
     except LabError as error:
         said = f"{error.problem} ({error.detail})" if error.detail else error.problem
@@ -118,26 +112,23 @@ def _free_mib(connection: Any) -> int:
 
 
 def _disk(connection: Any, new: Sequence[Machine]) -> Iterator[Problem]:
-    pool = found(connection.storagePoolLookupByName, POOL)
-    if pool is None or not pool.isActive():
-        return
-    pool.refresh()
-    free = pool.info()[3]
-    wanted, most = len(new) * _GROWTH_MIB * _MIB, sum(each.disk_gib for each in new) * _GIB
+    free = free_mib(connection)
+    wanted = len(new) * room.WRITTEN_MIB
+    most = sum(each.disk_gib for each in new) * _MIB_A_GIB
     if free < wanted:
         yield Problem(
             "libvirt",
             "",
-            f"{len(new)} machines take {wanted // _MIB} MiB of disk to begin with, and"
-            f" {free // _MIB} MiB are free in libvirt's pool {POOL}",
+            f"{len(new)} machines take {wanted} MiB of disk to begin with, and"
+            f" {free:.0f} MiB are free in libvirt's pool {POOL}",
             "free some disk there",
         )
     elif free < most:
         yield Problem(
             "libvirt",
             "defaults.disk_gib",
-            f"the disks of {len(new)} machines may grow to {most // _GIB} GiB, and"
-            f" {free // _GIB} GiB are free in libvirt's pool {POOL}",
+            f"the disks of {len(new)} machines may grow to {most // _MIB_A_GIB} GiB, and"
+            f" {free // _MIB_A_GIB:.0f} GiB are free in libvirt's pool {POOL}",
             "give them less (disk_gib), or free some disk there",
             level="warning",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,7 @@ POOL: Final = "labiac"
 _SYSTEM: Final = "/var/lib/libvirt/images/labiac"
 _POOLING: Final = Lock()
 _CHUNK: Final = 1 << 20
+_MIB: Final = 1 << 20
 _DIGITS: Final = 32
 """So many of an image's hash tell it from all others."""
 _MOST: Final = 1 << 18
@@ -50,6 +52,15 @@ def pool(connection: Any) -> Any:
 
 def _place() -> str:
     return str(data() / "libvirt/images/labiac") if is_session() else _SYSTEM
+
+
+def free_mib(connection: Any) -> float:
+    """Return how much is free in the pool, in MiB; infinite before it is there."""
+    known = found(connection.storagePoolLookupByName, POOL)
+    if known is None or not known.isActive():
+        return math.inf
+    known.refresh()
+    return float(known.info()[3] / _MIB)
 
 
 def path(where: Any) -> str:

@@ -37,8 +37,6 @@ _RANGE: Final = ip_network("192.168.56.0/21")
 """What VirtualBox lets the host's own adapters have where nobody has said more."""
 _FREE: Final = "Memory available"
 _CPUS: Final = "Processor online count"
-_BESIDE_MIB: Final = 64
-"""Memory that a machine takes beside its own: its process, and its screen."""
 
 
 def problems(plan: Plan) -> list[Problem]:
@@ -132,5 +130,6 @@ def _room(new: Sequence[Machine]) -> Iterator[Problem]:
     lines = (line.partition(":") for line in manage("list", "hostinfo").splitlines())
     host = {key: value for key, _, value in lines}
     free_mib, cpus = (int(host[key].split()[0]) for key in (_FREE, _CPUS))
-    yield from room.lacking_memory("virtualbox", new, beside_mib=_BESIDE_MIB, free_mib=free_mib)
+    beside_mib = room.GUEST_MIB["virtualbox"]
+    yield from room.lacking_memory("virtualbox", new, beside_mib=beside_mib, free_mib=free_mib)
     yield from room.lacking_cpus("virtualbox", new, cpus)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labiac.cli.classes.room import counted, members
-from labiac.cli.options import BackendName, File, Json, planned
+from labiac.cli.options import BackendName, File, Json, chosen, planned
 from labiac.cli.output import console, note, write_json
 from labiac.errors import DescriptionError, LabError, Problem, UsageError
 from labiac.fleet.room import WORDS, left, shortages
@@ -43,7 +43,7 @@ def size(
         str, typer.Option(metavar="FILE", help="Kinds of hosts, as YAML: how many are needed?")
     ] = "",
     accel: Annotated[
-        str, typer.Option(metavar="kvm|tcg", help="What virtual machines run on.")
+        str, typer.Option(metavar="kvm|tcg", help="What libvirt's machines run on.")
     ] = "kvm",
     backend: BackendName = "auto",
     json: Json = False,
@@ -53,10 +53,13 @@ def size(
         raise UsageError("size", "no class, or two", fix="give --students N, or --roster FILE")
     if accel not in {"kvm", "tcg"}:
         raise UsageError("--accel", f"{accel!r} is neither kvm nor tcg", fix="use one of them")
+    if accel == "tcg" and (used := chosen(backend)) != "libvirt":
+        problem = f"tcg runs machines of libvirt, and the backend is {used}"
+        raise UsageError("--accel", problem, fix="leave it out, or say --backend libvirt")
     count = students or len(members(roster, ""))
     plan = planned(file, "local", backend)
     one = needs(plan, accel)
-    kinds = {"this host": left(), **(_kinds(hosts) if hosts else {})}
+    kinds = {"this host": left(plan.backend), **(_kinds(hosts) if hosts else {})}
     if json:
         write_json(_data(one, count, kinds))
     else:
@@ -95,7 +98,7 @@ def insist_room(whole: Room, students: Sequence[Student], plan: Plan, *, force: 
 
     here = {found.copy.student for found in found_here() if found.copy.lab == whole.lab.name}
     new = [student for student in students if student.copy not in here]
-    short = list(shortages(left(), needs(plan, _accelerator(plan)).times(len(new))))
+    short = list(shortages(left(plan.backend), needs(plan, _accelerator(plan)).times(len(new))))
     if not short:
         return
     problem = f"{counted(len(new))} do not fit on this host: they take {short[0]}"
