@@ -139,6 +139,7 @@ def destroy(
 ) -> None:
     """Take a copy down, with all that labiac made for it. The lab file is not needed."""
     from labiac.backends import settled, sweep
+    from labiac.fleet.traces import forget
     from labiac.plan.names import student_name
 
     if bool(file) == bool(lab):
@@ -152,6 +153,7 @@ def destroy(
     if result.ok:
         for _, ref in sweep(copy.lab, {copy.student}):
             note(f"  - {ref}, which a killed run had left")
+        forget(copy)
     if wait and not settled(timeout_s=SETTLE_S):
         note(f"the host is still busy after {SETTLE_S} s; it goes on by itself")
     if json:

@@ -65,6 +65,11 @@ class Ledger:
         except (OSError, ValueError, TypeError):
             return None
 
+    def forget(self, copy: str) -> None:
+        """Delete all that is kept of *copy*."""
+        for suffix in ("json", "log"):
+            self._file(copy, suffix).unlink(missing_ok=True)
+
     def log(self, copy: str, text: str) -> None:
         """Append *text* to the log of *copy*, each line with the time.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from labiac.backends.base import Copy
     from labiac.plan.model import Plan
     from labiac.reach.matrix import Ends, Pair
 
@@ -104,9 +105,19 @@ def recall(plan: Plan) -> Measured | None:
         return None
 
 
+def forget(copy: Copy) -> None:
+    """Delete the last measurements of *copy*, on whatever backends it was."""
+    for file in _folder().glob(f"{copy.lab}.{copy.student}.*.json"):
+        file.unlink(missing_ok=True)
+
+
 def _outcome(*, planned: list[str], path: list[str], **rest: Any) -> Outcome:
     return Outcome(planned=tuple(planned), path=tuple(path), **rest)
 
 
 def _file(plan: Plan) -> Path:
-    return home() / "measured" / f"{plan.lab}.{plan.student}.{plan.backend}.json"
+    return _folder() / f"{plan.lab}.{plan.student}.{plan.backend}.json"
+
+
+def _folder() -> Path:
+    return home() / "measured"

@@ -44,13 +44,14 @@ def load(file: str) -> tuple[Student, ...]:
     """Return the students in *file*, in its order.
 
     Raises:
+        UsageError: it cannot be read.
         DescriptionError: with every problem of the file.
     """
     try:
         content = Path(file).read_bytes()
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
-        raise DescriptionError([Problem(file, "", problem, "check the path")]) from None
+        raise UsageError(file, problem, fix="check the path") from None
     return read(content, file)
 
 

@@ -12,6 +12,12 @@ from labiac.errors import DescriptionError, Problem
 MAX_STUDENT = 200
 """Characters; the longest personal names in passports have 39."""
 
+LETTERS = str.maketrans(
+    dict(zip("đðħ\u0131łŋøŧ", "ddhilnot", strict=True))
+    | {"æ": "ae", "œ": "oe", "ß": "ss", "þ": "th"}
+)
+"""Small Latin letters that are more to Unicode than a letter and its accent, as plain ones."""
+
 OCTETS = 6
 """Octets of a MAC."""
 
@@ -43,7 +49,8 @@ def student_name(student: str) -> str:
     """Return *student* as a part of object names: small letters, digits and hyphens.
 
     A name that already is one stays as it is. Any other is spelled in those and ends with a hash
-    of the original, so that two students never share a copy.
+    of the original, so that two students never share a copy. Of a name in another script than
+    Latin the hash alone is left.
 
     Raises:
         DescriptionError: it is empty, too long, or not printable.
@@ -55,7 +62,8 @@ def student_name(student: str) -> str:
         raise DescriptionError([Problem("", "student", problem, "write a name like ana")])
     if re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", student):
         return student
-    plain = unicodedata.normalize("NFKD", student).encode("ascii", "ignore").decode().lower()
+    latin = unicodedata.normalize("NFKD", student.lower().translate(LETTERS))
+    plain = latin.encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:30].strip("-")
     tail = f"{digest('student', student) % 16**8:08x}"
     return f"{words}-{tail}" if words else tail

@@ -93,4 +93,9 @@ def test_exec_on_a_node_that_is_nowhere_is_told_once_for_the_class(labiac, wrote
 def test_a_file_of_hosts_that_is_not_there_is_told_without_jargon(labiac):
     ran = labiac("class", "size", "three-lans", "--students", "1", "--hosts", "no.yaml")
     assert "no.yaml: it cannot be read: No such file or directory" in ran.err
-    assert "fix: check the path" in ran.err
+    assert (ran.code, "fix: check the path" in ran.err) == (2, True)
+
+
+def test_a_roster_that_is_not_there_is_wrong_usage_as_a_lab_file_is(labiac):
+    ran = labiac("class", "status", "three-lans", "--roster", "no.csv")
+    assert (ran.code, "no.csv: it cannot be read" in ran.err) == (2, True)

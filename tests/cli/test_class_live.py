@@ -245,6 +245,18 @@ def test_whoever_ends_labiac_midway_retry_failed_finishes_the_rest(fresh, number
     assert fresh("verify").returncode == 0
 
 
+def test_whatever_hinders_destroy_afterwards_what_became_of_each_student_is_told(fresh):
+    assert fresh("up", "--only", "ana").returncode == 0
+    fresh.environment["LABIAC_LIBVIRT_URI"] = "qemu:///system?socket=/nobody/listens"
+    hindered = fresh("destroy", "--only", "ana")
+    del fresh.environment["LABIAC_LIBVIRT_URI"]
+    assert (hindered.returncode, "1 student: destroy for 1" in hindered.stdout) == (1, True)
+    assert "what killed runs may have left is not deleted: libvirt" in hindered.stderr
+    assert fresh("destroy", "--only", "ana").returncode == 0
+    assert "0 students" in fresh("destroy", "--only", "ana", "--retry-failed").stdout
+    assert not [*fresh.file.parent.rglob("ana.*")]
+
+
 def test_a_roster_with_problems_is_refused_before_anything_is_made(fresh):
     fresh.roster.write_text("student\nana\nana\n")
     ran = fresh("up")

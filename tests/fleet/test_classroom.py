@@ -6,15 +6,20 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from labiac.backends.base import Copy
 from labiac.errors import LabError
+from labiac.fleet import measured
 from labiac.fleet.classroom import NOT_BEGUN, each
 from labiac.fleet.ledger import UNFINISHED, Ledger
 from labiac.fleet.roster import Student
+from labiac.fleet.traces import forget
 from labiac.host.process import Interrupts, run
+from labiac.plan.resolve import plan_file
 
 CLASS = tuple(Student(name, name) for name in ("ana", "bob", "eva", "luis"))
 
@@ -90,6 +95,20 @@ def test_the_ledger_knows_what_was_begun_and_never_ended():
     assert ledger.last("ana").reason == "no space\nleft"
     logged = [line.split(" ", 1)[1] for line in ledger.log_file("ana").read_text().splitlines()]
     assert logged == ["up done", "destroy failed: no space", "left"]
+
+
+def test_of_a_copy_that_is_gone_nothing_is_kept_and_of_others_all(own_home):
+    for copy in ("ana", "ana-b"):
+        Ledger("small").end(copy, "up", "")
+        plan = plan_file("three-lans", copy)
+        measured.record(replace(plan, lab="small"), {}, {})
+    forget(Copy("small", "ana"))
+    left = sorted(str(file.relative_to(own_home)) for file in own_home.rglob("*.*"))
+    assert left == [
+        "classes/small/ana-b.json",
+        "classes/small/ana-b.log",
+        "measured/small.ana-b.netns.json",
+    ]
 
 
 def test_a_ledger_that_is_garbled_counts_as_none(own_home):

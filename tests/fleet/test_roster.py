@@ -124,7 +124,7 @@ def test_a_key_that_no_student_has_is_a_mistake_in_yaml():
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(DescriptionError, match="No such file"):
+    with pytest.raises(UsageError, match="No such file"):
         load(str(tmp_path / "class.csv"))
 
 

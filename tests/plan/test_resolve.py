@@ -328,6 +328,14 @@ def test_a_students_name_that_cannot_be_used_is_refused(student):
         student_name(student)
 
 
+@pytest.mark.parametrize(
+    ("student", "spelled"),
+    [("Łukasz Wałęsa", "lukasz-walesa"), ("Jörg Weiß", "jorg-weiss"), ("SØREN ÆRØ", "soren-aero")],
+)
+def test_no_letter_of_a_latin_name_is_dropped(student, spelled):
+    assert student_name(student).rpartition("-")[0] == spelled
+
+
 def test_plain_names_stay_as_they_are():
     assert [student_name(name) for name in ("ana", "s-7", "2026-17")] == ["ana", "s-7", "2026-17"]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from labiac.backends.base import Copy
 from labiac.cli.classes.room import (
     PARALLEL,
     Only,
@@ -94,8 +95,8 @@ def destroy(
         students = _unfinished(lab, students, "destroy")
     work = Work("destroy", lab, lambda engine, _who: engine.destroy(), kept=True)
     done, seconds = _timed(work, students, parallel)
-    _sweep(lab, done)
-    _conclude(work, done, seconds, json=json)
+    clean = _sweep(lab, done)
+    _conclude(work, done, seconds, json=json, holds=clean)
 
 
 @app.command()
@@ -179,30 +180,32 @@ def _timed(work: Work, students: Sequence[Student], at_once: int) -> tuple[Done,
     return work.all(students, at_once), time.monotonic() - started
 
 
-def _conclude(work: Work, done: Done, seconds: float, *, json: bool) -> None:
-    """Say what came of *work*, and exit with its status."""
+def _conclude(work: Work, done: Done, seconds: float, *, json: bool, holds: bool = True) -> None:
+    """Say what came of *work*, and exit with its status, or that of what does not hold."""
     from labiac.cli.classes.work import leave, outcome_data, show_failures, summary
 
     if json:
-        ok = len(done.well) == len(done.outcomes)
+        ok = holds and len(done.well) == len(done.outcomes)
         told = [outcome_data(each) for each in done.outcomes]
         write_json({"ok": ok, "students": told, "seconds": round(seconds, 3)})
     else:
         show_failures(work, done)
         typer.echo(summary(work, done, seconds))
-    leave(done)
+    leave(done, holds=holds)
 
 
 def _unfinished(lab: str, students: Sequence[Student], what: str) -> tuple[Student, ...]:
     """Return those of *students* for whom *what* is not the last that was done."""
     from labiac.fleet.ledger import Ledger
+    from labiac.fleet.settings import backends_in_state
 
-    last = {student.copy: Ledger(lab).last(student.copy) for student in students}
-    left = tuple(
-        student
-        for student in students
-        if not ((entry := last[student.copy]) and entry.ok and entry.what == what)
-    )
+    def done(student: Student) -> bool:
+        entry = Ledger(lab).last(student.copy)
+        if entry is None:  # of what is destroyed nothing is kept
+            return what == "destroy" and not backends_in_state(Copy(lab, student.copy))
+        return entry.ok and entry.what == what
+
+    left = tuple(student for student in students if not done(student))
     note(f"{counted(len(left))} of {len(students)} left to {what}")
     return left
 
@@ -213,13 +216,24 @@ def _up(whole: Room, engine: Engine, student: Student) -> Result:
     return engine.up(partial(run, whole.plan(student)))
 
 
-def _sweep(lab: str, done: Done) -> None:
-    """Delete what killed runs have left on this host of copies that are destroyed."""
+def _sweep(lab: str, done: Done) -> bool:
+    """Delete what is left of copies that are destroyed; return whether all of it could be.
+
+    Killed runs may have left something on this host, and labiac its notes of them.
+    """
     from labiac.backends import sweep
+    from labiac.fleet.traces import forget
 
     gone = {who.copy: who.student for who, _ in done.well}
-    for copy, ref in sweep(lab, gone):
-        note(f"{gone[copy]}: {ref}, which a killed run had left")
+    try:
+        for copy, ref in sweep(lab, gone):
+            note(f"{gone[copy]}: {ref}, which a killed run had left")
+    except LabError as error:
+        note(f"what killed runs may have left is not deleted: {error}")
+        return False
+    for student in gone:
+        forget(Copy(lab, student))
+    return True
 
 
 def _previewed(whole: Room, students: Sequence[Student], at_once: int) -> tuple[Work, Done]:

@@ -161,6 +161,7 @@ def _kinds(file: str) -> dict[str, Needs]:
     """Return the kinds of hosts in *file*: a list of ``{name, memory_gib, disk_gib, cpus}``.
 
     Raises:
+        UsageError: it cannot be read.
         DescriptionError: with every problem of the file.
     """
     from labiac.schema.yaml import parse
@@ -169,7 +170,7 @@ def _kinds(file: str) -> dict[str, Needs]:
         text = Path(file).read_text(encoding="utf-8")
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
-        raise DescriptionError([Problem(file, "", problem, "check the path")]) from None
+        raise UsageError(file, problem, fix="check the path") from None
     except UnicodeDecodeError:
         raise DescriptionError([Problem(file, "", "it is no text", _HOSTS_FIX)]) from None
     data, source = parse(text, file)
