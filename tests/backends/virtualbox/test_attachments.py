@@ -56,9 +56,15 @@ def nodes(nic):
 
 
 @pytest.fixture(scope="module")
-def walker():
+def walker(virtualbox_settings):
     """The one lab that all rows are written to, one after the other."""
-    return {}
+    walker = {}
+    yield walker
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in virtualbox_settings.items():
+            patch.setenv(name, value)
+        if "lab" in walker:
+            walker["lab"].down()
 
 
 @pytest.fixture
