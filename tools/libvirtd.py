@@ -90,7 +90,8 @@ def _daemon(name: str) -> subprocess.Popen[bytes]:
 def _start() -> subprocess.Popen[bytes]:
     for name in (*OWN, "socket"):
         (HOME / name).mkdir(parents=True, exist_ok=True)
-    (HOME / "lib" / "images").mkdir(exist_ok=True)
+    for name in ("dnsmasq", "images"):  # libvirt's packages bring them
+        (HOME / "lib" / name).mkdir(exist_ok=True)
     for name, text in SETTINGS.items():
         (HOME / "etc" / name).write_text(text, encoding="utf-8")
     SOCKET.unlink(missing_ok=True)

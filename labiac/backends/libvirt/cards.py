@@ -7,6 +7,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element, fromstring, tostring
 
@@ -19,8 +20,20 @@ if TYPE_CHECKING:
     from labiac.backends.base import Copy
     from labiac.plan.model import Nic
 
+TUNNEL: Final = "UDPTunnel"
+"""The generic driver, and its properties, as VirtualBox calls them: Ethernet frames in UDP."""
+DEST, DPORT, SPORT = PROPERTIES = ("dest", "dport", "sport")
+
+ANYWHERE: Final = "0.0.0.0"  # noqa: S104  # all addresses of a host, as a lab file says them
 _ALIAS: Final = "ua-"
 """How libvirt wants the names begin that users give to devices."""
+_TYPES: Final = {"lan": "network", "nat": "user", "none": "user", "generic": "udp"}
+"""What libvirt calls each way to attach a NIC. To nothing is a NAT with the cable out: libvirt has
+a type for it (``null``), on which version 9.0 crashes."""
+_PLUGGED_LIVE: Final = frozenset({"network", "user"})
+"""Types of cards that libvirt plugs into a guest that runs."""
+_NAT_PREFIX: Final = 24
+"""Of a NAT of a NIC's own: QEMU's has its addresses at the 2nd, 3rd and 15th of its subnet."""
 _CABLE: Final = {True: "up", False: "down"}
 """The state of the link of a card whose cable is in, or out."""
 _KIBIT_A_KIBIBYTE: Final = 8
@@ -38,6 +51,7 @@ class Card:
         port: The port there; empty while the guest does not run.
         model: What the guest sees.
         wiring: What else takes another card to change.
+        tunnel: Properties of the generic driver, as a plan has them; empty where it is none.
         plugged: Whether its cable is in.
     """
 
@@ -46,11 +60,18 @@ class Card:
     port: str
     model: str
     wiring: tuple[str, ...]
+    tunnel: tuple[tuple[str, str], ...]
     plugged: bool
+
+    @property
+    def type(self) -> str:
+        """Return what libvirt calls the way it is attached."""
+        return self.wiring[0]
 
     def is_like(self, other: Card) -> bool:
         """Return whether this card becomes *other* by its cable alone."""
-        return (self.lan, self.model, self.wiring) == (other.lan, other.model, other.wiring)
+        mine, others = ((card.lan, card.model, card.wiring, card.tunnel) for card in (self, other))
+        return mine == others
 
     def cabled(self, *, plugged: bool) -> str:
         """Return its element with its cable in or out."""
@@ -63,18 +84,26 @@ class Card:
 
 def interface(nic: Nic, copy: Copy) -> Element:
     """Return the element of the card of *nic*, and of what its cable leads to."""
-    kind = {"lan": "network", "nat": "user"}.get(nic.attach, "null")
-    element = Element("interface", type=kind)
+    element = Element("interface", type=_TYPES[nic.attach])
     add(element, "mac", address=nic.mac)
     if nic.attach == "lan":
         add(element, "source", network=host_name(copy.lab, copy.student, nic.network))
+    elif nic.attach == "generic":
+        _tunnel(element, dict(nic.properties))
+    elif nic.attach == "nat":
+        _nat(element, nic.addresses)
     add(element, "model", type=nic.model)
     if nic.impair.rate_kbit:
         rate = str(max(1, nic.impair.rate_kbit // _KIBIT_A_KIBIBYTE))
         add(add(element, "bandwidth"), "outbound", average=rate)  # the guest's view: into the LAN
     add(element, "link", state=_CABLE[nic.connected and nic.attach != "none"])
-    add(element, "alias", name=f"{_ALIAS}{nic.name}")
+    add(element, "alias", name=alias(nic))
     return element
+
+
+def alias(nic: Nic) -> str:
+    """Return what libvirt and QEMU know the card of *nic* by."""
+    return f"{_ALIAS}{nic.name}"
 
 
 def card(nic: Nic, copy: Copy) -> Card:
@@ -93,9 +122,11 @@ def observed(nic: Nic, copy: Copy, there: Card) -> Nic:
     ours = host_name(copy.lab, copy.student, "")
     return replace(
         nic,
+        attach="nat" if nic.attach == "none" and there.plugged else nic.attach,
         network=there.lan.removeprefix(ours) if nic.attach == "lan" else nic.network,
         connected=there.plugged if nic.attach != "none" else nic.connected,
         model=there.model or nic.model,
+        properties=there.tunnel if nic.attach == "generic" else nic.properties,
     )
 
 
@@ -113,8 +144,28 @@ def have_slots(description: str, old: Iterable[Card], new: Iterable[Card]) -> bo
     indexes = {int(slot.get("index", "0")) for slot in slots}
     free = len(indexes - {int(address.get("bus", "0"), 0) for address in taken})
     models = [card.model for card in new]
+    if not _PLUGGED_LIVE.issuperset(card.type for card in new):
+        return False
     freed = sum(card.model in _EXPRESS for card in old)
     return _EXPRESS.issuperset(models) and len(models) <= free + freed
+
+
+def _tunnel(element: Element, properties: dict[str, str]) -> None:
+    """Say where a tunnel's frames go, and where its own are taken: a near one's from here alone."""
+    to = IPv4Address(properties[DEST])
+    source = add(element, "source", address=str(to), port=properties[DPORT])
+    own = "127.0.0.1" if to.is_loopback else ANYWHERE
+    add(source, "local", address=own, port=properties[SPORT])
+
+
+def _nat(element: Element, addresses: Iterable[str]) -> None:
+    """Put a NAT of a NIC's own around its planned address; QEMU's usual subnet may be a LAN's."""
+    for address in addresses:
+        if ":" not in address:
+            net = IPv4Network((IPv4Interface(address).ip, _NAT_PREFIX), strict=False)
+            where = {"address": str(net.network_address), "prefix": str(_NAT_PREFIX)}
+            add(element, "ip", family="ipv4", **where)
+            return
 
 
 def _card(element: Element) -> Card:
@@ -127,8 +178,18 @@ def _card(element: Element) -> Card:
             element.get("type", ""),
             _value(element, "bandwidth/outbound", "average"),
             _value(element, "alias", "name"),
+            _value(element, "ip", "address"),
         ),
+        tunnel=_properties(element) if element.get("type") == _TYPES["generic"] else (),
         plugged=_value(element, "link", "state") != _CABLE[False],
+    )
+
+
+def _properties(element: Element) -> tuple[tuple[str, str], ...]:
+    return (
+        (DEST, _value(element, "source", "address")),
+        (DPORT, _value(element, "source", "port")),
+        (SPORT, _value(element, "source/local", "port")),
     )
 
 

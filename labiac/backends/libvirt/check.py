@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Final
 
+from labiac.backends.libvirt import cards
 from labiac.errors import Problem
 from labiac.plan.model import SWITCHING, lan_of
 
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from labiac.plan.model import Machine, Network, Nic, Plan
+
+_AN_EXAMPLE: Final = "say, properties: {dest: 192.0.2.7, dport: 7001, sport: 7001}"
+_LAST_PORT: Final = 65_535
 
 
 def problems(plan: Plan) -> list[Problem]:
@@ -36,8 +41,8 @@ def _network(network: Network) -> Iterator[Problem]:
         yield Problem(
             where,
             f"{path}.forwards",
-            f"libvirt forwards no ports of the host ({len(network.forwards)} asked for)",
-            "reach the guest by its address from the host, or use the backend netns",
+            f"a LAN on libvirt forwards no ports of the host ({len(network.forwards)} asked for)",
+            "give the node a NIC with attach: nat and these forwards, or use the backend netns",
         )
 
 
@@ -65,19 +70,15 @@ def _deaf(plan: Plan) -> Iterator[Problem]:
 def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:
     where = f"libvirt {machine.name}"
     if nic.attach == "generic":
-        yield Problem(
-            where,
-            f"{path}.attach",
-            f"libvirt has no generic driver in this version ({nic.driver or 'none named'})",
-            "attach it to a LAN, to nat, or to nothing",
-        )
-    if nic.attach == "nat" and nic.forwards:
-        yield Problem(
-            where,
-            f"{path}.forwards",
-            "a NAT of a NIC's own forwards no ports on libvirt in this version",
-            "put the NIC into a LAN of type host, and reach it by its address",
-        )
+        yield from _tunnel(where, path, nic)
+    for number, forward in enumerate(nic.forwards):
+        if not _is_ipv4(forward.host_address):
+            yield Problem(
+                where,
+                f"{path}.forwards[{number}].host_address",
+                f"QEMU listens on no {forward.host_address}: it takes an IPv4 address of its host",
+                "127.0.0.1 is the host alone, 0.0.0.0 all its addresses",
+            )
     impair = nic.impair
     if impair.delay_ms or impair.jitter_ms or impair.loss_percent:
         yield Problem(
@@ -86,3 +87,38 @@ def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:
             "libvirt limits the rate of a link, and neither delays nor loses packets",
             "leave delay, jitter and loss out, or use the backend netns",
         )
+
+
+def _tunnel(where: str, path: str, nic: Nic) -> Iterator[Problem]:
+    """Yield what is missing for a NIC whose cable is a tunnel to another hypervisor's."""
+    if nic.driver != cards.TUNNEL:
+        yield Problem(
+            where,
+            f"{path}.driver",
+            f"libvirt has no generic driver {nic.driver}",
+            f"driver: {cards.TUNNEL}, which VirtualBox has too",
+        )
+        return
+    said = dict(nic.properties)
+    for name in sorted(said.keys() - set(cards.PROPERTIES)):
+        problem = f"{cards.TUNNEL} has no property {name} on libvirt"
+        yield Problem(where, f"{path}.properties.{name}", problem, _AN_EXAMPLE)
+    if not _is_ipv4(said.get(cards.DEST, "")):
+        problem = f"{cards.TUNNEL} needs the IPv4 address of its other end as {cards.DEST}"
+        yield Problem(where, f"{path}.properties.{cards.DEST}", problem, _AN_EXAMPLE)
+    for name in (cards.DPORT, cards.SPORT):
+        if not _is_port(said.get(name, "")):
+            problem = f"{cards.TUNNEL} needs a UDP port as {name}, 1-{_LAST_PORT}"
+            yield Problem(where, f"{path}.properties.{name}", problem, _AN_EXAMPLE)
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 1 <= int(text) <= _LAST_PORT

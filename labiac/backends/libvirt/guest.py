@@ -87,12 +87,23 @@ def seen(planned: Machine, said: str) -> Machine:
         {*_routes(4, routes4), *_routes(6, routes6)},
         bridge=_BRIDGE,
     )
+    machine = _with_leases(machine, planned)
     machine = replace(machine, forwards=inside.forwards(planned, on.__getitem__), hosts=hosts)
     if planned.switch:
         return _with_ports(machine, planned, planned.switch.ids, *ports)
     if rules and (not rules[0] or rules[0] != rules[1]):
         return replace(machine, policy=None, translation=None)
     return machine
+
+
+def _with_leases(machine: Machine, planned: Machine) -> Machine:
+    """Return *machine* with what a NAT of a NIC's own gives, as planned: that is QEMU's matter."""
+    leases = {nic.name: nic.addresses for nic in planned.nics if nic.attach == "nat"}
+    nics = (
+        replace(nic, addresses=tuple(dict.fromkeys((*leases.get(nic.name, ()), *nic.addresses))))
+        for nic in machine.nics
+    )
+    return replace(machine, nics=tuple(nics))
 
 
 def _with_ports(

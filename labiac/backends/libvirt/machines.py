@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from labiac.backends.base import Copy, Observed
-from labiac.backends.libvirt import boot, guest, hotplug, storage
+from labiac.backends.libvirt import boot, forwards, guest, hotplug, storage
 from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt.accelerator import accelerator
 from labiac.backends.libvirt.cards import cards
@@ -66,6 +66,7 @@ def create(
         boot.stop(there, item.name, watch)
         _boot(there, item, files)
         boot.wait(there, item.name, timeout_s=limit_s, console=files.console, watch=watch)
+    forwards.settle(there, item)
     note(there, done)
     found = observed(Held(there, done))
     if not found.running or not isinstance(found.item, Machine):
@@ -113,7 +114,10 @@ def glimpsed(ours: Held) -> Observed:
     """Return a machine as libvirt has it; one that is not whole, or stands still, does not run."""
     live = ours.live
     item = xml.observed(ours.mark.machine, ours.mark.copy, live)
-    return Observed(ours.mark.ref, item, running=ours.mark.whole and _runs(ours.object, live))
+    running = ours.mark.whole and _runs(ours.object, live)
+    if running:
+        item = forwards.observed(ours.object, item)
+    return Observed(ours.mark.ref, item, running=running)
 
 
 def _mended(ours: Held, found: Observed, goal: Machine, item: Machine) -> Observed:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from labiac.backends.libvirt import agent, networks, storage
+from labiac.backends.libvirt import agent, forwards, networks, storage
 from labiac.backends.libvirt.connection import library, told
 from labiac.backends.libvirt.files import Files
 from labiac.backends.libvirt.held import Held, all_held
@@ -82,7 +82,7 @@ def restore(connection: Any, copy: Copy, name: str) -> Snapshot:
         networks.create(connection, parts[0].machine.mark.copy, lan)
     with still([each.machine.object for each in parts]):
         side_by_side(_revert, parts)
-    side_by_side(_set_clock, (each.machine for each in parts if each.part.goes_on))
+    side_by_side(_bring_to_now, (each.machine for each in parts if each.part.goes_on))
     return snapshot
 
 
@@ -174,6 +174,13 @@ def _revert(kept: _Kept) -> None:
     name = kept.machine.mark.item.name
     with told(f"{name} of snapshot {kept.part.moment.name}"):
         kept.machine.object.revertToSnapshot(kept.object, how)
+
+
+def _bring_to_now(machine: Held) -> None:
+    """Give a guest what no snapshot keeps: the ports of its host, and the time."""
+    with told(f"ports of {machine.mark.item.name}"):
+        forwards.settle(machine.object, machine.mark.machine)
+    _set_clock(machine)
 
 
 def _set_clock(machine: Held) -> None:

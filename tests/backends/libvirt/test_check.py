@@ -8,6 +8,8 @@ from labiac.backends.libvirt import check
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
 
+ENDS = {"dest": "192.0.2.7", "dport": "7001", "sport": "7001"}
+TUNNEL = {"attach": "generic", "driver": "UDPTunnel"}
 LANS = {"lan1": {}, "out": {"type": "nat"}}
 
 
@@ -23,13 +25,24 @@ def problems(description):
 
 
 def test_a_plain_lab_can_be_made():
-    assert problems({"pcs": {"pc1": {"lan": "lan1"}, "pc2": {"nics": [{"attach": "nat"}]}}}) == {}
+    natted = {"attach": "nat", "forwards": [{"host_port": 8080, "port": 80}]}
+    pcs = {"pc1": {"lan": "lan1"}, "pc2": {"nics": [natted, {**TUNNEL, "properties": ENDS}]}}
+    assert problems({"pcs": pcs}) == {}
 
 
 @pytest.mark.parametrize(
     ("nic", "field", "why"),
     [
-        ({"attach": "generic", "driver": "vde"}, "attach", r"no generic driver .*\(vde\)"),
+        ({"attach": "generic", "driver": "VDE"}, "driver", "no generic driver VDE"),
+        ({**TUNNEL, "properties": {**ENDS, "dest": "home"}}, "properties.dest", "IPv4 address"),
+        ({**TUNNEL, "properties": {**ENDS, "sport": "0"}}, "properties.sport", "1-65535"),
+        ({**TUNNEL, "properties": {**ENDS, "dport": ""}}, "properties.dport", "1-65535"),
+        ({**TUNNEL, "properties": {**ENDS, "ttl": "9"}}, "properties.ttl", "has no property ttl"),
+        (
+            {"attach": "nat", "forwards": [{"host_port": 80, "port": 80, "host_address": "::1"}]},
+            "forwards[0].host_address",
+            "listens on no ::1",
+        ),
         ({"lan": "lan1", "impair": {"delay_ms": 5}}, "impair", "neither delays nor loses"),
         ({"lan": "lan1", "impair": {"loss_percent": 5}}, "impair", "neither delays nor loses"),
     ],
@@ -73,4 +86,4 @@ def test_a_forwarded_port_is_refused_with_the_way_out():
             "pcs": {"pc1": {"lan": "out"}},
         }
     )
-    assert "use the backend netns" in found["lans.out.forwards"].fix
+    assert "attach: nat" in found["lans.out.forwards"].fix

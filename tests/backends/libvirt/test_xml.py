@@ -16,6 +16,7 @@ from labiac.schema.load import from_data
 
 HOST = Host("tcg", "/pool/disk.qcow2", "/pool/seed.iso", "/pool/console")
 ANA = Copy("meeting", "ana")
+TUNNEL = {"dest": "192.0.2.7", "dport": "7001", "sport": "7002"}
 MEETING = {
     "name": "meeting",
     "lans": {
@@ -33,6 +34,7 @@ MEETING = {
                 {"attach": "nat"},
                 {"attach": "none"},
                 {"lan": "bridged", "impair": {"rate_kbit": 8000}},
+                {"attach": "generic", "driver": "UDPTunnel", "properties": TUNNEL},
             ],
             "cpus": 2,
             "memory_mib": 768,
@@ -118,8 +120,38 @@ def test_hardware_changed_by_hand_is_seen(meeting):
     )
     seen = domain.observed(machine, ANA, by_hand)
     assert (seen.memory_mib, seen.cpus) == (1024, 1)
-    assert [nic.network for nic in seen.nics] == ["plain", "", "", "default"]
-    assert [nic.connected for nic in seen.nics] == [True, True, True, True]
+    assert [nic.network for nic in seen.nics] == ["plain", "", "", "default", ""]
+    assert [nic.connected for nic in seen.nics] == [True, True, True, True, True]
+
+
+def test_a_tunnel_that_leads_elsewhere_by_hand_is_seen(meeting):
+    machine = meeting.machine("pc1")
+    text = domain.domain(machine, Mark(ANA, machine, whole=True), HOST)
+    seen = domain.observed(machine, ANA, text.replace("192.0.2.7", "192.0.2.8"))
+    assert dict(seen.nics[4].properties) == {**TUNNEL, "dest": "192.0.2.8"}
+
+
+@pytest.mark.parametrize(
+    ("dest", "own"), [("127.0.0.1", "127.0.0.1"), ("192.0.2.7", cards.ANYWHERE)]
+)
+def test_the_frames_of_a_tunnel_on_one_host_are_taken_from_that_host_alone(meeting, dest, own):
+    tunnel = meeting.machine("pc1").nics[4]
+    near = replace(tunnel, properties=tuple(sorted({**TUNNEL, "dest": dest}.items())))
+    assert f'<local address="{own}" port="7002" />' in cards.card(near, ANA).xml
+
+
+def test_a_nic_that_leads_nowhere_and_got_a_cable_by_hand_is_seen(meeting):
+    none = meeting.machine("pc1").nics[2]
+    there = cards.card(none, ANA)
+    by_hand = cards.cards(f"<x><devices>{there.cabled(plugged=True)}</devices></x>")[none.mac]
+    assert cards.observed(none, ANA, there) == none
+    assert cards.observed(none, ANA, by_hand).attach == "nat"
+    assert there.is_like(by_hand)
+
+
+def test_a_nat_of_a_nics_own_is_not_in_the_subnet_that_a_lan_may_have(meeting):
+    nat = cards.card(replace(meeting.machine("pc1").nics[1], addresses=("100.64.7.6/30",)), ANA)
+    assert '<ip family="ipv4" address="100.64.7.0" prefix="24" />' in nat.xml
 
 
 def test_a_nic_that_was_taken_out_by_hand_is_seen(meeting):
@@ -173,6 +205,13 @@ def test_a_guest_takes_the_cards_that_it_has_slots_for_while_it_runs(meeting, ol
     leave = [cards.card(nic, ANA)] * old
     come = [cards.card(replace(nic, model=model), ANA) for model in new]
     assert cards.have_slots(running, leave, come) is enough
+
+
+@pytest.mark.parametrize(("number", "live"), [(1, True), (3, True), (4, False)])
+def test_a_guest_takes_only_cards_while_it_runs_that_libvirt_plugs_in_then(meeting, number, live):
+    running = '<domain><devices><controller index="1" model="pcie-root-port"/></devices></domain>'
+    come = cards.card(meeting.machine("pc1").nics[number], ANA)
+    assert cards.have_slots(running, [], [come]) is live
 
 
 def unmarked(text: str) -> str:
