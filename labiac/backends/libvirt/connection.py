@@ -57,11 +57,6 @@ def is_local() -> bool:
     return not urlsplit(uri()).netloc
 
 
-def is_session() -> bool:
-    """Return whether the libvirt in use is a user's own: no root, and no networks."""
-    return urlsplit(uri()).path == "/session"
-
-
 def library() -> Any:
     """Return libvirt-python.
 
@@ -100,6 +95,8 @@ def _answers(connection: Any) -> bool:
 @cache
 def _connection(where: str, _process: int) -> Any:
     libvirt = library()
+    if urlsplit(where).path == _SESSION:
+        raise BackendError("libvirt", f"{where} is a user's own, and has no LANs", fix=_NO_LANS)
     libvirt.registerErrorHandler(lambda _context, _error: None, None)  # else it prints them
     atexit.register(_connection.cache_clear)  # it closes itself while Python still can
     try:
@@ -121,6 +118,11 @@ def _refusal(where: str, said: str) -> tuple[str, str]:
     return f"libvirt at {where} can't be reached", f"say where one runs: {URI}=..."
 
 
+_SESSION: Final = "/session"
+_NO_LANS: Final = (
+    f"unset {URI}: without it labiac uses qemu:///system (sudo usermod --append --groups libvirt"
+    " $USER, and log in again); or use netns, which needs no root either"
+)
 _NO_DAEMON: Final = (
     "apt-get install qemu-system-x86 libvirt-daemon-system, then systemctl start libvirtd; or say"
     f" where one runs: {URI}=qemu+ssh://host/system"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends import room, subnets
 from labiac.backends.base import Copy, ref_of
-from labiac.backends.libvirt import needs
+from labiac.backends.libvirt import kernel, needs
 from labiac.backends.libvirt.accelerator import accelerator, offered
-from labiac.backends.libvirt.connection import connect, found, is_session, library, told, uri
+from labiac.backends.libvirt.connection import connect, found, is_local, library, told, uri
 from labiac.backends.libvirt.held import held
 from labiac.backends.libvirt.marks import mark_of
 from labiac.backends.libvirt.network import host_addresses
@@ -33,7 +34,7 @@ def problems(plan: Plan) -> list[Problem]:
         with told("host"):
             return [
                 *_host(connection, kind),
-                *_lans(plan),
+                *(kernel.problems(plan, Path("/")) if is_local() else ()),
                 *_clashes(connection, plan),
                 *_room(connection, plan, room.GUEST_MIB[kind]),
             ]
@@ -51,17 +52,6 @@ def _host(connection: Any, kind: str) -> Iterator[Problem]:
             f"libvirt at {uri()} runs no x86-64 guests by {kind}",
             "apt-get install qemu-system-x86 on its host"
             + ("" if kind == "tcg" else ", or set LABIAC_LIBVIRT_ACCEL=tcg"),
-        )
-
-
-def _lans(plan: Plan) -> Iterator[Problem]:
-    if plan.networks and is_session():
-        yield Problem(
-            "libvirt",
-            "",
-            f"libvirt at {uri()} is a user's own, and has no networks",
-            "use qemu:///system (sudo usermod --append --groups libvirt $USER), or netns, which"
-            " needs no root either",
         )
 
 

@@ -9,11 +9,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import Element, fromstring
 
-from labiac.backends.libvirt.connection import found, is_session
+from labiac.backends.libvirt.connection import found
 from labiac.backends.libvirt.elements import add, text_of
 from labiac.backends.mark import uuid_of
 from labiac.backends.room import image_of
-from labiac.host.home import data
 from labiac.images.store import file_of
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def pool(connection: Any) -> Any:
             root = Element("pool", type="dir")
             add(root, "name", POOL)
             add(root, "uuid", str(uuid_of(POOL)))
-            add(add(root, "target"), "path", _place())
+            add(add(root, "target"), "path", _SYSTEM)
             known = connection.storagePoolDefineXML(text_of(root))
             known.setAutostart(1)
         if not known.isActive():
@@ -48,10 +47,6 @@ def pool(connection: Any) -> Any:
                 known.build()  # a folder that is there stays as it is
             known.create()
     return known
-
-
-def _place() -> str:
-    return str(data() / "libvirt/images/labiac") if is_session() else _SYSTEM
 
 
 def free_mib(connection: Any) -> float:

@@ -1,10 +1,13 @@
 """What can't be made of virtual machines is refused with its place and the way out."""
 
+import os
 import re
 
 import pytest
 
-from labiac.backends.libvirt import check
+from labiac.backends import open_backend
+from labiac.backends.libvirt import check, kernel
+from labiac.backends.libvirt.connection import URI
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
 
@@ -87,3 +90,35 @@ def test_a_forwarded_port_is_refused_with_the_way_out():
         }
     )
     assert "attach: nat" in found["lans.out.forwards"].fix
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """The files of a machine whose kernel lists its modules."""
+    lists = tmp_path / "lib" / "modules" / os.uname().release
+    lists.mkdir(parents=True)
+    (tmp_path / "sys" / "module" / "bridge").mkdir(parents=True)
+    (lists / "modules.dep").write_text("kernel/drivers/net/tun.ko.xz: kernel/net/x.ko.xz\n")
+    (lists / "modules.builtin").write_text("kernel/net/netfilter/xt_MASQUERADE.ko\n")
+    return tmp_path
+
+
+def test_a_lan_that_the_kernel_can_not_make_is_told_with_what_it_lacks(machine):
+    lans = {"lan1": {}, "out": {"type": "nat"}, "up": {"type": "bridged", "interface": "eth9"}}
+    plan = resolve(from_data({"name": "odd", "lans": lans}, "test"), "ana", "libvirt")
+    (problem,) = kernel.problems(plan, machine)
+    assert (problem.field, problem.problem[-14:]) == ("lans.up.type", "CONFIG_MACVTAP")
+
+
+def test_a_kernel_that_lists_no_modules_is_taken_to_have_them(tmp_path):
+    plan = resolve(from_data({"name": "odd", "lans": LANS}, "test"), "ana", "libvirt")
+    assert list(kernel.problems(plan, tmp_path)) == []
+
+
+@pytest.mark.parametrize("where", ["qemu:///session", "qemu+ssh://host/session"])
+def test_a_libvirt_without_lans_is_refused_before_it_is_asked(monkeypatch, where):
+    monkeypatch.setenv(URI, where)
+    plan = resolve(from_data({"name": "odd", "lans": LANS}, "test"), "ana", "libvirt")
+    (problem,) = open_backend("libvirt").check(plan)
+    assert problem.problem == f"{where} is a user's own, and has no LANs"
+    assert "qemu:///system" in problem.fix

@@ -3,10 +3,12 @@
 The guests have nothing to boot, and nobody waits for them.
 """
 
+import os
 import re
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -14,6 +16,9 @@ from labiac.backends.libvirt import boot, network
 from labiac.backends.libvirt.connection import connect
 from labiac.backends.mark import Mark
 from labiac.errors import BackendError, ForeignError
+from labiac.fleet.engine import Engine
+from labiac.fleet.pulumi_cli import find
+from labiac.provider.program import run
 
 from .daemon import Daemon, everything, nothing_to_boot
 from .guests import Lab
@@ -184,6 +189,21 @@ def wait_for(work):
             return work()
         time.sleep(0.1)
     return work()
+
+
+@pytest.fixture
+def pulumi(monkeypatch):
+    """The Pulumi CLI of this machine, whatever home a test has after this."""
+    monkeypatch.setenv("PATH", str(find().path.parent), prepend=os.pathsep)
+
+
+def test_up_switches_a_node_on_that_was_switched_off(pulumi, lab):  # noqa: ARG001  # in this order
+    engine = Engine(lab.copy)
+    assert engine.up(partial(run, lab.plan)).ok
+    lab.backend.stop(lab.ref(lab.plan.machine("pc1")))
+    found = engine.up(partial(run, lab.plan))
+    assert (found.ok, found.changes["update"]) == (True, 1)
+    assert lab.read(lab.plan.machine("pc1")).running
 
 
 def test_a_domain_changed_by_hand_is_drift_and_mended(lab):
