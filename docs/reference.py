@@ -83,6 +83,20 @@ SECTIONS = {
     "HttpCheck": ("A page to check", "What `http` takes in a check."),
     "DnsCheck": ("A name to check", "What `dns` takes in a check."),
     "CommandCheck": ("A command to check", "What `command` takes in a check."),
+    "Vary": (
+        "Variation",
+        "The lab's `vary`. [Every student another lab](variation.md) tells how it is drawn.",
+    ),
+    "LinkChoice": ("A link that varies", "An element of `links` in `vary`."),
+    "PlantedFault": ("A fault", "An element of `faults` in `vary`: exactly one of these keys."),
+    "MissingRoute": ("A missing route", "What `missing_route` takes in a fault."),
+    "WrongMask": ("A wrong mask", "What `wrong_mask` takes in a fault."),
+    "WrongGateway": ("A wrong gateway", "What `wrong_gateway` takes in a fault."),
+    "FirewallRule": (
+        "A rule too many",
+        "What `firewall_rule` takes in a fault: its firewall, and the keys of [a rule](#a-rule).",
+    ),
+    "CableOut": ("A cable out", "What `cable_out` takes in a fault."),
 }
 """Definitions of the schema in the order of the page: title, and where the user writes one."""
 
@@ -119,7 +133,12 @@ def page() -> str:
 def _keys(name: str, definitions: Schema) -> Schema:
     """Return the keys of a section but for those that its text sends to another one for."""
     keys: Schema = definitions[name]["properties"]
-    elsewhere = {"Router": "Nic", "Firewall": "Router", "Nat": "Router"}.get(name)
+    elsewhere = {
+        "Router": "Nic",
+        "Firewall": "Router",
+        "Nat": "Router",
+        "FirewallRule": "Rule",
+    }.get(name)
     if elsewhere is None:
         return keys
     known = definitions[elsewhere]["properties"]

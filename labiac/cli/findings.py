@@ -32,7 +32,8 @@ class Examined(NamedTuple):
     Args:
         plan: Its plan.
         unmakeable: Why its backend can't make it here, and what is odd about that.
-        doubts: All that is odd about the plan itself, and its checks that will not hold.
+        doubts: All that is odd about the plan itself, and its checks that will not hold; a fault
+            that is planted in it is meant, and nothing of it is said.
     """
 
     plan: Plan
@@ -59,7 +60,8 @@ def examined(file: str, student: str, backend: str, *, start: bool = True) -> Ex
     opened = open_backend(plan.backend)
     if opened.features.boots and not start:
         plan = unstarted(plan)
-    return Examined(plan, opened.check(plan), lab_problems(plan, sound(found).source))
+    meant = plan_of(found, student, plan.backend, faulty=False) if plan.quiet else plan
+    return Examined(plan, opened.check(plan), lab_problems(meant, sound(found).source))
 
 
 def lab_problems(plan: Plan, source: Source) -> tuple[Problem, ...]:

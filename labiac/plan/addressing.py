@@ -226,8 +226,8 @@ class Hosts:
         host = written(number, self.prefix.version)
         return self._take(host, owner) if self._free(host) else None
 
-    def hashed(self, owner: str) -> int:
-        """Take a free host number for *owner*, chosen by a hash, and return its address.
+    def hashed(self, owner: str, *key: str) -> int:
+        """Take a free host number for *owner*, chosen by a hash with *key*; return its address.
 
         The upper half is tried first, since people and numbered names keep to the lower.
 
@@ -237,7 +237,7 @@ class Hosts:
         hosts = self.prefix.hosts()
         low = max(hosts.start, min(hosts.stop // 2, HASHED_HOSTS))
         count = max(1, min(hosts.stop - low, HASHED_HOSTS))
-        for host in chain(_probes(count, low, "host", owner), hosts[:MANY]):
+        for host in chain(_probes(count, low, "host", owner, *key), hosts[:MANY]):
             if self._free(host):
                 return self._take(host, owner)
         raise FullError

@@ -10,6 +10,7 @@ from labiac.plan.addressing import BITS
 from labiac.plan.model import Action, Policy, Redirect, Rule, Translation
 from labiac.schema.middlebox import Bridge, Firewall, Nat, port_span
 from labiac.schema.node import is_name
+from labiac.schema.vary import FirewallRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,10 +27,17 @@ ACTIONS: Mapping[str, Action] = {"allow": "accept", "deny": "drop", "reject": "r
 
 @dataclass
 class Middleboxes:
-    """What the firewalls and NATs of a lab do, by name."""
+    """What the firewalls and NATs of a lab do, by name.
+
+    Args:
+        policies: Of each firewall.
+        translations: Of each NAT.
+        planted: The rule of each fault that is one, by its place among the faults of the file.
+    """
 
     policies: dict[str, Policy] = field(default_factory=dict)
     translations: dict[str, Translation] = field(default_factory=dict)
+    planted: dict[int, Rule] = field(default_factory=dict)
 
 
 def middleboxes(
@@ -39,7 +47,7 @@ def middleboxes(
     book = _Book(lab, segments, drafted)
     made = Middleboxes()
     for name, node in lab.middleboxes.items():
-        place = ("middleboxes", name)
+        place: Path = ("middleboxes", name)
         if isinstance(node, Firewall):
             rules = (
                 _rule((*place, "rules", index), rule, book, faults)
@@ -48,6 +56,10 @@ def middleboxes(
             made.policies[name] = Policy(tuple(rules), node.policy)
         elif isinstance(node, Nat):
             made.translations[name] = _translation(place, node, book, faults)
+    for index, fault in enumerate(lab.vary.faults if lab.vary else ()):
+        if isinstance(fault.what, FirewallRule):
+            place = ("vary", "faults", index, fault.kind)
+            made.planted[index] = _rule(place, fault.what, book, faults)
     return made
 
 

@@ -362,6 +362,8 @@ class Plan:
     networks: tuple[Network, ...]
     machines: tuple[Machine, ...]
     checks: tuple[Check, ...]
+    quiet: bool = False
+    """Why its pairs are silent is for the student to find out: nothing that is kept tells."""
 
     @property
     def end_nodes(self) -> tuple[str, ...]:

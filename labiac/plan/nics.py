@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from labiac.plan.addressing import PC_OFFSET, FullError, Prefix, address_text, number_of
 from labiac.plan.model import Forward, Impairments, Nic, SubInterface
 from labiac.plan.names import digest, macs
+from labiac.plan.vary import drawn_by
 from labiac.schema.lab import Lab, Role, kind_of, role_of
 from labiac.schema.middlebox import Bridge
 
@@ -62,15 +63,17 @@ class Draft:
         yield from self.tagged.values()
 
 
-def drafts(lab: Lab, segments: dict[Key, Segment], faults: Faults) -> list[Draft]:
+def drafts(lab: Lab, student: str, segments: dict[Key, Segment], faults: Faults) -> list[Draft]:
     """Return every NIC of *lab* with its addresses, node by node in the order of the file."""
     made = [draft for name, node in lab.nodes.items() for draft in _of_node(name, node, segments)]
     for draft in made:
         _explicit(draft, faults)
     # A middlebox that is put in later takes no router's and no PC's number.
     first_come = sorted(made, key=lambda draft: draft.role not in {"router", "pc"})
-    _numbered(first_come)
-    _hashed(first_come, faults)
+    drawn = drawn_by(lab, student) if lab.vary and lab.vary.hosts else ()
+    if not drawn:
+        _numbered(first_come)
+    _hashed(first_come, drawn, faults)
     return made
 
 
@@ -150,11 +153,11 @@ def _numbered(made: list[Draft]) -> None:
             socket.got[version] = (hosts.text(address),)
 
 
-def _hashed(made: list[Draft], faults: Faults) -> None:
+def _hashed(made: list[Draft], drawn: tuple[str, ...], faults: Faults) -> None:
     for draft, socket, segment, version in _wanting(made):
         hosts = segment.hosts[version]
         try:
-            socket.got[version] = (hosts.text(hosts.hashed(draft.node)),)
+            socket.got[version] = (hosts.text(hosts.hashed(draft.node, *drawn)),)
         except FullError:
             problem = f"{segment.name} ({hosts.prefix}) has no address left for {draft.node}"
             faults.add(socket.path, problem, "give the LAN a larger subnet")

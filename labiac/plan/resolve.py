@@ -13,9 +13,11 @@ from labiac.plan.middleboxes import Middleboxes, middleboxes
 from labiac.plan.model import Forward, Machine, Network, Nic, Plan, Service, Vlan
 from labiac.plan.names import BOOTS, host_name, student_name
 from labiac.plan.nics import Draft, drafts, finished
+from labiac.plan.planting import planted, suspects
 from labiac.plan.resolve_checks import checks_of
 from labiac.plan.segments import Key, Segment, host_side, segments
 from labiac.plan.speakers import speakers
+from labiac.plan.vary import varied
 from labiac.schema.lab import role_of, routes_between_lans
 from labiac.schema.load import read
 from labiac.schema.rules import insist
@@ -36,14 +38,16 @@ def plan_file(file: str, student: str = "local", backend: str = "netns") -> Plan
     return plan_of(read(file), student, backend)
 
 
-def plan_of(found: Read, student: str = "local", backend: str = "netns") -> Plan:
-    """Return the plan of a lab file that was read.
+def plan_of(
+    found: Read, student: str = "local", backend: str = "netns", *, faulty: bool = True
+) -> Plan:
+    """Return the plan of a lab file that was read, with the fault of the copy where *faulty*.
 
     Raises:
         DescriptionError: with every problem of the file, those of its numbers included.
     """
     if not found.problems and found.lab is not None:
-        return resolve(found.lab, student, backend)
+        return resolve(found.lab, student, backend, faulty=faulty)
     problems = list(found.problems)
     if found.lab is not None:
         try:
@@ -53,8 +57,17 @@ def plan_of(found: Read, student: str = "local", backend: str = "netns") -> Plan
     raise DescriptionError(in_order(problems))
 
 
-def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:
+def resolve(
+    lab: Lab, student: str = "local", backend: str = "netns", *, faulty: bool = True
+) -> Plan:
     """Return the plan of *lab* for one student on one backend; the same on every run.
+
+    Args:
+        lab: What the file says.
+        student: Whose copy it is.
+        backend: What makes it real.
+        faulty: Whether it has the fault that the student gets, if the lab has any. Its checks are
+            those of the lab without: they say what mending it must bring about.
 
     Raises:
         DescriptionError: its parts or its numbers do not go together (an address outside its
@@ -63,6 +76,7 @@ def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:
     if not lab.source.lines:  # written in Python: nobody has held its parts together yet
         insist(lab)
     whose = student_name(student)
+    lab = varied(lab, whose)
     numbers = _numbers(lab, whose)
     nics = finished(lab, whose, backend, numbers.nics)
     graph = Graph(lab, nics, numbers.host, numbers.segments)
@@ -82,6 +96,8 @@ def resolve(lab: Lab, student: str = "local", backend: str = "netns") -> Plan:
         machines=machines,
         checks=checks_of(lab, machines),
     )
+    if faulty:
+        plan = planted(plan, lab, numbers.boxes.planted)
     plan = lowered(plan, lab, hosts)
     return _seeded(lab, plan) if backend in BOOTS else plan
 
@@ -104,7 +120,7 @@ def _numbers(lab: Lab, student: str) -> _Numbers:
     faults = Faults()
     made = segments(lab, student, faults)
     host = host_side(lab, made, faults)
-    drafted = drafts(lab, made, faults)
+    drafted = drafts(lab, student, made, faults)
     boxes = middleboxes(lab, made, drafted, faults)
     _forwards_lead(lab, drafted, faults)
     faults.insist(lab)
@@ -153,7 +169,7 @@ def _machine(
         policy=boxes.policies.get(name),
         translation=boxes.translations.get(name),
         switch=None,
-        student=node.student or routing == "none",
+        student=node.student or routing == "none" or name in suspects(lab),
         hosts=hosts,
         services=tuple(Service(each, said.command) for each, said in node.services.items()),
         memory_mib=node.memory_mib or lab.defaults.memory_mib,

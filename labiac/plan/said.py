@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from labiac.plan.checks import Check
-    from labiac.plan.model import Forward, Item, Network, Nic, Redirect, Route, Rule, Vlan
+    from labiac.plan.model import (
+        Forward,
+        Impairments,
+        Item,
+        Network,
+        Nic,
+        Redirect,
+        Route,
+        Rule,
+        Vlan,
+    )
 
 Said = dict[str, tuple[str, ...]]
 """What an item has by the name of the field; several values where it may have several."""
@@ -212,12 +222,19 @@ def _nic(nic: Nic) -> Said:
         **_forwards(nic.forwards),
         "driver": _there(nic.driver),
         "property": tuple(f"{key}={value}" for key, value in nic.properties),
-        "delay": (f"{nic.impair.delay_ms:g} ms",),
-        "jitter": (f"{nic.impair.jitter_ms:g} ms",),
-        "loss": (f"{nic.impair.loss_percent:g} %",),
-        "rate": (f"{nic.impair.rate_kbit} kbit/s" if nic.impair.rate_kbit else "unlimited",),
+        **impairments(nic.impair),
     }
     return {f"{nic.name} {field}": value for field, value in own.items()} | trunk
+
+
+def impairments(impair: Impairments) -> Said:
+    """Return what a link does to packets."""
+    return {
+        "delay": (f"{impair.delay_ms:g} ms",),
+        "jitter": (f"{impair.jitter_ms:g} ms",),
+        "loss": (f"{impair.loss_percent:g} %",),
+        "rate": (f"{impair.rate_kbit} kbit/s" if impair.rate_kbit else "unlimited",),
+    }
 
 
 def _plug(nic: Nic) -> str:

@@ -18,6 +18,7 @@ from labiac.plan.addressing import (
     number_of,
     student_pool,
 )
+from labiac.plan.vary import drawn_by
 from labiac.schema.domains import domains
 from labiac.schema.lan import Lan, Vlan
 from labiac.schema.scalars import NONE
@@ -113,9 +114,10 @@ def segments(lab: Lab, student: str, faults: Faults) -> dict[Key, Segment]:
         name = f"{lan} {vlan}" if vlan else "+".join(joined[lan])
         made[part.key] = made.get(first) or Segment(first, name)
         parts[first].append(part)
+    drawn = drawn_by(lab, student) if lab.vary and lab.vary.subnets else ()
     for version in LAN_LENGTH:
         space = _space(lab, student, version, faults)
-        for key, prefix in _subnets(parts, version, space, faults).items():
+        for key, prefix in _subnets(parts, version, space, drawn, faults).items():
             made[key].hosts[version] = Hosts(prefix)
     return made
 
@@ -143,9 +145,16 @@ def _space(lab: Lab, student: str, version: int, faults: Faults) -> Subnets:
 
 
 def _subnets(
-    parts: dict[Key, list[_Part]], version: int, space: Subnets, faults: Faults
+    parts: dict[Key, list[_Part]],
+    version: int,
+    space: Subnets,
+    drawn: tuple[str, ...],
+    faults: Faults,
 ) -> dict[Key, Prefix]:
-    """Return the subnet of each segment: the one that its parts name, or one of the pool."""
+    """Return the subnet of each segment: the one that its parts name, or one of the pool.
+
+    That is the one of its number, unless subnets are *drawn*: by whose name, says that.
+    """
     given: dict[Key, Prefix] = {}
     wanting: dict[Key, _Part] = {}
     for key, there in parts.items():
@@ -155,10 +164,12 @@ def _subnets(
             given[key] = _named(named, version, space, faults)
         elif silent and space.pool is not None:
             wanting[key] = silent[0]
-    numbered = {key: space.numbered(part.number) for key, part in wanting.items()}
+    numbered = {
+        key: None if drawn else space.numbered(part.number) for key, part in wanting.items()
+    }
     for key, part in wanting.items():
         try:
-            given[key] = numbered[key] or space.hashed(*filter(None, part.key))
+            given[key] = numbered[key] or space.hashed(*drawn, *filter(None, part.key))
         except FullError:
             problem = f"the pool {space.pool} has no subnet left for it"
             faults.add(part.path, problem, "take a larger pool, or name the LAN's subnet")

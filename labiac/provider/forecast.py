@@ -10,9 +10,12 @@ from labiac.provider.shape import camel
 
 if TYPE_CHECKING:
     from labiac.plan.model import Plan
+    from labiac.reach.matrix import Pair
 
 ARROW = " -> "
 OK = "ok"
+SILENT = "no answer"
+"""All that a state says of a pair where the student is to find out why."""
 TIMEOUT_S = 30.0
 """How long to wait for the live lab to do what was forecast."""
 CONVERGED_S = 60.0
@@ -24,7 +27,7 @@ class Forecast:
     """Who reaches whom, and what is known of addresses and routes.
 
     Args:
-        pairs: ``pc1 -> pc4``: ``ok``, or the reason why not.
+        pairs: ``pc1 -> pc4``: ``ok``, or the reason why not, where that may be told.
         pings: ``pc1 -> pc4``: the addresses of pc4 that must all answer pc1. A pair that is not
             in it is not measured; where machines are not started, none is.
         addresses: Addresses of each node, with prefix.
@@ -60,7 +63,7 @@ def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
     }
     theirs = students_pairs(plan, pairs)
     return Forecast(
-        pairs={_arrow(*ends): OK if pair.ok else pair.reason for ends, pair in pairs.items()},
+        pairs={_arrow(*ends): _told(plan, pair) for ends, pair in pairs.items()},
         pings=asked if all(machine.start for machine in plan.machines) else {},
         addresses={machine.name: tuple(machine.addresses()) for machine in plan.machines},
         routes={
@@ -92,6 +95,12 @@ def ends(name: str) -> tuple[str, str]:
     """Return source and target of the pair called *name*."""
     source, _, target = name.partition(ARROW)
     return source, target
+
+
+def _told(plan: Plan, pair: Pair) -> str:
+    if pair.ok:
+        return OK
+    return SILENT if plan.quiet else pair.reason
 
 
 def _arrow(source: str, target: str) -> str:

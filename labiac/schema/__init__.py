@@ -15,20 +15,34 @@ from labiac.schema.lab import Defaults, Lab, Pool
 from labiac.schema.lan import HostSide, Lan, PortForward, Vlan
 from labiac.schema.middlebox import Bridge, Firewall, Nat, NatForward, Rule
 from labiac.schema.node import Impair, Nic, NicForward, Pc, Route, Router, Service, Tagged
+from labiac.schema.vary import (
+    CableOut,
+    FirewallRule,
+    LinkChoice,
+    MissingRoute,
+    PlantedFault,
+    Vary,
+    WrongGateway,
+    WrongMask,
+)
 
 __all__ = [
     "AddressCheck",
     "Bridge",
+    "CableOut",
     "Check",
     "CommandCheck",
     "Defaults",
     "DnsCheck",
     "Firewall",
+    "FirewallRule",
     "HostSide",
     "HttpCheck",
     "Impair",
     "Lab",
     "Lan",
+    "LinkChoice",
+    "MissingRoute",
     "Nat",
     "NatForward",
     "Nic",
@@ -36,6 +50,7 @@ __all__ = [
     "PathCheck",
     "Pc",
     "PingCheck",
+    "PlantedFault",
     "Pool",
     "PortCheck",
     "PortForward",
@@ -45,5 +60,8 @@ __all__ = [
     "Rule",
     "Service",
     "Tagged",
+    "Vary",
     "Vlan",
+    "WrongGateway",
+    "WrongMask",
 ]

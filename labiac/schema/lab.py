@@ -16,6 +16,7 @@ from labiac.schema.middlebox import AnyMiddlebox, Middlebox
 from labiac.schema.node import Node, Pc, Router, Routing
 from labiac.schema.scalars import Cpus, DiskGiB, Ipv4Subnet, Ipv6Subnet, MemoryMiB, Name
 from labiac.schema.source import Source
+from labiac.schema.vary import Vary
 
 Role = Literal["router", "pc", "firewall", "nat", "bridge"]
 POOL_IPV4 = "10.0.0.0/8"
@@ -72,6 +73,10 @@ class Lab(Strict):
     )
     checks: tuple[Check, ...] = Field(
         default=(), strict=False, description="What must hold beside the predicted matrix."
+    )
+
+    vary: Vary | None = Field(
+        default=None, description="What differs from student to student, drawn by their names."
     )
 
     _source: Source = PrivateAttr(default_factory=Source)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from labiac.schema.domains import bridges
 from labiac.schema.fault import Fault, Names, unknown
 from labiac.schema.lab import Lab
-from labiac.schema.middlebox import Bridge, Firewall, Middlebox, Nat
+from labiac.schema.middlebox import Bridge, Firewall, Middlebox, Nat, Rule
 from labiac.schema.node import Nic, is_name
 from labiac.schema.source import Path
 
@@ -43,9 +43,14 @@ def addressed(path: Path, name: str, lab: Lab, names: Names) -> Iterator[Fault]:
 
 def _firewall(path: Path, firewall: Firewall, lab: Lab, names: Names) -> Iterator[Fault]:
     for index, rule in enumerate(firewall.rules):
-        for key, places in (("from", rule.source), ("to", rule.target)):
-            for place in filter(is_name, places or ()):
-                yield from _place((*path, "rules", index, key), place, lab, names)
+        yield from about_rule((*path, "rules", index), rule, lab, names)
+
+
+def about_rule(path: Path, rule: Rule, lab: Lab, names: Names) -> Iterator[Fault]:
+    """Yield what is wrong with the names in the *rule* at *path*."""
+    for key, places in (("from", rule.source), ("to", rule.target)):
+        for place in filter(is_name, places or ()):
+            yield from _place((*path, key), place, lab, names)
 
 
 def _place(path: Path, place: str, lab: Lab, names: Names) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ from labiac.schema.node import IpNode, Nic, Node, Pc, is_name
 from labiac.schema.scalars import NONE
 from labiac.schema.source import Path, in_order
 from labiac.schema.switches import about_switches, which_switch
+from labiac.schema.vary_rules import about_vary
 
 
 def insist(lab: Lab) -> None:
@@ -53,6 +54,7 @@ def faults(lab: Lab, names: Names) -> Iterator[Fault]:
                 place = (kind_of(node), name, *node.nic_path(index), "mac")
                 yield place, f"{nic.mac} is also {macs[nic.mac]}'s", "give it another"
     yield from about_checks(lab, names)
+    yield from about_vary(lab, names)
 
 
 KINDS = {"routers": "a router", "middleboxes": "a middlebox", "pcs": "a PC"}

@@ -71,9 +71,9 @@ class Host:
     """The host of one test: a network, and a /run, that only its process has."""
 
     @contextmanager
-    def up(self, stack):
-        """Yield a lab of stacks/, running; delete it in the end."""
-        live = Live(plan_file(str(STACKS / f"{stack}.yaml"), student="test"))
+    def up(self, stack, student="test"):
+        """Yield a student's copy of a lab of stacks/, running; delete it in the end."""
+        live = Live(plan_file(str(STACKS / f"{stack}.yaml"), student=student))
         try:
             live.create()
             yield live

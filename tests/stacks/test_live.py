@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import shlex
@@ -11,9 +12,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from labiac.backends.netns import features, routing
+from labiac.cli.app import app
+from labiac.plan.planting import drawn_fault
 from labiac.reach.matrix import matrix
+from labiac.schema.load import load
 
 FOLDER = Path(__file__).parents[2] / "stacks"
 STACKS = sorted(path.stem for path in FOLDER.glob("*.yaml") if not path.name.startswith("Pulumi."))
@@ -81,6 +86,37 @@ def test_a_student_who_finds_the_routes_passes_the_check(host):
             ("r3", "10.0.2.0/24", "10.0.3.2"),
         ):
             live.run(router, "ip", "route", "add", to, "via", via)
+        assert all(live.answered(settle=True).values())
+
+
+FINDERS = {
+    "missing_route r1": "ana",
+    "missing_route fw1": "local",
+    "wrong_mask pc4": "test",
+    "wrong_gateway pc1": "eva",
+    "firewall_rule fw1": "bob",
+    "cable_out pc3": "luis",
+}
+"""Who gets which fault of the stack."""
+
+
+@pytest.mark.parametrize("fault", FINDERS)
+def test_each_fault_does_on_the_live_lab_what_is_forecast_of_it(fault, host):
+    drawn = drawn_fault(load(str(FOLDER / "faults.yaml")), FINDERS[fault])
+    assert drawn
+    assert f"{drawn.kind} {drawn.what.node}" == fault
+    with host.up("faults", FINDERS[fault]) as live:
+        expected = {pair.ends: pair.ok for pair in matrix(live.plan, all_nodes=True)}
+        assert live.answered() == expected
+        assert not all(expected.values())
+
+
+def test_the_solution_mends_what_is_wrong(host):
+    command = ("class", "solution", "faults", "--student", "ana", "--json")
+    said = json.loads(CliRunner().invoke(app, [*command]).stdout)
+    (found,) = said["students"]
+    with host.up("faults", "ana") as live:
+        live.run(found["fault"]["node"], *found["fault"]["mend"])
         assert all(live.answered(settle=True).values())
 
 

@@ -17,7 +17,7 @@ from labiac.schema.load import from_data, load
 
 FOLDER = Path(__file__).parents[2] / "stacks"
 STACKS = sorted(path.stem for path in FOLDER.glob("*.yaml") if not path.name.startswith("Pulumi."))
-LEFT_TO_THE_STUDENT = {"student-routes"}
+LEFT_TO_THE_STUDENT = {"student-routes", "faults"}
 GUARDED = {"firewall", "nat-box"}
 """Labs in which not everybody shall reach everybody."""
 FIRST_LINE = "# yaml-language-server: $schema=lab.schema.json"
@@ -58,6 +58,7 @@ def test_the_labs_of_the_course_are_there():
         "bridge",
         "vlans",
         "ospf",
+        "faults",
     }
 
 
@@ -118,6 +119,15 @@ def test_what_is_left_to_the_student_does_not_work_yet():
     assert len(broken(plan, pairs)) == len(plan.checks)
     assert all(machine.student for machine in plan.machines if machine.role == "router")
     assert "r1 has no route to 10.0.4." in pairs["pc1", "pc4"].reason
+
+
+def test_a_lab_with_a_fault_does_without_it_what_its_checks_ask_for():
+    lab = load(file_of("faults"))
+    for student in ("ana", "bob", "eva", "luis"):
+        meant, given = (resolve(lab, student, faulty=faulty) for faulty in (False, True))
+        for plan, mended in ((meant, True), (given, False)):
+            pairs = {pair.ends: pair for pair in matrix(plan, all_nodes=True)}
+            assert (broken(plan, pairs) == []) is mended
 
 
 def edited(stack):

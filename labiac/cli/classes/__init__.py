@@ -6,6 +6,7 @@ from labiac.cli.classes.deploy import app as deploy
 from labiac.cli.classes.grade import app as grade
 from labiac.cli.classes.look import app as look
 from labiac.cli.classes.size import app as size
+from labiac.cli.classes.solution import app as solution
 
 app = typer.Typer()
 classes = typer.Typer(
@@ -13,7 +14,7 @@ classes = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(classes, name="class")
-for each in (deploy, look, grade, size):
+for each in (deploy, look, grade, size, solution):
     classes.registered_commands += each.registered_commands
 
 
