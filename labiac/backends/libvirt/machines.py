@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from labiac.backends.base import Copy, Observed
+from labiac.backends.guest import changed
 from labiac.backends.libvirt import boot, forwards, guest, hotplug, storage
 from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt.accelerator import accelerator
@@ -71,7 +72,7 @@ def create(
     found = observed(Held(there, done))
     if not found.running or not isinstance(found.item, Machine):
         return found
-    goal = guest.changed(found.item, was, item) if was and runs else item
+    goal = changed(found.item, was, item) if was and runs else item
     return _mended(Held(there, done), found, goal, item)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from labiac.backends.libvirt import guest
+from labiac.backends import guest
 from labiac.plan.model import Route, SubInterface
 from labiac.plan.nftables import ruleset
 from labiac.plan.resolve import resolve

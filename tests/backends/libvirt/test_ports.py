@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from labiac.backends.libvirt import guest
+from labiac.backends import guest
 from labiac.plan.model import SubInterface
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
