@@ -85,6 +85,14 @@ class Mark:
         return Mark(copy, item, known["whole"])
 
 
+def legible(text: str) -> Mark | None:
+    """Return the mark that *text* is, or None where this labiac can't read it: it is nobody's."""
+    try:
+        return Mark.from_json(text)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def uuid_of(ref: str) -> UUID:
     """Return the UUID of the object behind *ref*, whether it is there or not."""
     return uuid5(_FAMILY, ref)

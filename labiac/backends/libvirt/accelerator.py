@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 from xml.etree.ElementTree import fromstring
 
+from labiac.backends.libvirt.chosen import chosen
 from labiac.backends.libvirt.connection import is_local
-from labiac.errors import BackendError
 
 if TYPE_CHECKING:
     from labiac.backends.libvirt.domain import Accelerator
 
 VARIABLE: Final = "LABIAC_LIBVIRT_ACCEL"
-_CHOICES: Final = ("auto", "kvm", "tcg")
 _MODULES: Final = ("kvm_intel", "kvm_amd")
 """What drives a processor's own virtualization. A /dev/kvm without (some clouds emulate one) opens,
 and an ordinary guest hangs on it."""
@@ -26,12 +24,9 @@ def accelerator(connection: Any) -> Accelerator:
     Raises:
         BackendError: the choice is none.
     """
-    chosen = os.environ.get(VARIABLE) or "auto"
-    if chosen not in _CHOICES:
-        problem = f"{chosen!r} is none of {', '.join(_CHOICES)}"
-        raise BackendError(VARIABLE, problem, fix="use one of them, or unset it")
-    if chosen != "auto":
-        return cast("Accelerator", chosen)
+    choice = chosen(VARIABLE, "auto", "kvm", "tcg")
+    if choice != "auto":
+        return cast("Accelerator", choice)
     return "kvm" if "kvm" in offered(connection) and _drives_kvm() else "tcg"
 
 

@@ -16,6 +16,7 @@ from labiac.backends.libvirt.marks import metadata
 
 if TYPE_CHECKING:
     from labiac.backends.base import Copy
+    from labiac.backends.libvirt.chosen import Screen
     from labiac.backends.mark import Mark
     from labiac.plan.model import Machine
 
@@ -48,12 +49,14 @@ class Host:
         disk: Path of the machine's qcow2 overlay.
         seed: Path of its seed, an ISO image.
         console: Path of the file that keeps what its serial console says.
+        screen: Whether it has a screen, which VNC shows on the host alone.
     """
 
     accelerator: Accelerator
     disk: str
     seed: str
     console: str
+    screen: Screen
 
 
 def domain(machine: Machine, mark: Mark, host: Host) -> str:
@@ -86,10 +89,17 @@ def domain(machine: Machine, mark: Mark, host: Host) -> str:
     add(serial, "log", file=host.console, append="off")
     add(serial, "target", type="isa-serial", port="0")
     add(add(devices, "channel", type="unix"), "target", type="virtio", name=AGENT)
-    add(add(devices, "video"), "model", type="none")
+    _screen(devices, host.screen)
     add(add(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
     add(devices, "memballoon", model="none")
     return text_of(root)
+
+
+def _screen(devices: Element, kind: Screen) -> None:
+    if kind == "vnc":
+        graphics = add(devices, "graphics", type="vnc", autoport="yes")
+        add(graphics, "listen", type="address", address="127.0.0.1")
+    add(add(devices, "video"), "model", type="vga" if kind == "vnc" else "none")
 
 
 def _processor(root: Element, accelerator: Accelerator) -> None:

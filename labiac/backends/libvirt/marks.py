@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 from xml.etree.ElementTree import Element, fromstring, register_namespace, tostring
 
-from labiac.backends.mark import Mark
+from labiac.backends.mark import Mark, legible
 
 NAMESPACE: Final = "urn:labiac:item:1"
 """The XML namespace of the mark: libvirt keeps one element of each, and shows it to all."""
@@ -30,9 +30,9 @@ def text_of(mark: Mark) -> str:
 
 
 def mark_of(description: str) -> Mark | None:
-    """Return the mark in an object's XML, or None when labiac has not made it."""
+    """Return the mark in an object's XML, or None when this labiac knows nothing of it."""
     element = fromstring(description).find(f"metadata/{{{NAMESPACE}}}item")  # noqa: S314  # libvirt's
-    return Mark.from_json(element.text) if element is not None and element.text else None
+    return legible(element.text or "") if element is not None else None
 
 
 def _element(mark: Mark, tag: str) -> Element:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labiac.backends.mark import Mark, is_machine
+from labiac.backends.mark import Mark, is_machine, legible
 from labiac.errors import ForeignError
 from labiac.host.home import home, keep
 from labiac.plan.names import host_name
@@ -77,6 +77,6 @@ def _path(name: str, *, machine: bool) -> Path:
 
 def _read(file: Path) -> Mark | None:
     try:
-        return Mark.from_json(file.read_text(encoding="utf-8"))
+        return legible(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None

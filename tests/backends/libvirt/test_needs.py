@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from labiac.backends.libvirt import host, needs
+from labiac.backends.libvirt.chosen import SCREEN, screen
 from labiac.backends.libvirt.connection import URI
+from labiac.errors import BackendError
 from labiac.plan.model import Plan
 
 NOTHING = Plan("doctor", "local", "libvirt", networks=(), machines=(), checks=())
@@ -78,3 +80,11 @@ def test_the_image_comes_last():
     problems = host.problems(NOTHING)
     assert [each.level for each in problems] == ["error", "warning"]
     assert "labiac image build" in problems[-1].fix
+
+
+def test_a_choice_that_there_is_not_is_told_with_those_that_there_are(monkeypatch):
+    monkeypatch.setenv(SCREEN, "vnc")
+    assert screen() == "vnc"
+    monkeypatch.setenv(SCREEN, "spice")
+    with pytest.raises(BackendError, match="'spice' is none of none, vnc"):
+        screen()

@@ -2,6 +2,7 @@
 
 import subprocess
 from dataclasses import replace
+from xml.etree.ElementTree import fromstring, tostring
 
 import pytest
 
@@ -14,7 +15,7 @@ from labiac.plan.model import Impairments
 from labiac.plan.resolve import plan_file, resolve
 from labiac.schema.load import from_data
 
-HOST = Host("tcg", "/pool/disk.qcow2", "/pool/seed.iso", "/pool/console")
+HOST = Host("tcg", "/pool/disk.qcow2", "/pool/seed.iso", "/pool/console", "none")
 ANA = Copy("meeting", "ana")
 TUNNEL = {"dest": "192.0.2.7", "dport": "7001", "sport": "7002"}
 MEETING = {
@@ -87,6 +88,14 @@ def test_each_way_to_attach_a_nic_is_as_it_was_approved(meeting, accelerator, go
     assert domain.observed(machine, ANA, text) == machine
 
 
+def test_a_screen_is_shown_on_its_host_alone(meeting, golden, tmp_path):
+    machine = meeting.machine("pc1")
+    host = replace(HOST, screen="vnc")
+    text = domain.domain(machine, Mark(ANA, machine, whole=True), host)
+    golden("meeting/pc1.vnc.xml", unmarked(valid("domain", text, tmp_path)))
+    assert '<listen type="address" address="127.0.0.1" />' in text
+
+
 def test_a_mark_comes_back_from_the_xml_it_stands_in(meeting):
     for item in (*meeting.networks, *meeting.machines):
         mark = Mark(ANA, item, whole=False)
@@ -101,6 +110,14 @@ def test_a_mark_comes_back_from_the_xml_it_stands_in(meeting):
 def test_what_has_no_mark_is_not_labiacs():
     assert mark_of("<domain><name>theirs</name></domain>") is None
     assert mark_of("<domain><metadata><x xmlns='urn:else'>1</x></metadata></domain>") is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"copy": {"lab": "a", "year": 2030}}'])
+def test_a_mark_that_nobody_can_read_is_not_labiacs_and_no_hindrance(meeting, text):
+    machine = meeting.machine("pc1")
+    root = fromstring(domain.domain(machine, Mark(ANA, machine, whole=True), HOST))  # noqa: S314  # our own
+    root.find("metadata")[0].text = text
+    assert mark_of(tostring(root, encoding="unicode")) is None
 
 
 def test_a_value_never_becomes_markup(meeting):
