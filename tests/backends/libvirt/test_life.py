@@ -4,8 +4,10 @@ The sentences come in the order in which a lab lives. What they change they put 
 """
 
 import hashlib
+import json
 import os
 import pty
+import random
 import re
 import select
 import signal
@@ -27,10 +29,37 @@ from .guests import Lab, left
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(3600)]
 
+OURS = random.randrange(16)
+"""What other people's guests on this host do not have."""
+OUT = f"10.{240 + OURS}.3"
+
+
+def tunnel(*, this, other, address):
+    """Return a NIC whose frames come to port *this* of the host, and go to the *other*."""
+    ends = {"dest": "127.0.0.1", "sport": str(this + OURS), "dport": str(other + OURS)}
+    return {"attach": "generic", "driver": "UDPTunnel", "properties": ends, "ipv4": address}
+
+
 ROUTED = {
-    "lans": {"lan1": {}, "lan2": {}},
-    "routers": {"r1": {"lans": ["lan1", "lan2"]}},
-    "pcs": {"pc1": {"lan": "lan1"}},
+    "lans": {"lan1": {}, "lan2": {}, "out": {"type": "nat", "ipv4": f"{OUT}.0/24"}},
+    "routers": {
+        "r1": {
+            "nics": [
+                *({"lan": lan} for lan in ("lan1", "lan2", "out")),
+                tunnel(this=17100, other=17200, address="10.9.9.1/24"),
+            ]
+        }
+    },
+    "pcs": {
+        "pc1": {
+            "nics": [
+                {"lan": "lan1"},
+                tunnel(this=17200, other=17100, address="10.9.9.11/24"),
+                {"attach": "nat", "forwards": [{"host_port": 17300 + OURS, "port": 22}]},
+                {"attach": "none"},
+            ]
+        }
+    },
 }
 SOON_S = 30
 """How long a busy guest may take for what is done at once."""
@@ -54,6 +83,10 @@ def tidy(lab):
     yield
     assert "labiac-" not in in_guest(lab, "ls", "/tmp")  # noqa: S108  # the guest's
     assert in_guest(lab, "pgrep", "-c", "-x", "tcpdump|sleep|tail") == "0\n"
+
+
+def pings(lab, node, address):
+    return lab.says(node, "ping", "-c1", "-W5", address).status == 0
 
 
 def in_guest(lab, *argv):
@@ -280,6 +313,18 @@ def test_who_starts_a_node_may_stop_waiting_and_wait_again_later(lab):
     phases = [re.fullmatch(r"pc1: (kernel|cloud-init), \d+ s", each)[1] for each in said]
     assert sorted(phases, reverse=True) == phases  # first the one, then the other
     assert set(phases) == {"kernel", "cloud-init"}
+
+
+def test_each_way_to_attach_a_nic_leads_where_it_shall(lab):
+    for machine in lab.plan.machines:
+        assert lab.read(machine).item == machine
+    assert pings(lab, "r1", f"{OUT}.1")  # the host
+    assert pings(lab, "pc1", "10.9.9.1")
+    leases = json.loads(lab.must("pc1", "ip", "-j", "-4", "address", "show", "eth2"))
+    (lease,) = leases[0]["addr_info"]
+    assert lease["dynamic"]
+    (link,) = json.loads(lab.must("pc1", "ip", "-j", "link", "show", "eth3"))
+    assert "LOWER_UP" not in link["flags"]
 
 
 @pytest.mark.parametrize(
