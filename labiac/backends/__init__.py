@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from labiac.backends.base import Backend, Found
 
 BACKENDS: Final = {
+    "hyperv": "labiac.backends.hyperv",
     "libvirt": "labiac.backends.libvirt",
     "memory": "labiac.backends.memory",
     "netns": "labiac.backends.netns",
@@ -22,7 +23,7 @@ BACKENDS: Final = {
 }
 """Name and module of each backend, imported when used; the module's `open` returns the backend."""
 
-PLANNED: Final = ("hyperv", "incus")
+PLANNED: Final = ("incus",)
 """Backends of the design that this version does not have."""
 
 

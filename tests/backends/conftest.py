@@ -15,6 +15,7 @@ import pytest
 
 from labiac.backends import BACKENDS, open_backend
 from labiac.backends.base import Backend, Copy, Measures, Ping, ref_of
+from labiac.backends.hyperv import host
 from labiac.backends.virtualbox import images
 from labiac.backends.virtualbox.manage import PROGRAM
 from labiac.images import store
@@ -22,6 +23,7 @@ from labiac.plan.model import Item, Machine, Plan, unstarted
 from labiac.plan.resolve import resolve
 from labiac.reach.matrix import answers, pings
 from labiac.schema.load import from_data
+from tests.backends.hyperv import simulated
 
 
 class Bench:
@@ -104,6 +106,27 @@ def virtualbox(virtualbox_settings, monkeypatch):
         monkeypatch.setenv(name, value)
     images._READY.clear()
     return open_backend("virtualbox")
+
+
+@pytest.fixture(scope="session")
+def hyperv_host(tmp_path_factory):
+    """Yield the PowerShell of a simulated Hyper-V host, its store, and labiac's folder."""
+    folder = tmp_path_factory.mktemp("hyperv")
+    script, world = simulated.install(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABIAC_HOME", str(folder / "labiac"))
+        simulated.adopt_an_image(folder)
+    yield script, world, folder / "labiac"
+    host.close()
+
+
+@pytest.fixture
+def hyperv(hyperv_host, monkeypatch):
+    """The backend on a simulated host, spoken to as to a real one."""
+    script, _, home = hyperv_host
+    monkeypatch.setenv(host.HOST, str(script))
+    monkeypatch.setenv("LABIAC_HOME", str(home))
+    return open_backend("hyperv")
 
 
 class Labs:
@@ -195,14 +218,15 @@ class Labs:
 
 
 BOOTS_MACHINES = {
+    "hyperv": (pytest.mark.slow,),
     "libvirt": (pytest.mark.libvirt, pytest.mark.timeout(1800)),
     "virtualbox": (pytest.mark.slow,),
 }
 """Backends on which a test takes minutes, and the marks of their tests."""
 
 
-NOT_STARTED = {"virtualbox"}
-"""Backends whose machines the tests make and do not start: that takes a driver in the kernel."""
+NOT_STARTED = {"hyperv", "virtualbox"}
+"""Backends whose machines the tests make and do not start: nothing here can run them."""
 
 
 @pytest.fixture(scope="session")
@@ -218,8 +242,8 @@ def guests():
 )
 def labs(request):
     """Each backend that works for this user on this machine, and labs of the test's own on it."""
-    if request.param == "virtualbox":
-        request.getfixturevalue("virtualbox")
+    if request.param in NOT_STARTED:
+        request.getfixturevalue(request.param)
     kept = request.getfixturevalue("guests") if request.param == "libvirt" else None
     labs = Labs(open_backend(request.param), kept)
     yield labs

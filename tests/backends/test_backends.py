@@ -28,7 +28,7 @@ def test_a_planned_backend_is_refused_with_those_that_are_there(name):
 
 
 def test_an_unknown_backend_is_refused_with_those_that_are_there():
-    with pytest.raises(LabError, match="'vmware' is none of libvirt, memory, netns"):
+    with pytest.raises(LabError, match="'vmware' is none of hyperv, libvirt, memory, netns"):
         open_backend("vmware")
 
 

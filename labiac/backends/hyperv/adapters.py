@@ -1,0 +1,204 @@
+"""A NIC of the plan as Hyper-V has it, an adapter plugged into a switch; and back. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from labiac.backends.hyperv.shell import Size, command, select, unfold
+from labiac.backends.ports import NOTHING, Takes, as_taking, takes
+from labiac.plan.model import Impairments, Nic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from labiac.backends.hyperv.shell import Command, Row, Statement
+    from labiac.plan.model import Network
+
+KEYS: Final = ("Id", "VMId", "Name", "SwitchName", "MacAddress", "MacAddressSpoofing")
+VLAN_KEYS: Final = (
+    "Adapter",
+    "OperationMode",
+    "AccessVlanId",
+    "NativeVlanId",
+    "AllowedVlanIdListString",
+)
+RATE_KEYS: Final = ("Adapter", "MaximumBandwidth")
+_BITS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """An adapter of a machine.
+
+    Args:
+        switch: Name of the switch that it is plugged into, or empty.
+        mac: Twelve hexadecimal digits, upper case.
+        spoofs: Whether it may send from other MACs than its own, and gets frames for them.
+        takes: The VLANs that its port takes.
+        rate_kbit: The most that it may send, or 0.
+    """
+
+    switch: str
+    mac: str
+    spoofs: bool
+    takes: Takes
+    rate_kbit: int
+
+
+def wanted(nic: Nic, lans: Mapping[str, Network]) -> Adapter:
+    """Return what *nic* is to be; a LAN that is not among *lans* is gone."""
+    lan = lans.get(nic.network)
+    return Adapter(
+        lan.host_name if lan and nic.connected else "",
+        nic.mac.replace(":", "").upper(),
+        nic.promiscuous,
+        takes(nic, _ids(lan)) if lan else NOTHING,
+        nic.impair.rate_kbit,
+    )
+
+
+def _ids(lan: Network) -> dict[str, int]:
+    return {vlan.name: vlan.id for vlan in lan.vlans}
+
+
+def reads(machine: Statement) -> Iterator[Statement]:
+    """Yield what reads the adapters of the *machine* that this statement returns."""
+    all_ = machine | command("Get-VMNetworkAdapter")
+    yield all_ | select(*KEYS)
+    yield all_ | unfold("VlanSetting", Adapter="Id") | select(*VLAN_KEYS)
+    limited = command("Where-Object", Property="BandwidthSetting")  # those that have any
+    yield all_ | limited | unfold("BandwidthSetting", Adapter="Id") | select(*RATE_KEYS)
+
+
+def read(row: Row, vlans: Mapping[str, Row], rates: Mapping[str, Row]) -> Adapter:
+    """Return the adapter of *row*, with what else was read of it, by its Id."""
+    rate = rates.get(str(row["Id"]), {}).get("MaximumBandwidth", 0)
+    return Adapter(
+        str(row["SwitchName"] or ""),
+        str(row["MacAddress"]),
+        row["MacAddressSpoofing"] == "On",
+        _taken(vlans.get(str(row["Id"]), {})),
+        int(str(rate or 0)) // _BITS,
+    )
+
+
+def _taken(row: Row) -> Takes:
+    mode = row.get("OperationMode", "Untagged")
+    if mode == "Access":
+        return Takes(int(str(row["AccessVlanId"])), frozenset())
+    if mode == "Trunk":
+        return Takes(int(str(row["NativeVlanId"])), _listed(str(row["AllowedVlanIdListString"])))
+    return NOTHING
+
+
+def _listed(said: str) -> frozenset[int]:
+    """Return the IDs of a list like ``10,20-30``."""
+    ranges = (part.partition("-") for part in said.split(",") if part.strip())
+    return frozenset(
+        vlan for first, _, last in ranges for vlan in range(int(first), int(last or first) + 1)
+    )
+
+
+def changes(
+    machine: Statement, were: Mapping[str, Adapter], now: Mapping[str, Adapter]
+) -> Iterator[Statement]:
+    """Yield what brings the adapters of *machine* from what they *were* to what they are *now*."""
+    for name in were.keys() - now.keys():
+        yield (
+            machine
+            | command("Get-VMNetworkAdapter", Name=name)
+            | command("Remove-VMNetworkAdapter", Confirm=False)
+        )
+    for name, adapter in now.items():
+        was = were.get(name)
+        if was is None:
+            yield _added(machine, name, adapter)
+        elif was != adapter:
+            for each in _settings(was, adapter):
+                yield machine | command("Get-VMNetworkAdapter", Name=name) | each
+
+
+def _added(machine: Statement, name: str, adapter: Adapter) -> Statement:
+    bare = Adapter(adapter.switch, adapter.mac, spoofs=False, takes=NOTHING, rate_kbit=0)
+    statement = machine | command(
+        "Add-VMNetworkAdapter",
+        Name=name,
+        SwitchName=adapter.switch or None,
+        StaticMacAddress=adapter.mac,
+        Passthru=True,
+    )
+    for each in _settings(bare, adapter, Passthru=True):
+        statement |= each
+    return statement | command("Out-Null")
+
+
+def _settings(was: Adapter, now: Adapter, **options: bool) -> Iterator[Command]:
+    """Yield what brings an adapter that is there from what it *was* to what it is *now*."""
+    if was.switch != now.switch:
+        yield (
+            command("Connect-VMNetworkAdapter", SwitchName=now.switch, **options)
+            if now.switch
+            else command("Disconnect-VMNetworkAdapter", **options)
+        )
+    said: dict[str, object] = {}
+    if was.mac != now.mac:
+        said["StaticMacAddress"] = now.mac
+    if was.spoofs != now.spoofs:
+        said["MacAddressSpoofing"] = "On" if now.spoofs else "Off"
+    if was.rate_kbit != now.rate_kbit:
+        said["MaximumBandwidth"] = Size(now.rate_kbit * _BITS)
+    if said:
+        yield command("Set-VMNetworkAdapter", **said, **options)
+    if was.takes != now.takes:
+        yield command("Set-VMNetworkAdapterVlan", **_vlan(now.takes), **options)
+
+
+def _vlan(taken: Takes) -> dict[str, object]:
+    if taken.tagged:
+        listed = ",".join(map(str, sorted(taken.tagged)))
+        return {"Trunk": True, "AllowedVlanIdList": listed, "NativeVlanId": taken.untagged}
+    if taken.untagged:
+        return {"Access": True, "VlanId": taken.untagged}
+    return {"Untagged": True}
+
+
+def observed(nic: Nic, there: Adapter, lans: Mapping[str, Network], prefix: str) -> Nic:
+    """Return *nic* as it is *there*.
+
+    Args:
+        nic: As it is planned.
+        there: As it is.
+        lans: The LANs that are there, by name.
+        prefix: What the names of the copy's objects begin with.
+    """
+    want = wanted(nic, lans)
+    seen = replace(
+        nic,
+        mac=":".join(there.mac[at : at + 2] for at in range(0, len(there.mac), 2)).lower(),
+        promiscuous=there.spoofs,
+        impair=replace(nic.impair, rate_kbit=there.rate_kbit),
+    )
+    if there.switch != want.switch:
+        seen = _replugged(seen, there.switch.removeprefix(prefix))
+    lan = lans.get(nic.network)
+    return as_taking(seen, nic, there.takes, _ids(lan)) if lan else seen
+
+
+def _replugged(nic: Nic, lan: str) -> Nic:
+    return (
+        replace(nic, attach="lan", network=lan, connected=True)
+        if lan
+        else replace(nic, connected=False)
+    )
+
+
+def unplanned(name: str, there: Adapter, prefix: str) -> Nic:
+    """Return an adapter that no plan has."""
+    nothing = Impairments(0.0, 0.0, 0.0, 0)
+    nic = Nic(
+        name=name, attach="none", network="", mac="", addresses=(), vlan=None, native=None,
+        trunk=(), connected=True, model="virtio", promiscuous=False, forwards=(), driver="",
+        properties=(), impair=nothing,
+    )  # fmt: skip
+    return observed(nic, there, {}, prefix)

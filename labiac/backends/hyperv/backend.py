@@ -1,0 +1,161 @@
+"""The backend on Hyper-V: a machine a node, a switch a LAN."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from itertools import groupby
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from labiac.backends.base import Features, Found, Observed
+from labiac.backends.mark import is_machine
+from labiac.errors import BackendError
+from labiac.plan.model import Machine
+
+if TYPE_CHECKING:
+    from labiac.backends.base import BaseImage, Copy
+    from labiac.backends.hyperv.shell import Row
+    from labiac.backends.mark import Mark
+    from labiac.errors import Problem
+    from labiac.plan.model import Item, Plan
+
+FEATURES: Final = Features(boots=True, live=frozenset())
+
+
+class HyperV:
+    """Labs as Hyper-V's machines and switches; see `labiac.backends.base`."""
+
+    name: ClassVar[str] = "hyperv"
+    features: ClassVar[Features] = FEATURES
+
+    def check(self, plan: Plan) -> list[Problem]:
+        """Return every reason that *plan* can't be made here. Changes nothing."""
+        from labiac.backends.hyperv.check import problems
+
+        return problems(plan)
+
+    def create(self, copy: Copy, item: Item) -> Observed:
+        """Create *item*, or complete what labiac made of it before.
+
+        Raises:
+            ForeignError: an object of that name is not labiac's.
+            BackendError: the host refused.
+        """
+        from labiac.backends.hyperv import machines, networks
+
+        if isinstance(item, Machine):
+            return machines.create(copy, item)
+        return networks.create(copy, item)
+
+    def read(self, ref: str) -> Observed | None:
+        """Return the item behind *ref* as it is now, or None when it is gone."""
+        from labiac.backends.hyperv import machines, networks
+
+        return machines.observed(ref) if is_machine(ref) else networks.observed(ref)
+
+    def update(self, ref: str, was: Item, now: Item) -> Observed:
+        """Make the item behind *ref* as in *now*; a machine that must change for it restarts.
+
+        Raises:
+            BackendError: the host refused, or the item is gone.
+        """
+        from labiac.backends.hyperv import machines, marks, networks
+
+        if type(was) is not type(now):
+            raise BackendError(f"hyperv {ref}", "a network can't become a machine")
+        mark = (machines if is_machine(ref) else networks).mark_of(ref)
+        if mark is None:
+            raise marks.gone(ref)
+        return self.create(mark.copy, now)
+
+    def delete(self, ref: str) -> None:
+        """Delete *ref* and what labiac made for it. Already gone is success."""
+        from labiac.backends.hyperv import machines, networks
+
+        (machines if is_machine(ref) else networks).delete(ref)
+
+    def start(self, ref: str) -> None:
+        """Switch the machine *ref* on; it boots then. On already is success.
+
+        Raises:
+            BackendError: it is gone, or the host refused.
+        """
+        from labiac.backends.hyperv import machines
+
+        machines.start(ref)
+
+    def stop(self, ref: str) -> None:
+        """Shut the machine *ref* down; one that does not heed it is cut off. Off is success.
+
+        Raises:
+            BackendError: it is gone.
+        """
+        from labiac.backends.hyperv import machines
+
+        machines.stop(ref)
+
+    def reset(self, ref: str) -> Observed:
+        """Make the machine *ref* anew, with a new disk; on again if it was.
+
+        Raises:
+            BackendError: it is gone, or the host refused.
+        """
+        from labiac.backends.hyperv import machines
+
+        return machines.reset(ref)
+
+    def bring(self, name: str) -> BaseImage:
+        """Have the image *name* where machines boot from it, unless it is there.
+
+        Raises:
+            BackendError: this machine has no such image, or the host refused.
+        """
+        from labiac.backends.hyperv import images
+
+        return images.bring(name)
+
+    def brought(self, name: str, sha256: str) -> BaseImage | None:
+        """Return the image *name* as it is there, or None when it is not."""
+        from labiac.backends.hyperv import images
+
+        return images.brought(name, sha256)
+
+    def find(self) -> list[Found]:
+        """Return every copy on the host, sorted by lab and student.
+
+        Raises:
+            BackendError: there is a host, and it does not answer.
+        """
+        from labiac.backends.hyperv import host, marks
+        from labiac.backends.hyperv.shell import RefusedError
+
+        if not host.name() or find_spec("psrpcore") is None:
+            return []  # labiac has made nothing there from here
+        try:
+            made = sorted(marks.found(), key=lambda each: _order(each[0]))
+        except RefusedError as error:
+            if error.failure.is_unknown_command:
+                return []  # Windows without Hyper-V
+            raise
+        return [_found(list(copy)) for _, copy in groupby(made, key=lambda each: _whose(each[0]))]
+
+
+def _whose(mark: Mark) -> tuple[str, str]:
+    return mark.copy.lab, mark.copy.student
+
+
+def _order(mark: Mark) -> tuple[str, ...]:
+    return *_whose(mark), mark.kind, mark.item.name
+
+
+def _found(made: list[tuple[Mark, Row]]) -> Found:
+    """Return what is found of one copy: machines come before networks, as their refs do."""
+    return Found(
+        made[0][0].copy,
+        HyperV.name,
+        nodes=tuple(
+            (mark.item.name, str(row["State"]) == "Running")
+            for mark, row in made
+            if mark.kind == "machine"
+        ),
+        refs=tuple(mark.ref for mark, _ in made),
+    )

@@ -1,0 +1,309 @@
+"""Nodes in Hyper-V: a machine each, with its disk and its seed."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import PureWindowsPath
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from labiac.backends.base import Copy, Observed
+from labiac.backends.hyperv import adapters, files, host, images, marks, networks
+from labiac.backends.hyperv import box as boxes
+from labiac.backends.hyperv.shell import RefusedError, command, select
+from labiac.backends.mark import Mark
+from labiac.backends.room import image_of
+from labiac.backends.seed import iso
+from labiac.errors import UsageError
+from labiac.plan.names import host_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labiac.backends.hyperv.box import Box
+    from labiac.backends.hyperv.shell import Command, Row, Statement
+    from labiac.plan.model import Machine
+
+FIRMWARE: Final = "LABIAC_HYPERV_FIRMWARE"
+"""Names what machines boot with: ``secure``, ``uefi`` or ``bios``."""
+_SHUTDOWN_S: Final = 60.0
+_POLL_S: Final = 0.5
+
+
+def create(copy: Copy, item: Machine) -> Observed:
+    """Make *item* so, whatever there is of it. One that must change for it restarts.
+
+    Raises:
+        ForeignError: its name is another one's.
+        BackendError: the host refused, there is no such image, or a LAN of it is missing.
+    """
+    mark = Mark(copy, item, whole=False)
+    where = f"hyperv {item.name}"
+    rows = host.look(*_reads(copy, item), where=where)
+    lans = networks.insist(copy, item, rows)
+    wanted = {nic.name: adapters.wanted(nic, lans) for nic in item.nics}
+    was, ran = _mine(mark, rows), False
+    if was is not None and (not was.disk or _another_disk(was, item)):
+        ran = was.state == "Running"
+        _remove(was, item.host_name, where)
+        was = None
+    if was is None:
+        _make(mark, wanted, start=item.start or ran)
+    else:
+        _mend(mark, was, wanted)
+    return _seen(mark, host.look(*_reads(copy, item), where=where)) or Observed(
+        mark.ref, item, running=False
+    )
+
+
+def observed(ref: str) -> Observed | None:
+    """Return the machine behind *ref* as it is now, or None when it is gone.
+
+    One that is not whole, or is off, does not run.
+    """
+    mark = mark_of(ref)
+    if mark is None:
+        return None
+    rows = host.look(*_reads(mark.copy, mark.machine), where=f"hyperv {mark.item.name}")
+    return _seen(mark, rows)
+
+
+def _reads(copy: Copy, item: Machine) -> list[Statement]:
+    return [*networks.reads_for(copy, item), *boxes.reads(item.host_name)]
+
+
+def _seen(mark: Mark, rows: Sequence[Row]) -> Observed | None:
+    """Return the machine of *mark* as *rows* tell of it."""
+    there = _ours(boxes.boxes(rows), mark.ref)
+    now = marks.mark_of(there.row) if there else None
+    if there is None or now is None:
+        return None
+    lans = networks.lans(now.copy, now.machine, rows)
+    item = boxes.observed(now.copy, now.machine, there, lans)
+    return Observed(mark.ref, item, running=now.whole and there.state == "Running")
+
+
+def mark_of(ref: str) -> Mark | None:
+    """Return the mark of the machine behind *ref*, or None when it is gone."""
+    lab, student, _, name = ref.split("/")
+    row = marks.ours(host.look(boxes.brief(host_name(lab, student, name)), where="hyperv"), ref)
+    return marks.mark_of(row) if row else None
+
+
+def delete(ref: str) -> None:
+    """Delete a machine and its files. Already gone is fine."""
+    lab, student, _, name = ref.split("/")
+    own = host_name(lab, student, name)
+    where = f"hyperv {name}"
+    there = boxes.boxes(host.look(*boxes.reads(own), where=where))
+    was = _ours(there, ref)
+    if was is not None:
+        _remove(was, own, where)
+    elif not any(_is_in_our_folder(each, own) for each in there):
+        host.change(files.removed(files.machine(own)), where=where)
+
+
+def reset(ref: str) -> Observed:
+    """Make a machine anew, with a new disk; on again if it was on.
+
+    Raises:
+        BackendError: it is gone, there is no image for a new disk, or the host refused.
+    """
+    was, mark = _insisted(ref)
+    item = mark.machine
+    where = f"hyperv {item.name}"
+    image_of(where, item.image)  # where there is none the old disk stays
+    _remove(was, item.host_name, where)
+    made = create(mark.copy, item)
+    if was.state == "Running" and not item.start:
+        start(ref)
+    return observed(ref) or made
+
+
+def start(ref: str) -> None:
+    """Switch a machine on; on already is fine.
+
+    Raises:
+        BackendError: it is gone, or the host refused.
+    """
+    was, mark = _insisted(ref)
+    if was.state != "Running":
+        host.change(boxes.by_id(was.id) | command("Start-VM"), where=f"hyperv {mark.item.name}")
+
+
+def stop(ref: str) -> None:
+    """Shut a machine down, and cut it off if it does not heed that; off already is fine.
+
+    Raises:
+        BackendError: it is gone.
+    """
+    was, mark = _insisted(ref)
+    _switch_off(was, f"hyperv {mark.item.name}")
+
+
+def firmware() -> str:
+    """Return what machines boot with.
+
+    Raises:
+        UsageError: the variable that names it names another.
+    """
+    said = os.environ.get(FIRMWARE) or "secure"
+    if said not in boxes.FIRMWARES:
+        known = ", ".join(boxes.FIRMWARES)
+        raise UsageError(FIRMWARE, f"{said!r} is none of {known}", fix="use one of them")
+    return said
+
+
+def _make(mark: Mark, wanted: dict[str, adapters.Adapter], *, start: bool) -> None:
+    """Make a machine of which nothing is there: three round trips, its image there already."""
+    item, where = mark.machine, f"hyperv {mark.item.name}"
+    image, boots = images.disk(item.image, where), firmware()
+    folder = files.machine(item.host_name)
+    seed = folder / boxes.seed_name(item)
+    (row,) = host.change(
+        files.removed(folder),
+        files.folder(folder) | command("Out-Null"),
+        files.written(seed, iso(item.seed)),
+        *boxes.added(item, mark.to_json(), folder, image, boots),
+        where=where,
+    )
+    box = boxes.by_id(UUID(str(row["Id"])))
+    host.change(
+        *boxes.furnished(item, box, boots, str(seed)),
+        *adapters.changes(box, {}, wanted),
+        box | _whole(mark),
+        *([box | command("Start-VM")] if start else []),
+        where=where,
+    )
+
+
+def _mend(mark: Mark, was: Box, wanted: dict[str, adapters.Adapter]) -> None:
+    """Bring a machine from what it *was* to what it is to be, off meanwhile if it differs."""
+    item, where = mark.machine, f"hyperv {mark.item.name}"
+    box, folder = boxes.by_id(was.id), files.machine(item.host_name)
+    changes = list(boxes.changes(was, item, wanted))
+    before = marks.mark_of(was.row)
+    seed = folder / boxes.seed_name(item)
+    if before is None or not before.whole:  # a killed run left it: of what it gets once, who knows
+        changes = [*boxes.unfurnished(was), *boxes.furnished(item, box, firmware(), str(seed))]
+        changes += adapters.changes(box, {}, wanted)
+        changes = [_statement(files.written(seed, iso(item.seed))), *changes]
+    elif PureWindowsPath(was.seed) != seed:
+        changes += _inserted(was, item, seed)
+    if changes:
+        _switch_off(was, where)
+    off = bool(changes) or was.state != "Running"
+    ran = was.state == "Running"
+    done = [] if before == replace(mark, whole=True) else [box | _whole(mark)]
+    on = [box | command("Start-VM")] if off and (item.start or ran) else []
+    host.change(*changes, *done, *on, where=where)
+
+
+def _inserted(was: Box, item: Machine, seed: PureWindowsPath) -> list[Statement]:
+    older = PureWindowsPath(was.seed)
+    ours = older.parent == seed.parent and older.name.startswith("seed-")
+    return [
+        _statement(files.written(seed, iso(item.seed))),
+        boxes.inserted(was, str(seed)),
+        *([_statement(files.removed(older))] if ours else []),
+    ]
+
+
+def _statement(each: Command) -> Statement:
+    return each | command("Out-Null")
+
+
+def _whole(mark: Mark) -> Command:
+    return command("Set-VM", Notes=replace(mark, whole=True).to_json())
+
+
+def _another_disk(was: Box, item: Machine) -> bool:
+    mark = marks.mark_of(was.row)
+    if mark is None:
+        return True
+    before = mark.machine
+    return (before.image, before.disk_gib) != (item.image, item.disk_gib)
+
+
+def _mine(mark: Mark, rows: Sequence[Row]) -> Box | None:
+    """Return the machine that is there of what is to be made, or None.
+
+    Raises:
+        ForeignError: its name is another one's.
+    """
+    item = mark.machine
+    there = boxes.boxes(rows)
+    was = _ours(there, mark.ref)
+    if was is None and there:
+        raise marks.foreign(item.name, "machine", item.host_name, there[0].row)
+    return was
+
+
+def _ours(there: Sequence[Box], ref: str) -> Box | None:
+    """Return the one that is marked as *ref*; or one that a killed run left without any mark."""
+    for each in there:
+        mark = marks.mark_of(each.row)
+        if mark and mark.ref == ref:
+            return each
+    bare = (each for each in there if not each.row["Notes"])
+    lab, student, _, name = ref.split("/")
+    own = host_name(lab, student, name)
+    return next((each for each in bare if _is_in_our_folder(each, own)), None)
+
+
+def _is_in_our_folder(there: Box, own: str) -> bool:
+    return PureWindowsPath(there.path) == files.machine(own)
+
+
+def _found(ref: str) -> Box | None:
+    lab, student, _, name = ref.split("/")
+    rows = host.look(*boxes.reads(host_name(lab, student, name)), where=f"hyperv {name}")
+    return _ours(boxes.boxes(rows), ref)
+
+
+def _insisted(ref: str) -> tuple[Box, Mark]:
+    there = _found(ref)
+    mark = marks.mark_of(there.row) if there else None
+    if there is None or mark is None:
+        raise marks.gone(ref)
+    return there, mark
+
+
+def _switch_off(was: Box, where: str) -> None:
+    """End what runs: politely, so that its disk is whole, and else by force."""
+    if was.state == "Off":
+        return
+    box = boxes.by_id(was.id)
+    if was.state == "Running":
+        polite = command("Stop-VM", Force=True, AsJob=True, Confirm=False)
+        host.change(box | polite | command("Out-Null"), where=where)
+        end = time.monotonic() + _SHUTDOWN_S
+        while time.monotonic() < end:
+            rows = host.look(box | select("State"), where=where)
+            if not rows or str(rows[0]["State"]) == "Off":
+                return
+            time.sleep(_POLL_S)
+    _cut_off(was, where)
+
+
+def _cut_off(was: Box, where: str) -> None:
+    """End what runs, or is kept in a saved state, as if its power failed."""
+    off = command("Stop-VM", TurnOff=True, Force=True, Confirm=False)
+    try:
+        host.change(boxes.by_id(was.id) | off, where=where)
+    except RefusedError:
+        rows = host.look(boxes.by_id(was.id) | select("State"), where=where)
+        if rows and str(rows[0]["State"]) != "Off":
+            raise
+
+
+def _remove(was: Box, own: str, where: str) -> None:
+    """Take a machine from Hyper-V, then its files; never what its disk stands on."""
+    if was.state != "Off":
+        _cut_off(was, where)
+    taken = boxes.by_id(was.id) | command("Remove-VM", Force=True, Confirm=False)
+    host.change(taken, where=where)
+    files.merged(files.machine(own))
+    host.change(files.removed(files.machine(own)), where=where)
