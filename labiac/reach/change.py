@@ -8,12 +8,13 @@ a time: it comes first or goes last, and whatever that changes is for good.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import BITS, Prefix
-from labiac.plan.model import Machine, Network
+from labiac.plan.model import SWITCHING, Machine, Network
 from labiac.reach.conversation import exchange
 from labiac.reach.verdict import Judge
 
@@ -63,6 +64,8 @@ class Passage:
         names = [name for name in dict.fromkeys(known) if name in wanted]
         self._places = {name: place for place, name in enumerate(names)}
         self._groups = _alike(names, self._before, self._after)
+        self._group = {name: at for at, names in enumerate(self._groups) for name in names}
+        self._owners = _owners((self._before, renamed), (self._after, {}))
         self._lasting: list[tuple[int, int]] = []
         turned: list[Turned] = []
         for source, target in product(range(len(self._groups)), repeat=2):
@@ -74,6 +77,10 @@ class Passage:
                     turned += (Turned(*each, was, now, self._after.reason(each)) for each in pairs)
                 elif now:
                     self._lasting.append((source, target))
+        self._of_group: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for pair in self._lasting:
+            for at in {*pair}:
+                self._of_group[at].append(pair)
         self._turned = sorted(turned, key=lambda each: self._place(each[:2]))
 
     def turned(self) -> tuple[Turned, ...]:
@@ -91,6 +98,8 @@ class Passage:
             return ()
         if change.effect == "live" and _carries(was) == _carries(now):
             return ()
+        if self._is_its_own(was, now, change.effect):
+            return tuple(sorted(self._lasting_of(now.name), key=self._place))
         silent: set[Ends] = set()
         concerned = self._concerned(was, now, change.effect)
         for state in self._midway(was, now, change.effect) if concerned else ():
@@ -100,6 +109,22 @@ class Passage:
         if any(isinstance(each, Machine) and each.translation for each in (was, now)):
             silent |= self._heard_otherwise(now.name)
         return tuple(sorted(silent, key=self._place))
+
+    def _is_its_own(self, was: Item, now: Item, effect: str) -> bool:
+        """Return whether the change silences all pairs of one node, and no others, for certain.
+
+        No packet goes through that node. It is down meanwhile, or another address is its own and
+        was nobody's: of most nodes of a large lab that is so, and nothing has to be walked.
+        """
+        if not isinstance(was, Machine) or not isinstance(now, Machine):
+            return False
+        if not (_is_end(was) and _is_end(now)):
+            return False
+        if effect != "live":
+            return True
+        nodes = filter(None, (self._before.node(now.name), self._after.node(now.name)))
+        own = {(v, held.value) for node in nodes for v in BITS for _, held in node.addresses(v)}
+        return self._readdressed(now.name) and all(len(self._owners[each]) == 1 for each in own)
 
     def _concerned(self, was: Item, now: Item, effect: str) -> list[tuple[int, int]]:
         """Return those of the lasting pairs of groups that the change can silence.
@@ -141,8 +166,7 @@ class Passage:
     def _lasting_of(self, name: str) -> set[Ends]:
         return {
             ends
-            for source, target in self._lasting
-            if name in self._groups[source] or name in self._groups[target]
+            for source, target in self._of_group.get(self._group.get(name, -1), ())
             for ends in _pairs(self._groups[source], self._groups[target])
             if name in ends
         }
@@ -199,6 +223,12 @@ class _Asked:
         source, target = map(self.node, ends)
         return bool(source and target and self._judge.verdict(source, target).ok)
 
+    def owners(self) -> Iterator[tuple[tuple[int, int], str]]:
+        """Yield each address, with its IP version, and who has it, by the name in the plan."""
+        for version, plane in self._judge.planes.items():
+            for value, ports in plane.owners.items():
+                yield from (((version, value), plane.nodes[port.node].name) for port in ports)
+
     def hidden(self, ends: Ends, nat: str) -> list[int]:
         """Return the addresses that *nat* gives the questions of *ends*."""
         source, target = map(self.node, ends)
@@ -221,6 +251,18 @@ class _Asked:
         return "" if verdict.ok else self._judge.reason(verdict, source, target)
 
 
+def _owners(*plans: tuple[_Asked, Mapping[str, str]]) -> Mapping[tuple[int, int], set[str]]:
+    """Return who has each address, with its IP version, in one of *plans* or another.
+
+    By the new name of each node, which a plan may call otherwise.
+    """
+    found: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for asked, renamed in plans:
+        for address, name in asked.owners():
+            found[address].add(renamed.get(name, name))
+    return found
+
+
 def _alike(names: Iterable[str], *asked: _Asked) -> list[list[str]]:
     """Return *names* in groups: those in one are reached, and reach others, alike."""
     groups: dict[tuple[int | None, ...], list[str]] = {}
@@ -231,6 +273,12 @@ def _alike(names: Iterable[str], *asked: _Asked) -> list[list[str]]:
 
 def _pairs(sources: Iterable[str], targets: Iterable[str]) -> Iterator[Ends]:
     return (ends for ends in product(sources, targets) if ends[0] != ends[1])
+
+
+def _is_end(machine: Machine) -> bool:
+    """Return whether no packet of others goes through *machine*."""
+    through = machine.forwards or machine.switch or machine.translation
+    return not through and machine.role not in SWITCHING
 
 
 def _known_by(node: Node) -> list[int | None]:

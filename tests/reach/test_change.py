@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 
 from labiac.errors import DescriptionError
 from labiac.plan.diff import diff
@@ -187,6 +188,32 @@ def test_what_turns_is_what_differs_and_who_is_disturbed_reaches_each_other_befo
         assert (ends in found) == (was.get(ends, False) != now[ends])
     for change in changes:
         assert set(way.disturbs(change)) <= lasting
+
+
+@settings(max_examples=40, deadline=None)
+@given(old=labs(HOST_LANS), new=labs(HOST_LANS), boots=st.booleans())
+def test_what_is_known_without_a_walk_of_who_is_disturbed_is_what_a_walk_finds(old, new, boots):
+    try:
+        before, after = (resolve(from_data(lab)) for lab in (old, new))
+    except DescriptionError:
+        reject()
+    changes = diff(before, after, boots=boots, live=() if boots else LIVE)
+    quick, walked = (Passage(before, after, changes) for _ in range(2))
+    walked._is_its_own = lambda *_: False
+    for change in changes:
+        assert quick.disturbs(change) == walked.disturbs(change)
+
+
+def test_a_node_that_takes_an_address_before_its_owner_lets_go_disturbs_the_owner_too(disturbed):
+    """Two PCs change places: half-way both have one address."""
+    old, new = (
+        {"lans": {"lan1": {}}, "pcs": {name: {"lan": "lan1", "ipv4": ip} for name, ip in pcs}}
+        for pcs in (
+            [("pc1", "10.0.1.11"), ("pc2", "10.0.1.12"), ("pc3", "10.0.1.13")],
+            [("pc1", "10.0.1.12"), ("pc2", "10.0.1.11"), ("pc3", "10.0.1.13")],
+        )
+    )
+    assert "pc2 pc3" in disturbed("pc1", old, new)
 
 
 def rerouted(**routes):
