@@ -29,6 +29,8 @@ BRIEF = 72
 STYLES = {"+": "green", "-": "red", "±": "magenta", ">": "cyan", "~": "yellow"}
 _ROLES = {"pc": "PC", "nat": "NAT"}
 _SIGNS = {"create": "+", "delete": "-", "replace": "±"}
+_GLOSSES = {"reseed": " (a boot with a new seed, the disk stays)"}
+"""What nobody knows who has not read it here."""
 HOSTS = "hosts "
 """How the fields of a hosts file begin."""
 
@@ -185,7 +187,9 @@ def _unified(line: str) -> str:
 def tally(comparison: Comparison) -> str:
     """Return how many items change, and how: ``1 create, 2 live, 5 the same``."""
     effects = [change.effect for change, _ in comparison.changes]
-    counts = [f"{effects.count(each)} {each}" for each in dict.fromkeys(effects)]
+    counts = [
+        f"{effects.count(each)} {each}{_GLOSSES.get(each, '')}" for each in dict.fromkeys(effects)
+    ]
     return ", ".join([*counts, f"{comparison.same} the same"])
 
 

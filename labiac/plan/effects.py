@@ -59,7 +59,8 @@ GUEST: dict[str, Effect] = {
 
 CARRIED: frozenset[str] = frozenset({"hosts", "nics", "routes"})
 """Fields that a seed only repeats: what changes them live has done what the new seed says."""
-_REPEATS = frozenset({"meta-data", "network-config"})
+NETWORK_CONFIG = "network-config"
+_REPEATS = frozenset({"meta-data", NETWORK_CONFIG})
 """Files of a seed that say nothing else; the first has a number of the whole seed."""
 _HOSTS_MARGIN = 6
 """Spaces before each line of the hosts file in a seed (``templates/common/user-data.j2``)."""
@@ -97,11 +98,14 @@ def live_between(was: Item, now: Item, live: Collection[str]) -> Collection[str]
     """
     if not (isinstance(was, Machine) and isinstance(now, Machine)) or not CARRIED.issubset(live):
         return live
-    return {*live, "seed"} if _particular(was) == _particular(now) else live
+    return {*live, "seed"} if particular(was) == particular(now) else live
 
 
-def _particular(machine: Machine) -> dict[str, str]:
-    """Return what only a boot brings of the seed: neither its network nor the names of others."""
+def particular(machine: Machine) -> dict[str, str]:
+    """Return what only a boot brings of the seed, by file, and what no other field says.
+
+    That is neither its network nor the names of others.
+    """
     hosts = block(machine.hosts, _HOSTS_MARGIN)
     return {
         file.name: file.text.replace(hosts, "")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
+from labiac.plan.effects import NETWORK_CONFIG, particular
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
@@ -52,9 +53,10 @@ def differences(was: Item | None, now: Item | None) -> tuple[Difference, ...]:
         return tuple(_differ({} if was is None else brief, {} if now is None else brief))
     found = [*_differ({"name": (was.name,)}, {"name": (now.name,)})]
     if isinstance(was, Machine) and isinstance(now, Machine):
-        parts = (_routes_of, _machine, _speaker, _hosts, _seed)
+        network = [*_nics(was, now), *_differ(_routes_of(was), _routes_of(now))]
+        parts = (_machine, _speaker, _hosts, _seed, *(() if network else (_network_config,)))
         differ = (_differ(said(was), said(now)) for said in parts)
-        found += (*_nics(was, now), *chain.from_iterable(differ))
+        found += (*network, *chain.from_iterable(differ))
     else:
         found += _differ(_network(was), _network(now))  # type: ignore[arg-type] # of one kind
     if not found and replace(was, host_name=now.host_name) != now:
@@ -182,7 +184,14 @@ def _check(check: Check) -> Said:
 
 
 def _seed(machine: Machine) -> Said:
-    return {f"seed {file.name}": (file.text,) for file in machine.seed}
+    """Return what the seed says and no other field does: the rest would be said twice."""
+    return {f"seed {name}": (text,) for name, text in particular(machine).items()}
+
+
+def _network_config(machine: Machine) -> Said:
+    """Return what the seed says of the network: by a template, where no other field says it."""
+    texts = (file.text for file in machine.seed if file.name == NETWORK_CONFIG)
+    return {f"seed {NETWORK_CONFIG}": tuple(texts)}
 
 
 def _hosts(machine: Machine) -> Said:

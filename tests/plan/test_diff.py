@@ -14,7 +14,7 @@ from labiac.errors import DescriptionError
 from labiac.plan.checks import AllPingCheck, Check, PathCheck, PingCheck
 from labiac.plan.diff import diff
 from labiac.plan.document import to_data
-from labiac.plan.effects import worst
+from labiac.plan.effects import NETWORK_CONFIG, worst
 from labiac.plan.model import (
     Forward,
     Impairments,
@@ -198,12 +198,28 @@ def test_a_check_reads_as_a_sentence():
 
 
 def test_a_seed_that_changes_reboots_a_machine_that_boots():
+    own = {"lan": "lan1", "cloud_init": {"runcmd": ["true"]}}
+    old, new = planned("libvirt"), planned("libvirt", pcs={**PCS, "pc1": own})
+    (pc1,) = (change for change in changes(old, new, VM) if change.item == "pc1")
+    assert pc1.effect == "reseed"
+    (seed,) = (each for each in pc1.fields if each.field.startswith("seed "))
+    assert "\n" in seed.was
+    assert "\n" in seed.now
+
+
+def test_a_seed_is_told_only_as_far_as_no_other_field_says_it():
     old, new = planned("libvirt"), planned("libvirt", pcs={**PCS, "pc3": {"lan": "lan1"}})
-    found = {change.item: change for change in changes(old, new, VM)}
-    assert found["pc1"].effect == "reseed"
-    seeds = [each for each in found["pc1"].fields if each.field.startswith("seed ")]
-    assert seeds
-    assert all("\n" in each.was and "\n" in each.now for each in seeds)
+    (pc1,) = (change for change in changes(old, new, VM) if change.item == "pc1")
+    assert [each.field for each in pc1.fields] == ["hosts pc3"]
+    by_template = replace(
+        new.machine("pc1"),
+        seed=tuple(
+            replace(file, text=f"{file.text}# ours\n") if file.name == NETWORK_CONFIG else file
+            for file in new.machine("pc1").seed
+        ),
+    )
+    (seed,) = differences(new.machine("pc1"), by_template)
+    assert seed.field == "seed network-config"
 
 
 def test_a_cable_pulled_out_is_live_where_the_backend_can_and_restarts_where_it_cannot():
