@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from labiac.backends.base import Copy, Starts, Watch, Watched, ref_of
+from labiac.backends.base import Copy, Executes, Starts, Watch, Watched, ref_of
 from labiac.cli.options import (
     BackendName,
     File,
@@ -45,7 +45,7 @@ def start(
     backend: BackendName = "auto",
     json: Json = False,
 ) -> None:
-    """Switch nodes on that are off, and wait until they are ready."""
+    """Switch nodes on that are off, and wait until they are ready, where one can tell."""
     plan = planned(file, student, backend)
     _each(plan, file, nodes, lambda there, ref: there.start(ref), runs=True, json=json)
 
@@ -73,7 +73,7 @@ def restart(
     backend: BackendName = "auto",
     json: Json = False,
 ) -> None:
-    """Shut nodes down, switch them on again, and wait until they are ready."""
+    """Shut nodes down, and switch them on again, like start."""
 
     def again(there: Starts, ref: str) -> None:
         there.stop(ref)
@@ -107,7 +107,9 @@ def _each(
     refs = {
         each.name: ref_of(Copy(plan.lab, plan.student), "machine", each.name) for each in machines
     }
-    done = _at_once(backend, refs, work, "ready" if runs else "off")
+    # What nobody can ask is on, and no more is known.
+    on = "ready" if isinstance(backend, Executes) else "on"
+    done = _at_once(backend, refs, work, on if runs else "off")
     failed = [each for each in done if each.error]
     for said in dict.fromkeys(str(each.error) for each in failed):
         note(said)
@@ -116,7 +118,7 @@ def _each(
     else:
         for each in done:
             if not each.error:
-                typer.echo(f"{each.name} {'ready' if runs else 'off'}   {each.seconds:.1f} s")
+                typer.echo(f"{each.name} {on if runs else 'off'}   {each.seconds:.1f} s")
     if failed:
         raise typer.Exit(1)
 

@@ -25,7 +25,7 @@ from labiac.cli.options import (
     up_command,
     whose,
 )
-from labiac.cli.output import note
+from labiac.cli.output import note, unwritable
 from labiac.errors import LabError, UsageError
 from labiac.plan.model import Machine
 
@@ -51,8 +51,10 @@ def execute(
     backend: BackendName = "auto",
 ) -> None:
     """Run a command on a node; its exit status, output and errors are the command's own."""
-    command = command_of(ctx)
-    raise typer.Exit(_attached(_there(file, node, student, backend), command))
+    from labiac.backends import open_backend
+
+    command, opened = command_of(ctx), open_backend(chosen(backend))
+    raise typer.Exit(_attached(opened, (file, node, student, backend), command))
 
 
 @app.command()
@@ -60,11 +62,13 @@ def shell(
     file: File, node: Node, student: Student = "local", backend: BackendName = "auto"
 ) -> None:
     """Open a shell on a node: on a virtual machine its console, which Ctrl-] leaves."""
-    there = _there(file, node, student, backend)
-    if isinstance(there.backend, Consoles):
-        there.backend.console(there.ref)
+    from labiac.backends import open_backend
+
+    opened, wanted = open_backend(chosen(backend)), (file, node, student, backend)
+    if isinstance(opened, Consoles):
+        opened.console(_there(opened, *wanted).ref)
         return
-    raise typer.Exit(_attached(there, [os.environ.get("SHELL", "/bin/sh")]))
+    raise typer.Exit(_attached(opened, wanted, [os.environ.get("SHELL", "/bin/sh")]))
 
 
 @app.command()
@@ -85,11 +89,14 @@ def capture(
     if output is None and sys.stdout.isatty():
         fix = "add -o pc1.pcap, or pipe it: | tcpdump -n -r -, or | wireshark -k -i -"
         raise LabError("capture", "packets would only garble a terminal", fix=fix)
-    there = _there(file, node, student, backend)
-    if not isinstance(there.backend, Captures):
-        raise there.cannot("capture packets")
+    from labiac.backends import open_backend
+
+    opened = open_backend(chosen(backend))
+    if not isinstance(opened, Captures):
+        raise _cannot(opened, "capture packets")
+    there = _there(opened, file, node, student, backend)
     with _sink(output) as sink:
-        count = there.backend.capture(
+        count = opened.capture(
             there.ref, _nic(there.machine, nic), sink, packets=packets, seconds=seconds
         )
     note(f"{count} packets")
@@ -99,26 +106,25 @@ def capture(
 class _There:
     """A node of a lab that is up."""
 
-    backend: Backend
     ref: str
     machine: Machine
 
-    def cannot(self, what: str) -> LabError:
-        """Return the error that this backend cannot do *what*."""
-        return LabError(f"backend {self.backend.name}", f"cannot {what}", fix="use netns")
+
+def _cannot(backend: Backend, what: str) -> LabError:
+    """Return the error that *backend* cannot do *what*, whatever its machines do."""
+    fix = "use --backend netns, or libvirt"
+    return LabError(f"backend {backend.name}", f"cannot {what}", fix=fix)
 
 
-def _there(file: str, node: str, student: str, name: str) -> _There:
+def _there(backend: Backend, file: str, node: str, student: str, name: str) -> _There:
     """Return *node* of the lab in *file*; of a lab that is up, its name is enough.
 
     Raises:
         UsageError: there is no such lab, backend or node.
         LabError: the lab is not up, or the node is off.
     """
-    from labiac.backends import open_backend
     from labiac.plan.names import student_name
 
-    backend = open_backend(chosen(name))
     if _NAME.fullmatch(file) and _NAME.fullmatch(node):
         # By its name a node is found without reading the file, which would cost most of the time.
         there = _running(backend, ref_of(Copy(file, student_name(student)), "machine", node))
@@ -143,13 +149,13 @@ def _running(backend: Backend, ref: str) -> _There | None:
     observed = glance(backend, ref)
     if observed is None or not observed.running or not isinstance(observed.item, Machine):
         return None
-    return _There(backend, ref, observed.item)
+    return _There(ref, observed.item)
 
 
-def _attached(there: _There, command: Sequence[str]) -> int:
-    if not isinstance(there.backend, Executes):
-        raise there.cannot("run commands")
-    return there.backend.attach(there.ref, command)
+def _attached(backend: Backend, wanted: tuple[str, str, str, str], command: Sequence[str]) -> int:
+    if not isinstance(backend, Executes):
+        raise _cannot(backend, "run commands")
+    return backend.attach(_there(backend, *wanted).ref, command)
 
 
 def _nic(machine: Machine, name: str) -> str:
@@ -168,5 +174,4 @@ def _sink(output: Path | None) -> AbstractContextManager[BinaryIO]:
     try:
         return output.open("wb")
     except OSError as error:
-        problem = f"it cannot be written: {error.strerror}"
-        raise LabError(str(output), problem, fix="choose another place with -o") from None
+        raise unwritable(output, error) from None

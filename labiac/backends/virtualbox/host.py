@@ -23,11 +23,12 @@ from labiac.plan.model import lan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from ipaddress import IPv4Network, IPv6Network
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
     from labiac.plan.model import Machine, Network, Plan
 
 _DRIVER: Final = Path("/dev/vboxdrv")
+_ADAPTERS: Final = Path("/dev/vboxnetctl")
 _DRIVER_FIX: Final = (
     "sudo modprobe vboxdrv; where there is none, sudo apt-get install virtualbox-dkms and the"
     " kernel's headers, or sudo /sbin/vboxconfig; with Secure Boot the module must be signed"
@@ -90,6 +91,13 @@ def _host_only(lan: Network) -> Iterator[Problem]:
         return
     if sys.platform != "linux":
         return  # Windows allows every range
+    if not _ADAPTERS.exists():
+        yield Problem(
+            f"virtualbox {lan.name}",
+            f"lans.{lan_of(lan.name)}.type",
+            f"VirtualBox's driver for the host's own adapters is not loaded ({_ADAPTERS})",
+            "sudo modprobe vboxnetadp; where there is none, see what labiac doctor says of vboxdrv",
+        )
     ranges = _ranges()
     for address in (ip_interface(each).ip for each in lan.host_addresses):
         if address.version == _RANGE.version and not any(address in each for each in ranges):
@@ -98,8 +106,15 @@ def _host_only(lan: Network) -> Iterator[Problem]:
                 f"lans.{lan_of(lan.name)}.ipv4",
                 f"VirtualBox does not let the host have {address}: it allows"
                 f" {', '.join(map(str, ranges)) or 'nothing'} ({_RANGES})",
-                f"echo '* {ip_network(f'{address}/8', strict=False)}' | sudo tee -a {_RANGES}",
+                _range_fix(address),
             )
+
+
+def _range_fix(address: IPv4Address | IPv6Address) -> str:
+    """Return what allows *address*, and takes nothing away that is allowed where no file is."""
+    said = [] if _RANGES.exists() else [_RANGE]
+    ranges = " ".join(map(str, [*said, ip_network(f"{address}/8", strict=False)]))
+    return f"sudo mkdir -p {_RANGES.parent} && echo '* {ranges}' | sudo tee -a {_RANGES}"
 
 
 def _ranges() -> list[IPv4Network | IPv6Network]:
@@ -109,7 +124,15 @@ def _ranges() -> list[IPv4Network | IPv6Network]:
     except OSError:
         return [_RANGE]
     words = [word for line in lines if line.startswith("*") for word in line[1:].split()]
-    return [ip_network(word, strict=False) for word in words]
+    return [ip_network(word, strict=False) for word in words if _is_range(word)]
+
+
+def _is_range(word: str) -> bool:
+    try:
+        ip_network(word, strict=False)
+    except ValueError:  # VirtualBox passes over it, and says so in its own log
+        return False
+    return True
 
 
 def _machines(plan: Plan) -> Iterator[Problem]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from ipaddress import ip_interface
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from labiac.backends.base import Copy, Observed, ref_of
 from labiac.backends.mark import Mark
-from labiac.backends.virtualbox import marks
+from labiac.backends.virtualbox import adapters, marks
 from labiac.backends.virtualbox import network as natnets
 from labiac.backends.virtualbox.cards import Wire, wire_of
 from labiac.backends.virtualbox.info import blocks
@@ -18,9 +16,6 @@ from labiac.plan.model import Machine, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-_IPV4: Final = 4
-_MADE: Final = re.compile(r"Interface '([^']+)' was successfully created")
 
 
 def create(copy: Copy, item: Network) -> Observed:
@@ -37,8 +32,8 @@ def create(copy: Copy, item: Network) -> Observed:
     if item.type == "nat":
         for call in natnets.changes(_natnet(item), item):
             manage(*call, where=f"virtualbox {item.name}")
-    elif item.type == "host" and not _adapter(item):
-        _make_adapter(item)
+    elif item.type == "host":
+        adapters.make(item)
     marks.claim(Mark(copy, item, whole=True))
     return Observed(mark.ref, item, running=True)
 
@@ -52,7 +47,7 @@ def observed(mark: Mark) -> Observed | None:
             return None
         item = natnets.observed(item, there)
         return Observed(mark.ref, item, running=mark.whole and there["Enabled"] == "Yes")
-    if item.type == "host" and not _adapter(item):
+    if item.type == "host" and not adapters.adapter(item):
         return None
     return Observed(mark.ref, item, running=mark.whole)
 
@@ -66,8 +61,8 @@ def delete(mark: Mark) -> None:
         machines.delete(guest)
     if item.type == "nat" and _natnet(item) is not None:
         manage("natnetwork", "remove", "--netname", item.host_name)
-    if item.type == "host" and (adapter := _adapter(item)):
-        manage("hostonlyif", "remove", adapter)
+    if item.type == "host":
+        adapters.remove(item)
     marks.drop(mark)
 
 
@@ -97,7 +92,7 @@ def _lans(machine: Machine) -> list[str]:
 
 
 def _wire(lan: Network) -> Wire:
-    return wire_of(lan, _adapter(lan) if lan.type == "host" else "")
+    return wire_of(lan, adapters.adapter(lan) if lan.type == "host" else "")
 
 
 def _refuse_others(item: Network) -> None:
@@ -107,10 +102,10 @@ def _refuse_others(item: Network) -> None:
             f"there is a NAT network {item.host_name} that is not labiac's",
             fix=f"VBoxManage natnetwork remove --netname {item.host_name}, or rename the lab",
         )
-    if item.type == "host" and (adapter := _adapter(item)):
+    if item.type == "host" and (adapter := adapters.adapter(item)):
         raise ForeignError(
             f"virtualbox {item.name}",
-            f"the host has {_address(item).ip} on {adapter} already, which is not labiac's",
+            f"the host has {adapters.address(item).ip} on {adapter} already, which is not labiac's",
             fix=f"VBoxManage hostonlyif remove {adapter}, or choose another subnet",
         )
 
@@ -119,31 +114,6 @@ def _natnet(item: Network) -> Mapping[str, str] | None:
     """Return what VirtualBox says of the NAT network of *item*, or None."""
     said = blocks(manage("natnetwork", "list", item.host_name))
     return next((each for each in said if each["Name"] == item.host_name), None)
-
-
-def _address(item: Network) -> natnets.Interface:
-    """Return the host's own IPv4 address in *item*: every LAN of type host has one here."""
-    return next(own for own in map(ip_interface, item.host_addresses) if own.version == _IPV4)
-
-
-def _adapter(item: Network) -> str:
-    """Return the host's adapter that has the address of *item*, or the empty string."""
-    address = str(_address(item).ip)
-    said = blocks(manage("list", "hostonlyifs"))
-    return next((each["Name"] for each in said if each.get("IPAddress") == address), "")
-
-
-def _make_adapter(item: Network) -> None:
-    where, own = f"virtualbox {item.name}", _address(item)
-    made = _MADE.search(said := manage("hostonlyif", "create", where=where))
-    if made is None:
-        raise BackendError(where, f"VBoxManage does not say what it made: {said!r:.80}")
-    address = [f"--ip={own.ip}", f"--netmask={own.netmask}"]
-    try:
-        manage("hostonlyif", "ipconfig", made[1], *address, where=where)
-    except BackendError:
-        manage("hostonlyif", "remove", made[1], where=where)
-        raise
 
 
 def _plugged(lan: Mark) -> Iterator[Mark]:

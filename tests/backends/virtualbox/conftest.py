@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
@@ -72,6 +73,11 @@ class Power:
     def state(self, uuid):
         file = self.folder / uuid
         return file.read_text() if file.exists() else "poweroff"
+
+    def adapters(self):
+        """Return the address of each of the host's own adapters, by its name."""
+        file = self.folder / "adapters"
+        return json.loads(file.read_text()) if file.exists() else {}
 
     def calls(self, *words):
         """Return what was asked of VBoxManage since this was last called, if it has a word."""

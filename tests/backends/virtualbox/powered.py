@@ -1,10 +1,11 @@
 """The real VBoxManage, with a power switch of its own: here no machine can be switched on.
 
-What is about power it answers itself, in the words of the real one, and remembers it in a folder;
-all else the real one does. So it proves what labiac asks of machines that run, and in what order;
-it does not prove that VirtualBox does it.
+What is about power, and the host's own adapters, it answers itself, in the words of the real one,
+and remembers it in a folder; all else the real one does. So it proves what labiac asks for, and in
+what order; it does not prove that VirtualBox does it.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -49,6 +50,25 @@ def control(uuid, word):
         power(uuid, AFTER[word][state])
 
 
+def adapters(*argv):
+    """Do what is asked of the host's own adapters, for which the real one has no driver here."""
+    file = FOLDER / "adapters"
+    there = json.loads(file.read_text()) if file.exists() else {}
+    match argv:
+        case ["create"]:
+            name = next(f"vboxnet{at}" for at in range(9) if f"vboxnet{at}" not in there)
+            there[name] = "192.168.56.1"
+            sys.stdout.write(f"Interface '{name}' was successfully created\n")
+        case ["ipconfig", name, ip, _]:
+            there[name] = ip.removeprefix("--ip=")
+        case ["remove", name]:
+            del there[name]
+        case _:
+            said = (f"Name:            {name}\nIPAddress:       {there[name]}\n" for name in there)
+            sys.stdout.write("\n".join(said))
+    file.write_text(json.dumps(there))
+
+
 def main(command, *rest):
     with (FOLDER / "log").open("a") as log:
         log.write(" ".join([command, *rest]) + "\n")
@@ -59,6 +79,8 @@ def main(command, *rest):
         power(uuid, "running")
     elif command == "controlvm":
         control(uuid, rest[1])
+    elif command == "hostonlyif" or rest == ("hostonlyifs",):
+        adapters(*rest)
     elif command in {"modifyvm", "unregistervm"} and power(uuid) != OFF:
         refuse(f"The machine '{uuid}' is already locked for a session (or being unlocked)")
     else:

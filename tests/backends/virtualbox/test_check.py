@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from labiac.backends import nics
 from labiac.backends.virtualbox import check, host, manage
 from labiac.plan.model import unstarted
 from labiac.plan.resolve import resolve
@@ -28,7 +29,7 @@ def problems(description):
     plan = planned(description)
     found = [each for item in plan.networks for each in check._network(item)]
     found += [each for item in plan.machines for each in check._machine(item)]
-    return {each.field: each for each in (*found, *check._macs(plan))}
+    return {each.field: each for each in (*found, *nics.problems("virtualbox", plan))}
 
 
 def test_a_lab_with_every_attachment_can_be_made():
@@ -104,12 +105,27 @@ def test_a_range_that_the_host_may_not_have_is_refused_with_the_line_that_allows
     monkeypatch, tmp_path
 ):
     monkeypatch.setattr(host, "_RANGES", tmp_path / "networks.conf")
+    monkeypatch.setattr(host, "_ADAPTERS", tmp_path)
     lan = planned({"lans": {"lan1": {"type": "host"}}, **ONE_PC}).network("lan1")
     (problem,) = host._host_only(lan)
     assert "the host have 10.0.1.1: it allows 192.168.56.0/21" in problem.problem
-    assert problem.fix.startswith("echo '* 10.0.0.0/8' | sudo tee -a ")
+    assert "echo '* 192.168.56.0/21 10.0.0.0/8' | sudo tee -a " in problem.fix  # both stay allowed
+    (tmp_path / "networks.conf").write_text("* 192.168.0.0/16 10.0.0/8 nonsense\n")
+    (problem,) = host._host_only(lan)
+    assert "it allows 192.168.0.0/16 (" in problem.problem
+    assert "echo '* 10.0.0.0/8' | sudo tee -a " in problem.fix
     (tmp_path / "networks.conf").write_text(NETWORKS_CONF)
     assert list(host._host_only(lan)) == []
+
+
+def test_a_missing_driver_for_the_hosts_own_adapters_is_told_before_anything_is_made(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(host, "_ADAPTERS", tmp_path / "vboxnetctl")
+    lan = {"type": "host", "ipv4": "192.168.56.0/24"}
+    (problem,) = host._host_only(planned({"lans": {"lan1": lan}, **ONE_PC}).network("lan1"))
+    assert "driver for the host's own adapters is not loaded" in problem.problem
+    assert "modprobe vboxnetadp" in problem.fix
 
 
 def test_no_virtualbox_is_one_problem_with_where_to_get_it(monkeypatch):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import pytest
 
 from labiac.backends.base import Copy, ref_of
 from labiac.backends.mark import uuid_of
-from labiac.backends.virtualbox.manage import manage
+from labiac.backends.virtualbox.manage import PROGRAM, manage
 from tests.cli.test_live import Live
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("virtualbox")]
@@ -60,3 +63,22 @@ def test_what_was_made_off_is_started_by_the_next_up_which_needs_the_driver(live
     assert refused.code == 1
     assert "VirtualBox's kernel driver is not loaded" in refused.err
     assert "modprobe vboxdrv" in refused.err
+
+
+def test_a_node_is_switched_on_and_off_and_nobody_says_that_it_is_ready(live, power, monkeypatch):
+    assert live("up", LAB, *ON, "--no-start").code == 0
+    for name in ("LABIAC_TEST_VBOXMANAGE", "LABIAC_TEST_POWER", PROGRAM):
+        monkeypatch.setitem(live._environment, name, os.environ[name])
+    assert re.fullmatch(r"pc1 on +\d+\.\d s\n", live("start", LAB, "pc1", *ON).out)
+    assert power.state(machine(live, "pc1")) == "running"
+    assert re.fullmatch(r"pc1 off +\d+\.\d s\n", live("stop", LAB, "pc1", *ON).out)
+    assert power.state(machine(live, "pc1")) == "poweroff"
+
+
+def test_what_no_node_can_do_here_is_said_whether_it_is_on_or_off(live):
+    for command in (("exec", LAB, "pc1", *ON, "--", "true"), ("shell", LAB, "pc1", *ON)):
+        refused = live(*command)
+        assert refused.code == 1
+        assert "backend virtualbox: cannot run commands" in refused.err
+    refused = live("capture", LAB, "pc1", *ON, "-o", "pc1.pcap")
+    assert "backend virtualbox: cannot capture packets" in refused.err

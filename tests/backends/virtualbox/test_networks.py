@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from labiac.backends.virtualbox import marks
+from labiac.backends.virtualbox import adapters, marks
+from labiac.backends.virtualbox import manage as manage_module
 from labiac.backends.virtualbox.info import blocks
 from labiac.backends.virtualbox.manage import manage
 from labiac.errors import BackendError, ForeignError
+from tests.backends.killed import killed
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +106,48 @@ def test_a_lan_of_the_hosts_needs_the_driver_and_leaves_nothing_without(virtualb
     assert made.read(network) is None
     virtualbox.delete(made.ref(network))
     assert made.plan.lab not in {mark.copy.lab for mark in marks.marks()}
+
+
+def test_the_hosts_own_adapter_is_made_found_by_its_address_and_removed(virtualbox, lab, power):
+    manage("hostonlyif", "create")  # somebody else's
+    made = lab(described({"type": "host", "ipv4": "192.168.60.0/24"}))
+    network = made.plan.network("out")
+    for _ in range(2):
+        assert virtualbox.create(made.copy, network).item == network
+    assert power.adapters() == {"vboxnet0": "192.168.56.1", "vboxnet1": "192.168.60.1"}
+    assert made.read(network) == network
+    manage("hostonlyif", "ipconfig", "vboxnet1", "--ip=192.168.61.1", "--netmask=255.255.255.0")
+    assert made.read(network) is None
+    manage("hostonlyif", "ipconfig", "vboxnet1", "--ip=192.168.60.1", "--netmask=255.255.255.0")
+    made.down()
+    assert power.adapters() == {"vboxnet0": "192.168.56.1"}
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_an_adapter_that_was_killed_before_it_had_its_address_is_completed_or_goes(
+    virtualbox, lab, power, again
+):
+    manage("hostonlyif", "create")  # somebody else's
+    for step in range(1, 20):
+        made = lab(described({"type": "host", "ipv4": "192.168.60.0/24"}))
+        network = made.plan.network("out")
+        survived = not killed(step, watch, lambda: virtualbox.create(made.copy, network))  # noqa: B023
+        if again:
+            assert virtualbox.create(made.copy, network).item == network
+            assert power.adapters() == {"vboxnet0": "192.168.56.1", "vboxnet1": "192.168.60.1"}
+        virtualbox.delete(made.ref(network))
+        assert power.adapters() == {"vboxnet0": "192.168.56.1"}
+        assert not [*(marks.folder() / "networks").glob(f"{network.host_name}*")]
+        if survived:
+            break
+    assert step > 5
+
+
+def watch(steps):
+    """Count what touches VirtualBox or labiac's own files."""
+    steps.count(manage_module, "_once")
+    steps.count(marks, "keep")
+    steps.count(adapters, "keep")
 
 
 def test_a_machine_without_its_lan_is_refused_and_nothing_is_made(virtualbox, lab):
