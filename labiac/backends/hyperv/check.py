@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends import room
+from labiac.backends import nics, room
 from labiac.backends.base import Copy, ref_of
 from labiac.backends.hyperv import host, machines, marks
 from labiac.backends.hyperv.shell import command, select
@@ -30,7 +30,7 @@ def problems(plan: Plan) -> list[Problem]:
     """Return what speaks against making *plan*: by its nature, then on this host."""
     found = [problem for network in plan.networks for problem in _network(network)]
     found += [problem for machine in plan.machines for problem in _machine(machine)]
-    return [*found, *_macs(plan), *_host(plan)]
+    return [*found, *nics.problems("hyperv", plan), *_host(plan)]
 
 
 def _network(network: Network) -> Iterator[Problem]:
@@ -71,29 +71,6 @@ def _nic(where: str, path: str, nic: Nic) -> Iterator[Problem]:
     if nic.model not in _MODELS:
         problem = f"Hyper-V has no NIC model {nic.model!r}"
         yield Problem(where, f"{path}.model", problem, "leave the model out")
-    impair = nic.impair
-    if impair.delay_ms or impair.jitter_ms or impair.loss_percent:
-        yield Problem(
-            where,
-            f"{path}.impair",
-            "Hyper-V limits the rate of a link, and neither delays nor loses packets",
-            "leave delay, jitter and loss out, or use the backend netns",
-        )
-    if int(nic.mac[:2], 16) & 1:
-        problem = f"{nic.mac} is a multicast address, which no NIC can have"
-        yield Problem(where, f"{path}.mac", problem, "make its first octet even: 00:15:5d:...")
-
-
-def _macs(plan: Plan) -> Iterator[Problem]:
-    """Yield MACs that are there twice."""
-    holder: dict[str, str] = {}
-    for machine in plan.machines:
-        for number, nic in enumerate(machine.nics):
-            other = holder.setdefault(nic.mac, name := f"{machine.name} {nic.name}")
-            if other != name:
-                path = f"{machine.section}.{machine.name}.nics[{number}].mac"
-                problem = f"{nic.mac} is also {other}'s"
-                yield Problem(f"hyperv {machine.name}", path, problem, "give it another")
 
 
 def _host(plan: Plan) -> Iterator[Problem]:

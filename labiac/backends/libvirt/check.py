@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
+from labiac.backends import nics
 from labiac.backends.libvirt import cards
 from labiac.errors import Problem
 from labiac.plan.model import SWITCHING, lan_of
@@ -24,7 +25,7 @@ def problems(plan: Plan) -> list[Problem]:
 
     found = [problem for network in plan.networks for problem in _network(network)]
     found += [problem for machine in plan.machines for problem in _machine(machine)]
-    found += _deaf(plan)
+    found += (*_deaf(plan), *nics.problems("libvirt", plan))
     return [*found, *host.problems(plan)]
 
 
@@ -79,14 +80,6 @@ def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:
                 f"QEMU listens on no {forward.host_address}: it takes an IPv4 address of its host",
                 "127.0.0.1 is the host alone, 0.0.0.0 all its addresses",
             )
-    impair = nic.impair
-    if impair.delay_ms or impair.jitter_ms or impair.loss_percent:
-        yield Problem(
-            where,
-            f"{path}.impair",
-            "libvirt limits the rate of a link, and neither delays nor loses packets",
-            "leave delay, jitter and loss out, or use the backend netns",
-        )
 
 
 def _tunnel(where: str, path: str, nic: Nic) -> Iterator[Problem]:

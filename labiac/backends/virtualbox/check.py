@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labiac.backends import nics
 from labiac.backends.virtualbox import host
 from labiac.backends.virtualbox.box import MOST_NICS
 from labiac.backends.virtualbox.cards import MODELS
@@ -20,7 +21,7 @@ def problems(plan: Plan) -> list[Problem]:
     """Return what speaks against making *plan*: by its nature, then on this host."""
     found = [problem for network in plan.networks for problem in _network(network)]
     found += [problem for machine in plan.machines for problem in _machine(machine)]
-    return [*found, *_macs(plan), *host.problems(plan)]
+    return [*found, *nics.problems("virtualbox", plan), *host.problems(plan)]
 
 
 def _network(network: Network) -> Iterator[Problem]:
@@ -92,26 +93,3 @@ def _nic(where: str, path: str, nic: Nic) -> Iterator[Problem]:
         known = ", ".join(sorted(MODELS))
         problem = f"VirtualBox has no NIC model {nic.model!r}"
         yield Problem(where, f"{path}.model", problem, f"use one of {known}")
-    impair = nic.impair
-    if impair.delay_ms or impair.jitter_ms or impair.loss_percent:
-        yield Problem(
-            where,
-            f"{path}.impair",
-            "VirtualBox limits the rate of a link, and neither delays nor loses packets",
-            "leave delay, jitter and loss out, or use the backend netns",
-        )
-    if int(nic.mac[:2], 16) & 1:
-        problem = f"{nic.mac} is a multicast address, which no NIC can have"
-        yield Problem(where, f"{path}.mac", problem, "make its first octet even: 08:00:27:...")
-
-
-def _macs(plan: Plan) -> Iterator[Problem]:
-    """Yield MACs that are there twice, which VirtualBox takes without a word."""
-    holder: dict[str, str] = {}
-    for machine in plan.machines:
-        for number, nic in enumerate(machine.nics):
-            other = holder.setdefault(nic.mac, name := f"{machine.name} {nic.name}")
-            if other != name:
-                path = f"{machine.section}.{machine.name}.nics[{number}].mac"
-                problem = f"{nic.mac} is also {other}'s"
-                yield Problem(f"virtualbox {machine.name}", path, problem, "give it another")

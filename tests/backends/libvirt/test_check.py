@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from labiac.backends import open_backend
+from labiac.backends import nics, open_backend
 from labiac.backends.libvirt import check, kernel
 from labiac.backends.libvirt.connection import URI
 from labiac.plan.resolve import resolve
@@ -23,7 +23,7 @@ def problems(description):
     )
     found = [each for item in plan.networks for each in check._network(item)]
     found += [each for item in plan.machines for each in check._machine(item)]
-    found += check._deaf(plan)
+    found += (*check._deaf(plan), *nics.problems("libvirt", plan))
     return {each.field: each for each in found}
 
 
@@ -56,6 +56,13 @@ def test_a_nic_that_libvirt_can_not_make_is_refused_at_its_place(nic, field, why
     assert problem.where == "libvirt pc1"
     assert problem.fix
     assert re.search(why, problem.problem)
+
+
+def test_a_mac_that_two_nics_have_is_refused_at_the_second():
+    nic = {"lan": "lan1", "mac": "52:54:00:00:00:01"}
+    (problem,) = problems({"pcs": {"pc1": {"nics": [nic, nic]}}}).values()
+    assert (problem.where, problem.field) == ("libvirt pc1", "pcs.pc1.nics[1].mac")
+    assert problem.problem == "52:54:00:00:00:01 is also pc1 eth0's"
 
 
 def test_a_limited_rate_is_no_problem():

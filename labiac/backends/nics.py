@@ -1,0 +1,38 @@
+"""What no hypervisor makes of a NIC, whichever it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labiac.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from labiac.plan.model import Nic, Plan
+
+
+def problems(backend: str, plan: Plan) -> Iterator[Problem]:
+    """Yield the NICs of *plan* that no hypervisor makes, each with its place."""
+    holder: dict[str, str] = {}
+    for machine in plan.machines:
+        where = f"{backend} {machine.name}"
+        for number, nic in enumerate(machine.nics):
+            path = f"{machine.section}.{machine.name}.nics[{number}]"
+            yield from _problems(where, path, nic)
+            other = holder.setdefault(nic.mac, name := f"{machine.name} {nic.name}")
+            if other != name:
+                yield Problem(
+                    where, f"{path}.mac", f"{nic.mac} is also {other}'s", "give it another"
+                )
+
+
+def _problems(where: str, path: str, nic: Nic) -> Iterator[Problem]:
+    impair = nic.impair
+    if impair.delay_ms or impair.jitter_ms or impair.loss_percent:
+        yield Problem(
+            where,
+            f"{path}.impair",
+            "a hypervisor limits the rate of a link, and neither delays nor loses packets",
+            "leave delay, jitter and loss out, or use the backend netns",
+        )
