@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +24,9 @@ ITEMS: dict[str, Kind] = {"labiac:index:Network": "network", "labiac:index:Machi
 """Resources that are items of a plan."""
 _REACHABILITY = "labiac:index:Reachability"
 _IMAGE = "labiac:index:Image"
+_KEY = "labiac:index:Key"
+_KEPT = {"same", "read", "refresh"}
+"""What the engine does to a resource that stays what it is."""
 _DIGITS = 12
 """So many of an image's hash tell a person that it is another."""
 _SHORT = 60
@@ -130,14 +133,15 @@ def image_text(changed: Mapping[str, Any]) -> str:
     return f"~ image {changed['image']}   {was} -> {now}, for disks that are made from now on"
 
 
-def previewed(steps: Iterable[Step], new: Plan, features: Features) -> Comparison:
+def previewed(steps: Sequence[Step], new: Plan, features: Features) -> Comparison:
     """Return what differs from what is deployed, as the *steps* of a preview found it, to *new*."""
-    old, stopped = _deployed(steps, new)
-    return compare(old, new, features, stopped)
+    old, stopped, keyed = _deployed(steps, new)
+    anew = any(step.type == _KEY and step.op not in _KEPT for step in steps)
+    return compare(old, new, features, stopped, keyed if anew else frozenset())
 
 
-def _deployed(steps: Iterable[Step], new: Plan) -> tuple[Plan, frozenset[Item]]:
-    """Return the plan of what stands before a change to *new*, and what of it does not run.
+def _deployed(steps: Iterable[Step], new: Plan) -> tuple[Plan, frozenset[Item], frozenset[Item]]:
+    """Return the plan of what stands before a change to *new*, what of it is off, and has a key.
 
     What stays the same has a step too, so that the *steps* tell all of it, in the order of *new*:
     the engine's own is by chance. Checks are not deployed; those of *new* count as known.
@@ -146,6 +150,7 @@ def _deployed(steps: Iterable[Step], new: Plan) -> tuple[Plan, frozenset[Item]]:
     places = {name: place for place, name in enumerate(names)}
     items: list[Item] = []
     stopped: set[Item] = set()
+    keyed: set[Item] = set()
     backend = new.backend
     for step in steps:
         if step.type in ITEMS and step.before:
@@ -154,6 +159,8 @@ def _deployed(steps: Iterable[Step], new: Plan) -> tuple[Plan, frozenset[Item]]:
             backend = step.before["copy"]["backend"]
             if step.before.get("running") is False and step.inputs.get("start", True):
                 stopped.add(item)
+            if step.before.get("key"):
+                keyed.add(item)
 
     def place(item: Item) -> tuple[int, str]:
         return places.get(item.name, len(places)), item.name
@@ -165,7 +172,7 @@ def _deployed(steps: Iterable[Step], new: Plan) -> tuple[Plan, frozenset[Item]]:
         networks=tuple(item for item in items if isinstance(item, Network)),
         machines=tuple(item for item in items if isinstance(item, Machine)),
     )
-    return old, frozenset(stopped)
+    return old, frozenset(stopped), frozenset(keyed)
 
 
 def _plan_item(kind: Kind, known: Mapping[str, Any]) -> Item:

@@ -92,7 +92,11 @@ def change_data(change: Change, disturbs: list[str]) -> dict[str, Any]:
 
 
 def compare(
-    old: Plan, new: Plan, features: Features, stopped: Collection[Item] = frozenset()
+    old: Plan,
+    new: Plan,
+    features: Features,
+    stopped: Collection[Item] = frozenset(),
+    rekeyed: Collection[Item] = frozenset(),
 ) -> Comparison:
     """Return what differs from *old* to *new*, two plans of one student, on a backend.
 
@@ -101,8 +105,10 @@ def compare(
         new: The plan after.
         features: What the backend of *new* can do.
         stopped: Items of *old* that do not run.
+        rekeyed: Machines of *old* that take another SSH key.
     """
-    changes = diff(old, new, boots=features.boots, live=features.live, stopped=stopped)
+    boots, live = features.boots, features.live
+    changes = diff(old, new, boots=boots, live=live, stopped=stopped, rekeyed=rekeyed)
     passage = Passage(reduce(down, stopped, old), new, changes)
     disturbed = tuple((change, passage.disturbs(change)) for change in changes)
     return Comparison(old, new, disturbed, passage.turned())

@@ -60,8 +60,7 @@ def emit(content: bytes, output: Path | None) -> None:
         try:
             output.write_bytes(content)
         except OSError as error:
-            problem = f"it cannot be written: {error.strerror}"
-            raise LabError(str(output), problem, fix="choose another place with -o") from None
+            raise unwritable(output, error) from None
         note(f"wrote {output}")
     elif b"\0" in content and sys.stdout.isatty():
         fix = "add -o lab.png, or pipe it into a viewer"
@@ -69,6 +68,12 @@ def emit(content: bytes, output: Path | None) -> None:
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
+
+
+def unwritable(output: Path, error: OSError) -> LabError:
+    """Return what to say where the file *output* cannot be written because of *error*."""
+    problem = f"it cannot be written: {error.strerror}"
+    return LabError(str(output), problem, fix="choose another place with -o")
 
 
 def console() -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from labiac.backends.base import Copy
 from labiac.cli.options import File, Student, located
-from labiac.cli.output import note
+from labiac.cli.output import note, unwritable
 from labiac.errors import LabError
 from labiac.plan.names import student_name
 
@@ -39,8 +40,10 @@ def ssh_key(
     if output is None:
         typer.echo(key, nl=False)
         return
-    # A key that others can read is one that SSH refuses.
-    output.touch(mode=0o600)
-    output.chmod(0o600)
-    output.write_text(key, encoding="utf-8")
+    try:
+        with output.open("w", encoding="utf-8") as written:
+            os.fchmod(written.fileno(), 0o600)  # SSH refuses a key that others can read
+            written.write(key)
+    except OSError as error:
+        raise unwritable(output, error) from None
     note(f"ssh -i {output} {lab.login.user}@ADDRESS")

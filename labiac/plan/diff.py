@@ -55,6 +55,7 @@ def diff(
     boots: bool,
     live: Collection[str],
     stopped: Collection[Item] = frozenset(),
+    rekeyed: Collection[Item] = frozenset(),
 ) -> tuple[Change, ...]:
     """Return what changes from *old* to *new*: the lab's name, LANs, nodes, checks, in file order.
 
@@ -64,9 +65,10 @@ def diff(
         boots: Whether the backend's machines boot (`Features.boots`).
         live: What the backend changes while a machine runs (`Features.live`).
         stopped: Items of *old* that do not run, and shall.
+        rekeyed: Machines of *old* that take another SSH key, which no plan tells.
     """
     lans, nodes = renames(old, new)
-    costs = _Costs(boots, live, (old.backend, new.backend), stopped)
+    costs = _Costs(boots, live, (old.backend, new.backend), stopped, rekeyed)
     networks = tuple(_items("network", old.networks, new.networks, lans, costs))
     remade = {each.item for each in networks if each.kind == "network" and each.effect == "replace"}
     costs = replace(costs, remade=remade)
@@ -92,6 +94,7 @@ class _Costs:
     live: Collection[str]
     backends: tuple[str, str]
     stopped: Collection[Item]
+    rekeyed: Collection[Item]
     remade: Collection[str] = ()
     """Names of the LANs that are made anew."""
 
@@ -100,6 +103,8 @@ class _Costs:
         if len(set(self.backends)) > 1 or any(self._remade_around(now)):
             return "replace"
         price = cost(kind, was, now, boots=self.boots, live=self.live)
+        if was in self.rekeyed:
+            price = worst([price, "reseed"])
         return worst([price, "restart"]) if was in self.stopped else price
 
     def beyond(self, was: Item, now: Item) -> Iterator[Difference]:
@@ -108,6 +113,8 @@ class _Costs:
             yield Difference("backend", *self.backends)
         if was in self.stopped:
             yield Difference("running", "no", "yes")
+        if was in self.rekeyed:
+            yield Difference("SSH key", "the one that is there", "a new one")
         yield from self._remade_around(now)
 
     def _remade_around(self, item: Item) -> Iterator[Difference]:

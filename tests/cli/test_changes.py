@@ -178,6 +178,24 @@ def test_a_machine_that_does_not_run_is_restarted_and_reached_by_nobody_until_th
     assert previewed(steps_of(plan), plan, LIVE).changes == ()
 
 
+def test_another_ssh_key_reboots_the_machines_that_take_it_and_the_preview_says_so():
+    plan = planned()
+    keyed = [
+        replace(step, before={**step.before, "key": "ssh-ed25519 AAAA x"})
+        if step.before["name"] in {"r1", "pc3"}
+        else step
+        for step in steps_of(plan)
+    ]
+    anew = replace(STEP, type="labiac:index:Key", name="key", op="replace", inputs={}, before={})
+    found = previewed([anew, *keyed], plan, STIFF)
+    assert {(change.item, change.effect) for change, _ in found.changes} == {
+        ("r1", "reseed"),
+        ("pc3", "reseed"),
+    }
+    assert found.changes[0][0].fields == (("SSH key", "the one that is there", "a new one"),)
+    assert previewed([replace(anew, op="same"), *keyed], plan, STIFF).changes == ()
+
+
 def test_a_lab_that_moves_to_another_backend_is_made_anew():
     old = planned()
     found = previewed(steps_of(old), replace(old, backend="netns"), LIVE)

@@ -71,6 +71,9 @@ def test_the_command_writes_it_into_a_file_that_is_the_users_alone(lab, tmp_path
     assert (done.stdout, done.stderr) == ("", f"ssh -i {file} eva@ADDRESS\n")
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.read_text() == private_key(ANA)
+    refused = labiac("ssh-key", lab, "--student", "ana", "-o", str(tmp_path))
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"{tmp_path}: it cannot be written: Is a directory")
 
 
 def test_the_command_says_what_has_no_key(lab):
