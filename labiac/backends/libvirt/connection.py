@@ -162,6 +162,7 @@ _REMEDIES: Final = {
     "No space left on device": "free some disk where libvirt keeps its images",
     "already in use by interface": "choose another subnet for this LAN, or remove that interface",
     "creating bridge interface": "ip link delete it on libvirt's host, if nobody there needs it",
+    "Unable to get index for interface": "name one of libvirt's host: ip link lists them",
     "could not find capabilities": "apt-get install qemu-system-x86",
     "KVM": "LABIAC_LIBVIRT_ACCEL=tcg runs without the processor's help, slowly",
 }

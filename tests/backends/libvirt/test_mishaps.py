@@ -26,6 +26,10 @@ from .guests import Lab
 pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(300)]
 
 LAB = {"lans": {"lan1": {}, "lan2": {"type": "host"}}, "pcs": {"pc1": {"lan": "lan1"}}}
+BRIDGED = {
+    "lans": {"lan1": {"type": "bridged", "interface": "nosuch0"}},
+    "pcs": {"pc1": {"lan": "lan1"}},
+}
 BRIDGE = re.compile(r"lab-[0-9a-f]{10}")
 CARD = re.compile(r"<interface .*?</interface>", re.DOTALL)
 FOREIGN = {
@@ -116,6 +120,13 @@ def test_a_bridge_of_that_name_is_told_with_what_to_do(daemon, lab):
     finally:
         daemon.run("ip", "link", "del", bridge)
     assert lab.backend.create(lab.copy, lan).running
+
+
+def test_an_interface_that_the_host_has_not_is_told_with_what_to_do(lab):
+    lab.plan = lab.planned(BRIDGED)
+    with pytest.raises(BackendError, match="interface nosuch0") as caught:
+        lab.up()
+    assert "ip link" in caught.value.fix
 
 
 def test_an_image_that_is_not_here_is_told_before_anything_is_made(lab):
