@@ -83,6 +83,8 @@ SECTIONS = {
     "HttpCheck": ("A page to check", "What `http` takes in a check."),
     "DnsCheck": ("A name to check", "What `dns` takes in a check."),
     "CommandCheck": ("A command to check", "What `command` takes in a check."),
+    "Stage": ("A stage", "An element of `stages`. See [stages](stages.md)."),
+    "Reference": ("A node at the end of a stage", "An entry of a stage's `reference`."),
     "Vary": (
         "Variation",
         "The lab's `vary`. [Every student another lab](variation.md) tells how it is drawn.",

@@ -8,7 +8,7 @@ from labiac.backends import open_backend
 from labiac.cli.options import chosen, located
 from labiac.plan.checks import AllPingCheck
 from labiac.plan.model import unstarted
-from labiac.plan.resolve import plan_of
+from labiac.plan.resolve import plan_of, resolve
 from labiac.reach.checks import ends_of, evaluate, node_of
 from labiac.reach.findings import findings
 from labiac.reach.matrix import matrix
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from labiac.plan.checks import Asked
     from labiac.plan.model import Plan
     from labiac.reach.matrix import Ends
+    from labiac.schema.lab import Lab
     from labiac.schema.source import Path, Source
 
 
@@ -60,8 +61,17 @@ def examined(file: str, student: str, backend: str, *, start: bool = True) -> Ex
     opened = open_backend(plan.backend)
     if opened.features.boots and not start:
         plan = unstarted(plan)
-    meant = plan_of(found, student, plan.backend, faulty=False) if plan.quiet else plan
-    return Examined(plan, opened.check(plan), lab_problems(meant, sound(found).source))
+    lab = sound(found)
+    meant = resolve(lab, student, plan.backend, faulty=False) if plan.quiet else plan
+    stages = [
+        problem
+        for index, stage in enumerate(lab.stages)
+        for problem in _stage_problems(
+            resolve(lab, student, plan.backend, stage=stage.name), index, lab
+        )
+    ]
+    doubts = in_order([*lab_problems(meant, lab.source), *stages])
+    return Examined(plan, opened.check(plan), doubts)
 
 
 def lab_problems(plan: Plan, source: Source) -> tuple[Problem, ...]:
@@ -87,11 +97,31 @@ def forecast_problems(plan: Plan, source: Source) -> list[Problem]:
     fix = "change the lab, or the check; labiac reach and labiac plan say what there will be"
     found = []
     for number, result in enumerate(evaluate(plan, predicted)):
-        if result is None or result.ok or _is_open_work(plan, result.check.asked, theirs):
+        if result is None or result.ok or result.check.stage:
+            continue
+        if _is_open_work(plan, result.check.asked, theirs):
             continue
         problem = f"{result.check} will not hold: {result.reason}"
         found.append(source.problem(("checks", number), problem, fix))
     return found
+
+
+def _stage_problems(done: Plan, index: int, lab: Lab) -> Iterator[Problem]:
+    """Yield a problem for each check of a stage of *lab* that its own reference breaks.
+
+    Args:
+        done: The lab as it is when the stage is done.
+        index: Which stage of the file it is.
+        lab: What the file says.
+    """
+    pairs = {pair.ends: pair for pair in matrix(done, all_nodes=True)}
+    results = zip(done.checks, evaluate(done, pairs), strict=True)
+    mine = [result for check, result in results if check.stage == lab.stages[index].name]
+    for number, result in enumerate(mine):
+        if result is not None and not result.ok:
+            problem = f"{result.check} will not hold when the stage is done: {result.reason}"
+            place = ("stages", index, "checks", number)
+            yield lab.source.problem(place, problem, "complete the reference, or change the check")
 
 
 def _is_open_work(plan: Plan, asked: Asked, theirs: set[Ends]) -> bool:

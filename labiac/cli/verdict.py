@@ -110,8 +110,24 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         "gained": [_ends_data(pair) for pair in verdict.gained],
         "lost": [_ends_data(pair) for pair in verdict.lost],
         "checks": [_check_data(result) for result in verdict.checks],
-        "points": {"got": verdict.got, "of": verdict.of},
+        "points": points_of(verdict.checks),
     }
+
+
+def by_stage(checks: Iterable[CheckResult]) -> dict[str, list[CheckResult]]:
+    """Return those of *checks* that belong to stages, by the name of the stage, in order."""
+    found: dict[str, list[CheckResult]] = {}
+    for each in checks:
+        if each.check.stage:
+            found.setdefault(each.check.stage, []).append(each)
+    return found
+
+
+def points_of(checks: Iterable[CheckResult]) -> dict[str, float]:
+    """Return what *checks* earn, and what they could, as programs read it."""
+    known = tuple(checks)
+    got, of = sum(each.got for each in known), sum(each.check.points for each in known)
+    return {"got": got, "of": of}
 
 
 def _check_data(result: CheckResult) -> dict[str, Any]:

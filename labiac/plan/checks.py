@@ -210,6 +210,7 @@ class Check:
         points: What it is worth, more than 0.
         retry: How often it is tried again.
         timeout_s: Seconds that all its attempts may take together.
+        stage: Name of the stage that it belongs to; empty for one of the whole lab.
     """
 
     asked: Asked
@@ -218,6 +219,7 @@ class Check:
     points: float = 1
     retry: int = 0
     timeout_s: float = 10
+    stage: str = ""
 
     @property
     def kind(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.errors import DescriptionError
 from labiac.plan.faults import Faults
@@ -22,6 +22,7 @@ from labiac.schema.lab import role_of, routes_between_lans
 from labiac.schema.load import read
 from labiac.schema.rules import insist
 from labiac.schema.source import in_order
+from labiac.schema.stages import reached, staged
 
 if TYPE_CHECKING:
     from labiac.plan.speaker import Speaker
@@ -58,7 +59,12 @@ def plan_of(
 
 
 def resolve(
-    lab: Lab, student: str = "local", backend: str = "netns", *, faulty: bool = True
+    lab: Lab,
+    student: str = "local",
+    backend: str = "netns",
+    *,
+    faulty: bool = True,
+    stage: str = "",
 ) -> Plan:
     """Return the plan of *lab* for one student on one backend; the same on every run.
 
@@ -68,6 +74,7 @@ def resolve(
         backend: What makes it real.
         faulty: Whether it has the fault that the student gets, if the lab has any. Its checks are
             those of the lab without: they say what mending it must bring about.
+        stage: Name of a stage: the lab is as when that is done. Empty: as it is handed out.
 
     Raises:
         DescriptionError: its parts or its numbers do not go together (an address outside its
@@ -77,6 +84,28 @@ def resolve(
         insist(lab)
     whose = student_name(student)
     lab = varied(lab, whose)
+    goal = reached(lab, stage) if stage else lab
+    built = _built(goal, whose, backend)
+    checks = checks_of(goal, built.plan.machines)
+    for index, each in enumerate(lab.stages):
+        done = _built(reached(lab, each.name), whose, backend)
+        checks += checks_of(lab, done.plan.machines, index)
+    plan = replace(built.plan, checks=checks)
+    if faulty and not stage:
+        plan = planted(plan, lab, built.boxes.planted)
+    plan = lowered(plan, goal, built.hosts)
+    return _seeded(goal, plan) if backend in BOOTS else plan
+
+
+class _Built(NamedTuple):
+    """A lab on its way to a plan: without its checks, its fault and its switches."""
+
+    plan: Plan
+    boxes: Middleboxes
+    hosts: str
+
+
+def _built(lab: Lab, whose: str, backend: str) -> _Built:
     numbers = _numbers(lab, whose)
     nics = finished(lab, whose, backend, numbers.nics)
     graph = Graph(lab, nics, numbers.host, numbers.segments)
@@ -94,12 +123,9 @@ def resolve(
         backend=backend,
         networks=tuple(_network(lab, whose, name, numbers.segments, graph) for name in lab.lans),
         machines=machines,
-        checks=checks_of(lab, machines),
+        checks=(),
     )
-    if faulty:
-        plan = planted(plan, lab, numbers.boxes.planted)
-    plan = lowered(plan, lab, hosts)
-    return _seeded(lab, plan) if backend in BOOTS else plan
+    return _Built(plan, numbers.boxes, hosts)
 
 
 @dataclass(frozen=True)
@@ -169,7 +195,7 @@ def _machine(
         policy=boxes.policies.get(name),
         translation=boxes.translations.get(name),
         switch=None,
-        student=node.student or routing == "none" or name in suspects(lab),
+        student=node.student or routing == "none" or name in suspects(lab) | staged(lab),
         hosts=hosts,
         services=tuple(Service(each, said.command) for each, said in node.services.items()),
         memory_mib=node.memory_mib or lab.defaults.memory_mib,

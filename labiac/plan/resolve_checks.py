@@ -34,22 +34,27 @@ if TYPE_CHECKING:
     from labiac.schema.source import Path
 
 
-def checks_of(lab: Lab, machines: Iterable[Machine]) -> tuple[Check, ...]:
-    """Return the checks of *lab*, whose nodes are *machines*.
+def checks_of(lab: Lab, machines: Iterable[Machine], stage: int | None = None) -> tuple[Check, ...]:
+    """Return the checks of *lab*, or those of its *stage*, whose nodes are *machines*.
 
     Raises:
         DescriptionError: a node that is asked for by its address has none that fits, or a NIC is
             not there.
     """
     book = _Book(machines)
-    made = tuple(_check(each, index, book) for index, each in enumerate(lab.checks))
+    place: Path = ("checks",)
+    said, name = lab.checks, ""
+    if stage is not None:
+        part = lab.stages[stage]
+        said, place, name = part.checks, ("stages", stage, *place), part.name
+    made = tuple(_check(each, (*place, index), name, book) for index, each in enumerate(said))
     book.faults.insist(lab)
     return made
 
 
-def _check(said: schema.Check, index: int, book: _Book) -> Check:
-    asked = _KINDS[said.kind](said.asked, ("checks", index, said.kind), book)
-    return Check(asked, said.title, said.hint, said.points, said.retry, said.timeout_s)
+def _check(said: schema.Check, path: Path, stage: str, book: _Book) -> Check:
+    asked = _KINDS[said.kind](said.asked, (*path, said.kind), book)
+    return Check(asked, said.title, said.hint, said.points, said.retry, said.timeout_s, stage)
 
 
 class _Book:

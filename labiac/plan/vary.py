@@ -15,19 +15,21 @@ from labiac.plan.names import digest
 from labiac.schema.check import HttpCheck
 from labiac.schema.lab import kind_of
 from labiac.schema.load import NODES
-from labiac.schema.node import Nic
+from labiac.schema.stages import with_nic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from labiac.schema.lab import Lab
-    from labiac.schema.node import Impair, Node
+    from labiac.schema.node import Impair
     from labiac.schema.vary import LinkChoice
 
 T = TypeVar("T")
 
-NAMING = frozenset({"node", "source", "target", "to", "via", "gateway", "server", "visits"})
-"""Fields of a lab that name nodes; what else they hold is no name of a node."""
+NAMING = frozenset(
+    {"node", "source", "target", "to", "via", "gateway", "server", "visits", "reference"}
+)
+"""Fields of a lab that name nodes, or have them for keys; else they hold no name of a node."""
 
 
 def drawn_by(lab: Lab, student: str) -> tuple[str, ...]:
@@ -64,18 +66,8 @@ def _linked(lab: Lab, link: LinkChoice, impair: Impair) -> Lab:
     """Return *lab* with a link that does to packets what *impair* says."""
     node = lab.nodes[link.node]
     section = kind_of(node)
-    lans = [nic.lan for nic in node.interfaces()]
-    changed = _with_nic(node, lans.index(link.lan), impair)
-    return lab.model_copy(update={section: {**getattr(lab, section), link.node: changed}})
-
-
-def _with_nic(node: Node, index: int, impair: Impair) -> Node:
-    """Return *node* with another `impair` of the NIC with that *index*, however it is written."""
-    if node.nics or node.lans:
-        nics = list(node.nics or (Nic(lan=lan) for lan in node.lans))
-        nics[index] = nics[index].model_copy(update={"impair": impair})
-        return node.model_copy(update={"nics": tuple(nics), "lans": ()})
-    return node.model_copy(update={"impair": impair})
+    nodes = {**getattr(lab, section), link.node: with_nic(node, link.lan, impair=impair)}
+    return lab.model_copy(update={section: nodes})
 
 
 def _called(lab: Lab, names: Mapping[str, str]) -> Lab:
@@ -95,7 +87,10 @@ def _renamed(value: Any, names: Mapping[str, str], *, naming: bool = False) -> A
     if isinstance(value, tuple):
         return tuple(_renamed(each, names, naming=naming) for each in value)
     if isinstance(value, dict):
-        return {key: _renamed(each, names, naming=naming) for key, each in value.items()}
+        return {
+            _renamed(key, names, naming=naming): _renamed(each, names)
+            for key, each in value.items()
+        }
     if not isinstance(value, BaseModel):
         return value
     said = {key: getattr(value, key) for key in value.model_fields_set}

@@ -15,6 +15,7 @@ from labiac.schema.lab import Defaults, Lab, Pool
 from labiac.schema.lan import HostSide, Lan, PortForward, Vlan
 from labiac.schema.middlebox import Bridge, Firewall, Nat, NatForward, Rule
 from labiac.schema.node import Impair, Nic, NicForward, Pc, Route, Router, Service, Tagged
+from labiac.schema.stage import Reference, Stage
 from labiac.schema.vary import (
     CableOut,
     FirewallRule,
@@ -54,11 +55,13 @@ __all__ = [
     "Pool",
     "PortCheck",
     "PortForward",
+    "Reference",
     "Route",
     "RouteCheck",
     "Router",
     "Rule",
     "Service",
+    "Stage",
     "Tagged",
     "Vary",
     "Vlan",

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from labiac.schema.check import CommandCheck
+from labiac.schema.check import Check, CommandCheck
 from labiac.schema.fault import Fault, Names, unknown
 from labiac.schema.lab import Lab
 from labiac.schema.middlebox import Bridge
+from labiac.schema.source import Path
 
 
-def about_checks(lab: Lab, names: Names) -> Iterator[Fault]:
-    """Yield what is wrong with the nodes that checks of *lab* name."""
-    for index, check in enumerate(lab.checks):
+def about_checks(place: Path, checks: Iterable[Check], lab: Lab, names: Names) -> Iterator[Fault]:
+    """Yield what is wrong with the nodes that *checks* of *lab* name, which stand at *place*."""
+    for index, check in enumerate(checks):
         if check.asked is None:
             continue
-        path = ("checks", index, check.kind)
+        path = (*place, index, check.kind)
         said = list(check.asked.nodes())
         for key, node in said:
             if node not in names.nodes:

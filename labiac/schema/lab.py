@@ -16,6 +16,7 @@ from labiac.schema.middlebox import AnyMiddlebox, Middlebox
 from labiac.schema.node import Node, Pc, Router, Routing
 from labiac.schema.scalars import Cpus, DiskGiB, Ipv4Subnet, Ipv6Subnet, MemoryMiB, Name
 from labiac.schema.source import Source
+from labiac.schema.stage import Stage
 from labiac.schema.vary import Vary
 
 Role = Literal["router", "pc", "firewall", "nat", "bridge"]
@@ -75,6 +76,9 @@ class Lab(Strict):
         default=(), strict=False, description="What must hold beside the predicted matrix."
     )
 
+    stages: tuple[Stage, ...] = Field(
+        default=(), strict=False, description="The exercise in parts, in order."
+    )
     vary: Vary | None = Field(
         default=None, description="What differs from student to student, drawn by their names."
     )

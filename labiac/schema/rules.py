@@ -16,11 +16,13 @@ from labiac.schema.domains import domains
 from labiac.schema.fault import Fault, Names, unknown
 from labiac.schema.lab import Lab, kind_of
 from labiac.schema.lan import Lan
-from labiac.schema.middlebox import Middlebox
+from labiac.schema.middlebox import Firewall, Middlebox
 from labiac.schema.middlebox_rules import Domains, about_bridges, about_middlebox, addressed
 from labiac.schema.node import IpNode, Nic, Node, Pc, is_name
 from labiac.schema.scalars import NONE
 from labiac.schema.source import Path, in_order
+from labiac.schema.stage import Reference
+from labiac.schema.stages import reached
 from labiac.schema.switches import about_switches, which_switch
 from labiac.schema.vary_rules import about_vary
 
@@ -53,7 +55,8 @@ def faults(lab: Lab, names: Names) -> Iterator[Fault]:
             if nic.mac and macs.setdefault(nic.mac, name) != name:
                 place = (kind_of(node), name, *node.nic_path(index), "mac")
                 yield place, f"{nic.mac} is also {macs[nic.mac]}'s", "give it another"
-    yield from about_checks(lab, names)
+    yield from about_checks(("checks",), lab.checks, lab, names)
+    yield from _stages(lab, names, joined)
     yield from about_vary(lab, names)
 
 
@@ -167,6 +170,50 @@ def _next_hops(
 
 def _domains_of(node: Node, joined: Domains) -> set[tuple[str, ...]]:
     return {joined[lan] for nic in node.interfaces() if (lan := nic.lan or "") in joined}
+
+
+def _stages(lab: Lab, names: Names, joined: Domains) -> Iterator[Fault]:
+    """Yield what is wrong with the stages of *lab*: their checks, and the nodes they lead to."""
+    seen: set[str] = set()
+    for index, stage in enumerate(lab.stages):
+        path: Path = ("stages", index)
+        if stage.name in seen:
+            problem = f"an earlier stage is called {stage.name} too"
+            yield (*path, "name"), problem, "give each stage a name of its own"
+        seen.add(stage.name)
+        yield from about_checks((*path, "checks"), stage.checks, lab, names)
+        wrong = [
+            fault
+            for name, reference in stage.reference.items()
+            for fault in _reference((*path, "reference", name), reference, lab, names)
+        ]
+        yield from wrong
+        if wrong:
+            return  # what follows builds on it
+        done = reached(lab, stage.name)
+        for name in stage.reference:
+            node, place = done.nodes[name], (*path, "reference", name)
+            if isinstance(node, IpNode):
+                yield from _next_hops(place, node, done, names, joined)
+            if isinstance(node, Firewall):
+                yield from about_middlebox(place, node, done, names, joined)
+
+
+def _reference(path: Path, reference: Reference, lab: Lab, names: Names) -> Iterator[Fault]:
+    name = str(path[-1])
+    if name not in lab.nodes:
+        if name not in names.nodes:
+            yield unknown(path, "node", name, names.nodes)
+        return
+    node = lab.nodes[name]
+    for key in sorted(reference.model_fields_set - {"addresses"}):
+        if key not in type(node).model_fields:
+            yield (*path, key), f"{name} has no {key}", "leave it out"
+    there = [nic.lan for nic in node.interfaces() if nic.lan]
+    for lan in reference.addresses:
+        if lan not in there:
+            fix = f"it is in {', '.join(there) or 'none'}"
+            yield (*path, "addresses", lan), f"{name} has no NIC in {lan}", fix
 
 
 def _address(path: Path, text: str) -> Iterator[Fault]:

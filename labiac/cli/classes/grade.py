@@ -9,9 +9,12 @@ import typer
 from labiac.cli.classes.room import PARALLEL, Only, Parallel, Roster, counted, room
 from labiac.cli.options import BackendName, File, Json
 from labiac.cli.output import INTERRUPTED, console, write_json
+from labiac.cli.verdict import points_of
 from labiac.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.table import Table
 
     from labiac.cli.reports.grades import Graded, Grades
@@ -83,10 +86,17 @@ def _view(found: Grades) -> Table:
         signs = [Text("✓", "green") if check.ok else Text("✗", "red") for check in checks]
         missing = [called(result.check) for result in checks if not result.ok]
         drift = [f"not as handed out: {line}" for line in each.drift]
-        points = f"{each.got:g} of {found.of:g}"
+        points = "\n".join([f"{each.got:g} of {found.of:g}", *_stages(each)])
         said = "\n".join([*missing, *drift])
         rows.add_row(each.student.student, points, Text(" ").join(signs), said)
     return rows
+
+
+def _stages(each: Graded) -> Iterator[str]:
+    """Yield what a student has of each stage, in a few words."""
+    for name, results in each.stages.items():
+        points = points_of(results)
+        yield f"{name} {points['got']:g} of {points['of']:g}"
 
 
 def _summed_up(found: Grades) -> str:
@@ -119,6 +129,7 @@ def _student_data(each: Graded, of: float) -> dict[str, Any]:
         "ok": bool(each.report and each.report.found.ok),
         "reason": each.reason,
         **(verdict_data(each.report.found) if each.report else nothing),
+        "stages": {name: points_of(results) for name, results in each.stages.items()},
         "work": list(each.work),
         "drift": list(each.drift),
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from labiac.cli.reports.junit import document, not_measured, suite
 from labiac.cli.reports.report import called
 from labiac.cli.reports.table import plain
+from labiac.cli.verdict import by_stage, points_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from labiac.cli.draw.picture import Picture
     from labiac.cli.reports.report import Report
     from labiac.fleet.roster import Student
+    from labiac.reach.checks import CheckResult
 
 COLUMNS = (
     *("Student", "Full name", "Email address", "ID number", "Group"),
@@ -53,6 +55,11 @@ class Graded:
     def got(self) -> float:
         """Points of the checks that hold."""
         return self.report.found.got if self.report else 0
+
+    @property
+    def stages(self) -> dict[str, list[CheckResult]]:
+        """What was found of each stage, by its name; nothing of who was not measured."""
+        return by_stage(self.report.found.checks) if self.report else {}
 
     @property
     def feedback(self) -> str:
@@ -99,7 +106,8 @@ def table(grades: Grades) -> str:
     """Return *grades* as CSV (RFC 4180), a line a student; who was not measured has no grade."""
     text = StringIO()
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    stages = list(dict.fromkeys(name for each in grades.students for name in each.stages))
+    writer.writerow([*COLUMNS, *(f"Stage {name}" for name in stages)])
     for each in grades.students:
         who = each.student
         marks = ["", f"{grades.of:g}", ""]
@@ -107,7 +115,10 @@ def table(grades: Grades) -> str:
             percent = 100 * each.got / grades.of if grades.of else 0
             marks = [f"{each.got:g}", f"{grades.of:g}", f"{percent:.4g}"]
         told = (who.student, who.name, who.email, who.number, who.group)
-        writer.writerow([*map(plain, told), *marks, plain(each.feedback)])
+        parts = [
+            f"{points_of(each.stages[name])['got']:g}" if each.report else "" for name in stages
+        ]
+        writer.writerow([*map(plain, told), *marks, plain(each.feedback), *parts])
     return BOM + text.getvalue()
 
 

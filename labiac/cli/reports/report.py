@@ -45,7 +45,8 @@ class Report:
 
 def called(check: Check) -> str:
     """Return what people call *check*: its title, or else what it says."""
-    return check.title or str(check)
+    said = check.title or str(check)
+    return f"{check.stage}: {said}" if check.stage else said
 
 
 def told(evidence: Mapping[str, Any]) -> str:
