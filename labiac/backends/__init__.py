@@ -16,15 +16,13 @@ if TYPE_CHECKING:
 
 BACKENDS: Final = {
     "hyperv": "labiac.backends.hyperv",
+    "incus": "labiac.backends.incus",
     "libvirt": "labiac.backends.libvirt",
     "memory": "labiac.backends.memory",
     "netns": "labiac.backends.netns",
     "virtualbox": "labiac.backends.virtualbox",
 }
 """Name and module of each backend, imported when used; the module's `open` returns the backend."""
-
-PLANNED: Final = ("incus",)
-"""Backends of the design that this version does not have."""
 
 
 def backend_name(name: str) -> str:
@@ -42,8 +40,6 @@ def backend_name(name: str) -> str:
                 fix="use --backend virtualbox, or run labiac on Linux (a virtual machine will do)",
             )
         return "netns"
-    if name in PLANNED:
-        raise LabError(f"backend {name}", "is not in this version", fix=f"use one that is: {known}")
     if name not in BACKENDS:
         raise LabError("backend", f"{name!r} is none of {known}", fix="use one of them, or auto")
     return name

@@ -219,6 +219,7 @@ class Labs:
 
 BOOTS_MACHINES = {
     "hyperv": (pytest.mark.slow,),
+    "incus": (pytest.mark.incus, pytest.mark.timeout(300)),
     "libvirt": (pytest.mark.libvirt, pytest.mark.timeout(1800)),
     "virtualbox": (pytest.mark.slow,),
 }
@@ -237,6 +238,18 @@ def guests():
     labs.close()
 
 
+@pytest.fixture(scope="session")
+def containers():
+    """Labs of system containers that stay up from test to test."""
+    labs = Labs(open_backend("incus"))
+    yield labs
+    labs.close()
+
+
+KEPT = {"incus": "containers", "libvirt": "guests"}
+"""Backends whose labs stay up from test to test, and the fixture that has them."""
+
+
 @pytest.fixture(
     params=[pytest.param(name, marks=BOOTS_MACHINES.get(name, ())) for name in sorted(BACKENDS)]
 )
@@ -244,7 +257,7 @@ def labs(request):
     """Each backend that works for this user on this machine, and labs of the test's own on it."""
     if request.param in NOT_STARTED:
         request.getfixturevalue(request.param)
-    kept = request.getfixturevalue("guests") if request.param == "libvirt" else None
+    kept = request.getfixturevalue(KEPT[request.param]) if request.param in KEPT else None
     labs = Labs(open_backend(request.param), kept)
     yield labs
     labs.close()

@@ -1,0 +1,193 @@
+"""Nodes on Incus: a system container each, in the project of their copy."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from labiac.backends.base import Copy, Features, Observed
+from labiac.backends.guest import changed
+from labiac.backends.incus import api, guest, images, instance, projects
+from labiac.backends.incus.held import Held, held, held_or_free
+from labiac.backends.incus.names import MARK, place
+from labiac.backends.mark import Mark
+from labiac.errors import BackendError
+from labiac.plan.diff import cost
+from labiac.plan.model import Machine
+
+if TYPE_CHECKING:
+    from labiac.backends.base import Watch
+
+FEATURES: Final = Features(
+    boots=True,
+    live=frozenset(
+        {
+            *("forwards", "hosts", "nics", "policy", "role", "routes", "translation"),
+            *("ipv4", "ipv6"),
+        }
+    ),
+)
+_ROUNDS: Final = 6
+"""How often to look again: networkd, too, answers what happens to a link, a moment after it."""
+_SOON_S: Final = 0.3
+_SHUTDOWN_S: Final = 20
+
+
+def create(copy: Copy, item: Machine, watch: Watch, *, was: Machine | None = None) -> Observed:
+    """Make *item* so, whatever there is of it, and return when it is ready.
+
+    A container that runs becomes it while it runs, where it can; else it restarts.
+
+    Args:
+        copy: Whose copy it is of.
+        item: What it shall be.
+        watch: Hears how far it is.
+        was: What it was until now, if only what differs is to change inside one that runs.
+
+    Raises:
+        ForeignError: an instance of that name is not labiac's.
+        BackendError: Incus refused, it does not get ready, or *watch* is cancelled.
+    """
+    mark = Mark(copy, item, whole=False)
+    ours = held_or_free(mark)
+    if ours is not None and ours.mark.machine.image != item.image:
+        delete(ours)
+        ours = None
+    runs = ours is not None and ours.is_active and _follows(ours, item)
+    on = item.start or (ours is not None and ours.is_active)
+    if ours is None:
+        _make(mark)
+    elif runs:
+        guest.tell(ours.place, ours.mark.machine, item)
+        _become(ours, mark)
+    else:
+        stop(ours)
+        _become(ours, mark)
+    there = place(copy, item.name)
+    if on:
+        if not runs:
+            _switch(mark, "start")
+        guest.wait(there, item.name, watch)
+    done = replace(mark, whole=True)
+    _note(done)
+    found = _found(done)
+    if not found.running or not isinstance(found.item, Machine):
+        return found
+    goal = changed(found.item, was, item) if was and runs else item
+    return _mended(done, found, goal, item)
+
+
+def start(ours: Held, watch: Watch) -> None:
+    """Switch a machine on, and return when it is ready. On already is success."""
+    create(ours.mark.copy, replace(ours.mark.machine, start=True), watch)
+
+
+def delete(ours: Held) -> None:
+    """Delete a machine, and its project with the last one."""
+    with suppress(api.RefusedError):  # it is off, or gone
+        _switch(ours.mark, "stop", force=True)
+    api.call("DELETE", ours.place.path())
+    projects.tidy(ours.mark.copy)
+
+
+def stop(ours: Held) -> None:
+    """Shut a machine down; one that does not heed it is cut off. Off is success."""
+    if not ours.is_active:
+        return
+    try:
+        _switch(ours.mark, "stop", timeout_s=_SHUTDOWN_S)
+    except api.RefusedError:
+        with suppress(api.RefusedError):  # it went off meanwhile
+            _switch(ours.mark, "stop", force=True)
+
+
+def reset(ours: Held, watch: Watch) -> Observed:
+    """Make a machine anew; on again if it was."""
+    item = ours.mark.machine
+    images.fingerprint(item.image)  # where it can't be had the old one stays
+    on = item.start or ours.is_active
+    delete(ours)
+    return create(ours.mark.copy, replace(item, start=on), watch)
+
+
+def observed(ours: Held) -> Observed:
+    """Return a machine as it is now, inside too; one that does not answer does not run.
+
+    What a student configures inside is theirs, and not looked at.
+    """
+    outside = glimpsed(ours)
+    machine = outside.item
+    if not outside.running or not isinstance(machine, Machine) or machine.student:
+        return outside
+    item = guest.look(ours.place, machine)
+    return replace(outside, item=item) if item else replace(outside, running=False)
+
+
+def glimpsed(ours: Held) -> Observed:
+    """Return a machine as Incus has it; one that is not whole does not run."""
+    item = instance.observed(ours.mark.machine, ours.mark.copy, ours.known["devices"])
+    return Observed(ours.mark.ref, item, running=ours.mark.whole and ours.is_active)
+
+
+def _make(mark: Mark) -> None:
+    """Make the instance of *mark*, off."""
+    item = mark.machine
+    source = {"type": "image", "fingerprint": images.fingerprint(item.image)}
+    wanted = {"name": item.name, "type": "container", "profiles": [], "source": source}
+    projects.ensure(mark.copy)
+    path = api.path_of("instances", project=place(mark.copy, item.name).project)
+    api.call("POST", path, {**wanted, **_told(mark, {})})
+
+
+def _become(ours: Held, mark: Mark) -> None:
+    """Give an instance the configuration and the devices of *mark*, while it runs or not."""
+    kept = {key: ours.known[key] for key in ("architecture", "ephemeral", "profiles")}
+    api.call("PUT", ours.place.path(), {**kept, **_told(mark, ours.known["config"])})
+
+
+def _told(mark: Mark, known: dict[str, str]) -> dict[str, Any]:
+    item = mark.machine
+    return {
+        "description": item.host_name,
+        "config": instance.configuration(mark, known),
+        "devices": instance.devices(mark.copy, item, images.pool()),
+    }
+
+
+def _note(mark: Mark) -> None:
+    config = {MARK: mark.to_json()}
+    api.call("PATCH", place(mark.copy, mark.item.name).path(), {"config": config})
+
+
+def _switch(mark: Mark, action: str, *, force: bool = False, timeout_s: int = -1) -> None:
+    wanted = {"action": action, "force": force, "timeout": timeout_s}
+    api.call("PUT", place(mark.copy, mark.item.name).path("state"), wanted)
+
+
+def _follows(ours: Held, item: Machine) -> bool:
+    """Return whether the container of *ours*, which runs, can become *item* without a boot."""
+    was = ours.mark.machine
+    if not ours.mark.whole and was != item:
+        return False  # it never got as far as to be told anything
+    return cost("machine", was, item, boots=True, live=FEATURES.live) == "live"
+
+
+def _found(mark: Mark) -> Observed:
+    ours = held(mark.ref, mark.copy, mark.item.name)
+    if ours is None:
+        raise BackendError(f"incus {mark.item.name}", "it went while it was made", fix="try again")
+    return observed(ours)
+
+
+def _mended(mark: Mark, found: Observed, goal: Machine, item: Machine) -> Observed:
+    """Make a container *goal* inside, which is what there shall be of *item*."""
+    where = place(mark.copy, item.name)
+    for _ in range(_ROUNDS):
+        if not isinstance(found.item, Machine) or not found.running or found.item == goal:
+            break
+        guest.mend(where, found.item, goal)
+        time.sleep(_SOON_S)
+        found = _found(mark)
+    return replace(found, item=item) if found.item == goal else found

@@ -1,0 +1,67 @@
+"""What is refused before anything is made in Incus."""
+
+import pytest
+
+from labiac.backends import open_backend
+from labiac.backends.incus import api, check, kernel
+from labiac.errors import BackendError
+from labiac.plan.resolve import resolve
+from labiac.schema.load import from_data
+
+
+@pytest.fixture
+def nowhere(monkeypatch, tmp_path):
+    """Have Incus chosen where none is."""
+    monkeypatch.setenv(api.SOCKET, str(tmp_path / "none"))
+
+
+def problems(monkeypatch, **lab):
+    """Return what is wrong with a lab itself, whatever there is on this machine."""
+    monkeypatch.setattr(check, "_host", lambda _plan: ())
+    return check.problems(resolve(from_data({"name": "lab", **lab}), "ana", "incus"))
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_an_incus_that_does_not_answer_is_a_problem_with_a_remedy():
+    plan = resolve(
+        from_data({"name": "lab", "lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}}})
+    )
+    (problem,) = open_backend("incus").check(plan)
+    assert "does not answer" in problem.problem
+    assert problem.fix
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_labs_are_looked_for_where_somebody_said_and_nowhere_else(monkeypatch):
+    with pytest.raises(BackendError, match="does not answer"):
+        open_backend("incus").find()
+    monkeypatch.delenv(api.SOCKET)
+    monkeypatch.setattr(api, "_OWN", ())
+    assert open_backend("incus").find() == []
+
+
+def test_a_lan_that_meets_the_host_is_refused_at_its_place(monkeypatch):
+    lab = {"lans": {"lan1": {"type": "nat"}}, "pcs": {"pc1": {"lan": "lan1"}}}
+    (problem,) = problems(monkeypatch, **lab)
+    assert (problem.field, "nat" in problem.problem) == ("lans.lan1.type", True)
+
+
+def test_what_a_nic_can_not_be_is_refused_at_its_place(monkeypatch):
+    nics = [{"attach": "nat"}, {"lan": "lan1", "impair": {"delay_ms": 5}}]
+    found = problems(monkeypatch, lans={"lan1": {}}, pcs={"pc1": {"nics": nics}})
+    assert [problem.field for problem in found] == [
+        "pcs.pc1.nics[0].attach",
+        "pcs.pc1.nics[1].impair",
+    ]
+
+
+@pytest.mark.parametrize("lacking", [True, False])
+def test_vlans_take_a_kernel_that_has_them(monkeypatch, lacking):
+    monkeypatch.setattr(kernel, "lacks", lambda _option: lacking)
+    lab = {
+        "lans": {"campus": {"vlans": {"red": 10}}},
+        "routers": {"r1": {"nics": [{"lan": "campus", "trunk": ["red"]}]}},
+        "pcs": {"pc1": {"nics": [{"lan": "campus", "access": "red"}]}},
+    }
+    said = " ".join(problem.problem for problem in problems(monkeypatch, **lab))
+    assert ("CONFIG_VLAN_8021Q" in said, "CONFIG_BRIDGE_VLAN_FILTERING" in said) == (lacking,) * 2
