@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from labiac.backends.base import Copy, ref_of
 from labiac.errors import BackendError, Problem
 from labiac.images.store import images, known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from labiac.images.store import Image
-    from labiac.plan.model import Machine
+    from labiac.plan.model import Machine, Plan
 
 _IMAGE_FIX: Final = "labiac image build makes the image debian; labiac image list shows others"
 _GIB: Final = 1 << 30
@@ -44,6 +45,12 @@ def no_image(backend: str) -> Iterator[Problem]:
     if not images():
         problem = "there is no image for machines to boot from yet"
         yield Problem(backend, "", problem, _IMAGE_FIX, level="warning")
+
+
+def to_come(plan: Plan, is_there: Callable[[str], bool]) -> list[Machine]:
+    """Return the machines of *plan* that *is_there* says of, by their ref, that they are not."""
+    copy = Copy(plan.lab, plan.student)
+    return [each for each in plan.machines if not is_there(ref_of(copy, "machine", each.name))]
 
 
 def lacking_images(backend: str, new: Sequence[Machine]) -> Iterator[Problem]:

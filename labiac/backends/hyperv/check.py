@@ -6,7 +6,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends import nics, room
-from labiac.backends.base import Copy, ref_of
 from labiac.backends.hyperv import host, machines, marks
 from labiac.backends.hyperv.shell import command, select
 from labiac.errors import LabError, Problem
@@ -38,7 +37,7 @@ def _network(network: Network) -> Iterator[Problem]:
     if network.type == "nat" and (network.ipv6 or not network.ipv4):
         problem = "Windows has a NAT for IPv4 alone"
         yield Problem(where, f"{path}.ipv6", problem, "give it an IPv4 subnet alone")
-    if network.host_routes:
+    if network.host_routes and network.type != "nat":
         yield Problem(
             where,
             f"{path}.host.router",
@@ -110,11 +109,8 @@ def _lans(plan: Plan) -> Iterator[Problem]:
 def _machines(plan: Plan) -> Iterator[Problem]:
     if not plan.machines:
         yield from room.no_image("hyperv")
-    copy = Copy(plan.lab, plan.student)
     made = {mark.ref for mark, _ in marks.found()}
-    new = [
-        machine for machine in plan.machines if ref_of(copy, "machine", machine.name) not in made
-    ]
+    new = room.to_come(plan, made.__contains__)
     if new:
         yield from room.lacking_images("hyperv", new)
         yield from _room(new)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends import room, subnets
-from labiac.backends.base import Copy, ref_of
 from labiac.backends.libvirt import kernel, needs
 from labiac.backends.libvirt.accelerator import accelerator, offered
 from labiac.backends.libvirt.connection import connect, found, is_local, library, told, uri
@@ -79,13 +79,7 @@ def _room(connection: Any, plan: Plan, beside_mib: int) -> Iterator[Problem]:
     """Sum what the machines that are not up yet take, and compare."""
     if not plan.machines:
         yield from room.no_image("libvirt")
-    copy = Copy(plan.lab, plan.student)
-    new = [
-        machine
-        for machine in plan.machines
-        if (ours := held(connection, ref_of(copy, "machine", machine.name))) is None
-        or not ours.is_active
-    ]
+    new = room.to_come(plan, partial(_is_on, connection))
     if not new:
         return
     yield from room.lacking_images("libvirt", new)
@@ -93,6 +87,11 @@ def _room(connection: Any, plan: Plan, beside_mib: int) -> Iterator[Problem]:
     yield from room.lacking_memory("libvirt", new, beside_mib=beside_mib, free_mib=free_mib)
     yield from room.lacking_cpus("libvirt", new, connection.getInfo()[2])
     yield from _disk(connection, new)
+
+
+def _is_on(connection: Any, ref: str) -> bool:
+    ours = held(connection, ref)
+    return ours is not None and ours.is_active
 
 
 def _free_mib(connection: Any) -> int:

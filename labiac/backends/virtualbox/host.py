@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends import room
-from labiac.backends.base import Copy, ref_of
 from labiac.backends.virtualbox import marks
 from labiac.backends.virtualbox.info import blocks
 from labiac.backends.virtualbox.manage import (
@@ -138,12 +137,7 @@ def _is_range(word: str) -> bool:
 def _machines(plan: Plan) -> Iterator[Problem]:
     if not plan.machines:
         yield from room.no_image("virtualbox")
-    copy = Copy(plan.lab, plan.student)
-    new = [
-        machine
-        for machine in plan.machines
-        if marks.mark_of(ref_of(copy, "machine", machine.name)) is None
-    ]
+    new = room.to_come(plan, lambda ref: marks.mark_of(ref) is not None)
     if new:
         yield from room.lacking_images("virtualbox", new)
         yield from _room(new)
