@@ -88,7 +88,8 @@ def _taken(row: Row) -> Takes:
     if mode == "Access":
         return Takes(int(str(row["AccessVlanId"])), frozenset())
     if mode == "Trunk":
-        return Takes(int(str(row["NativeVlanId"])), _listed(str(row["AllowedVlanIdListString"])))
+        native = int(str(row["NativeVlanId"]))
+        return Takes(native, _listed(str(row["AllowedVlanIdListString"])) - {native})
     return NOTHING
 
 
@@ -156,7 +157,7 @@ def _settings(was: Adapter, now: Adapter, **options: bool) -> Iterator[Command]:
 
 def _vlan(taken: Takes) -> dict[str, object]:
     if taken.tagged:
-        listed = ",".join(map(str, sorted(taken.tagged)))
+        listed = ",".join(map(str, sorted(taken.ids())))
         return {"Trunk": True, "AllowedVlanIdList": listed, "NativeVlanId": taken.untagged}
     if taken.untagged:
         return {"Access": True, "VlanId": taken.untagged}

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 HOST: Final = "LABIAC_HYPERV"
 """Names the host: a PowerShell of this machine, ``ssh://HOST`` or ``https://USER@HOST``."""
-PASSWORD: Final = "LABIAC_HYPERV_PASSWORD"  # noqa: S105  # the name of the variable
 NO_HOST_FIX: Final = f"set {HOST} to ssh://HOST or https://USER@HOST, a Windows host with Hyper-V"
 TIMEOUT_S: Final = 300.0
 _GUARD: Final = RLock()
@@ -119,6 +118,10 @@ def _shell() -> Shell:
 
 def _opened(host: str) -> Shell:
     """Return a new shell on *host*."""
+    if urlsplit(host).scheme in ("http", "https"):
+        from labiac.backends.hyperv.winrm import WinRM
+
+        return WinRM(host)
     from labiac.backends.hyperv.stdio import Stdio
 
     return Stdio(argv(host))
