@@ -94,7 +94,10 @@ def resolve(
     if faulty and not stage:
         plan = planted(plan, lab, built.boxes.planted)
     plan = lowered(plan, goal, built.hosts)
-    return _seeded(goal, plan) if backend in BOOTS else plan
+    if backend in BOOTS:
+        return _seeded(goal, plan)
+    _insist_templates(goal, plan)
+    return plan
 
 
 class _Built(NamedTuple):
@@ -162,6 +165,19 @@ def _forwards_lead(lab: Lab, drafted: list[Draft], faults: Faults) -> None:
                 problem = f"{each.to} has no address in a LAN"
                 place = ("lans", name, "forwards", index, "to")
                 faults.add(place, problem, "give it one, or name another node")
+
+
+def _insist_templates(lab: Lab, plan: Plan) -> None:
+    """Refuse templates that are not there, though this backend boots nothing: another may.
+
+    Raises:
+        DescriptionError: the file names a folder that is not there.
+    """
+    if any(node.template for node in lab.nodes.values()):
+        from labiac.plan.seeds import templates_of
+
+        for machine in plan.machines:
+            templates_of(machine, lab)
 
 
 def _seeded(lab: Lab, plan: Plan) -> Plan:

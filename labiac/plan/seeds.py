@@ -43,7 +43,7 @@ def seed_of(machine: Machine, lab: Lab, student: str) -> tuple[SeedFile, ...]:
     """
     beside = Path(lab.source.name).parent
     files = render(
-        _folders(machine, lab, beside),
+        templates_of(machine, lab),
         facts_of(machine, lab, student),
         machine.host_name,
         beside,
@@ -69,9 +69,13 @@ def facts_of(machine: Machine, lab: Lab, student: str) -> Facts:
     )
 
 
-def _folders(machine: Machine, lab: Lab, beside: Path) -> tuple[str, ...]:
-    """Return where the templates of *machine* are: the folder that the file names, its role's."""
-    node = lab.nodes.get(machine.name)
+def templates_of(machine: Machine, lab: Lab) -> tuple[str, ...]:
+    """Return where the templates of *machine* are: the folder that the file names, its role's.
+
+    Raises:
+        DescriptionError: the file names a folder that is not there.
+    """
+    node, beside = lab.nodes.get(machine.name), Path(lab.source.name).parent
     own = node.template if node else None
     if own is None:
         return (machine.role,)

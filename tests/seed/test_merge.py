@@ -130,6 +130,7 @@ def test_texts_of_several_lines_stay_lines_for_people(written, golden):
     ("added", "line", "problem", "fix"),
     [
         ("hostname: web", 5, "hostname is labiac's", "rename the node"),
+        ("pacakges: [nmap]", 5, "cloud-init has no key pacakges", "did you mean packages?"),
         ("runcmd: echo", 5, "runcmd is a list", "write runcmd: [...]"),
         ("runcmd: [echo, [sleep, 5]]", 5, "['sleep', 5] is no command", "numbers in quotes"),
         ("write_files: [{path: /x, permissions: 0644}]", 5, "is a number", 'permissions: "0644"'),

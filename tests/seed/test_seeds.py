@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 import yaml
 
+from labiac.errors import DescriptionError
 from labiac.plan.resolve import plan_file, resolve
 from labiac.plan.seeds import facts_of, seed_of
 from labiac.schema.load import from_data
@@ -79,6 +81,15 @@ def test_a_nic_without_an_ipv6_address_speaks_no_ipv6(everything):
     nics = nic_facts(everything, "r1")
     assert [nics[name].ipv6 for name in ("eth0", "wan0", "eth2")] == [True, False, False]
     assert [vlan.ipv6 for vlan in nics["eth2"].vlans] == [True, False]
+
+
+@pytest.mark.parametrize("backend", ["netns", "libvirt"])
+def test_templates_that_are_not_there_are_told_on_every_backend(tmp_path, backend):
+    file = tmp_path / "one.yaml"
+    file.write_text("name: one\nlans: {lan1: {}}\npcs:\n  pc1: {lan: lan1, template: web}\n")
+    with pytest.raises(DescriptionError, match="there is no folder templates/web") as caught:
+        plan_file(str(file), backend=backend)
+    assert caught.value.problems[0].where == f"{file}:4"
 
 
 def test_a_plan_takes_templates_from_beside_its_lab_file(tmp_path):
