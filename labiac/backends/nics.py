@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labiac.errors import Problem
+from labiac.plan.place import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ def problems(backend: str, plan: Plan) -> Iterator[Problem]:
     for machine in plan.machines:
         where = f"{backend} {machine.name}"
         for number, nic in enumerate(machine.nics):
-            path = f"{machine.section}.{machine.name}.nics[{number}]"
+            path = place(machine, number)
             yield from _problems(where, path, nic)
             other = holder.setdefault(nic.mac, name := f"{machine.name} {nic.name}")
             if other != name:

@@ -13,6 +13,7 @@ from labiac.plan.document import to_json
 from labiac.plan.lower import raised
 from labiac.plan.model import Machine
 from labiac.plan.names import BOOTS, CARRY_VLANS
+from labiac.plan.place import place
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
 
@@ -175,3 +176,9 @@ def test_a_lowered_plan_travels_as_json():
 def test_a_lan_with_vlans_that_nobody_is_in_is_a_switch_without_ports():
     made = plan(pcs={"pc1": {"lan": "lan1"}})
     assert made.machine("campus").nics == ()
+
+
+def test_what_is_odd_about_a_port_is_told_at_the_lan_that_the_file_has():
+    made = plan("libvirt", campus={"switches": ["sw1", "sw2"]})
+    places = {each.name: place(each, 0) for each in made.machines}
+    assert places == {"pc1": "pcs.pc1.nics[0]", "sw1": "lans.campus", "sw2": "lans.campus"}

@@ -9,6 +9,7 @@ from labiac.backends import nics
 from labiac.backends.libvirt import cards
 from labiac.errors import Problem
 from labiac.plan.model import SWITCHING, lan_of
+from labiac.plan.place import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ def _network(network: Network) -> Iterator[Problem]:
 
 def _machine(machine: Machine) -> Iterator[Problem]:
     for number, nic in enumerate(machine.nics):
-        yield from _nic(machine, f"{machine.section}.{machine.name}.nics[{number}]", nic)
+        yield from _nic(machine, place(machine, number), nic)
 
 
 def _deaf(plan: Plan) -> Iterator[Problem]:

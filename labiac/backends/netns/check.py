@@ -11,6 +11,7 @@ from labiac.backends.netns.holder import IN_A_SPACE
 from labiac.backends.netns.places import LONGEST
 from labiac.errors import Problem
 from labiac.plan.model import SWITCHING, lan_of
+from labiac.plan.place import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,7 +55,7 @@ def for_users(plan: Plan) -> list[Problem]:
     found += [
         Problem(
             f"netns {machine.name}",
-            f"{_path(machine)}.nics[{number}].attach",
+            f"{place(machine, number)}.attach",
             "a NIC with a NAT of its own changes the host's own network, which takes root",
             "run labiac as root, or attach it to a LAN",
         )
@@ -178,16 +179,16 @@ def _network(network: Network) -> Iterator[Problem]:
 
 
 def _machine(plan: Plan, machine: Machine) -> Iterator[Problem]:
-    where, path = f"netns {machine.name}", _path(machine)
+    where = f"netns {machine.name}"
     if machine.speaker:
-        yield from _frr(machine, where, f"{path}.routing")
+        yield from _frr(machine, where, f"{place(machine)}.routing")
     bridged = {network.name for network in plan.networks if network.type == "bridged"}
     for number, nic in enumerate(machine.nics):
-        yield from _nic(where, f"{path}.nics[{number}]", nic, bridged=nic.network in bridged)
+        yield from _nic(where, place(machine, number), nic, bridged=nic.network in bridged)
         if machine.role in SWITCHING and nic.network in bridged:
             yield Problem(
                 where,
-                f"{path}.nics[{number}].lan",
+                f"{place(machine, number)}.lan" if machine.switch is None else place(machine),
                 f"a {machine.role} can't join {lan_of(nic.network)}: on netns a NIC in a bridged"
                 " LAN is a macvlan, which hears only what is sent to its own MAC",
                 "put a router there, or use an internal LAN",
@@ -287,7 +288,3 @@ def _exists(interface: str) -> bool:
     from socket import if_nameindex
 
     return interface in {name for _, name in if_nameindex()}
-
-
-def _path(machine: Machine) -> str:
-    return f"{machine.section}.{machine.name}"

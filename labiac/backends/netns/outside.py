@@ -21,6 +21,7 @@ from labiac.backends.base import Copy
 from labiac.backends.netns import dump, kernel, nat, netlink, wiring
 from labiac.backends.netns.places import bridge, host_end, switch_end
 from labiac.errors import BackendError, ForeignError
+from labiac.plan.place import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -112,8 +113,7 @@ def _of_nics(plan: Plan) -> Iterator[subnets.Wanted]:
     for machine in plan.machines:
         for number, nic in enumerate(machine.nics):
             for address in nic.addresses if nic.attach == "nat" else ():
-                field = f"{machine.section}.{machine.name}.nics[{number}]"
-                yield subnets.Wanted(machine.name, field, _gateway(address))
+                yield subnets.Wanted(machine.name, place(machine, number), _gateway(address))
 
 
 def _held(plan: Plan) -> Iterator[subnets.Held]:
