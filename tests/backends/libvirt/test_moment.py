@@ -22,7 +22,7 @@ MOMENT = Moment("before-exam", 12.345, "0123456789ab", ("pc1", "<r1> & co"), PLA
 
 def described(definition: str, *, state: str = "paused", mark: Mark = MARK) -> str:
     """Return what libvirt says of a snapshot that was made from its *definition*."""
-    domain = xml.domain(mark.machine, mark, xml.Host("tcg", "/disk", "/seed", "/console"))
+    domain = xml.domain(mark.machine, mark, xml.Host("tcg", "/disk", "/seed", "/console", "none"))
     said = f"<state>{state}</state>{domain}</domainsnapshot>"
     return definition.replace("</domainsnapshot>", said)
 

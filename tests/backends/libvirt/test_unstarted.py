@@ -34,8 +34,8 @@ def test_a_node_that_is_off_is_told_from_one_that_is_not_up(lab, tmp_path):
     file = tmp_path / "lab.yaml"
     file.write_text(yaml.safe_dump({"name": lab.copy.lab, **ONE_LAN}))
     with pytest.raises(LabError, match="is not up"):
-        _there(str(file), "pc1", "ana", "libvirt")
+        _there(lab.backend, str(file), "pc1", "ana", "libvirt")
     lab.up()
     with pytest.raises(LabError, match="is off") as caught:
-        _there(str(file), "pc1", "ana", "libvirt")
+        _there(lab.backend, str(file), "pc1", "ana", "libvirt")
     assert caught.value.fix == f"labiac start {file} pc1 --student ana --backend libvirt"
