@@ -2,15 +2,14 @@
 
 A node's disk holds only what differs from a snapshot of the template, so that the template stays
 behind all of them: `unregistervm --delete` deletes every disk that nobody else's stands on. There
-is one snapshot a size of disk, on one base::
-
-    image.vdi <- base <- 4 GiB <- the disks of nodes
+is one template a size of disk, each with a copy of the image: of a disk that is larger than the one
+it stands on, VirtualBox can't read what is beyond the end of that one.
 """
 
 from __future__ import annotations
 
 import shutil
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends.base import BaseImage
@@ -33,8 +32,11 @@ _BASE: Final = "base"
 _DIGITS: Final = 16
 """So many of an image's hash tell it from all others here."""
 _MIB_A_GIB: Final = 1024
-_READY: Final[set[tuple[str, str]]] = set()
-"""Snapshots, by their template's UUID, that this process has seen."""
+_USUAL_GIB: Final = 4
+"""The size of disks of nodes that say nothing of it: the template that an image is brought with."""
+_MIB: Final = 1 << 20
+_READY: Final[set[str]] = set()
+"""UUIDs of templates that this process has seen."""
 
 
 def clone(machine: Machine, uuid: str) -> None:
@@ -55,9 +57,7 @@ def bring(name: str) -> BaseImage:
         BackendError: this machine has no such image, or VirtualBox refused.
     """
     image = image_of("virtualbox", name)
-    with _alone_with(image):
-        if _BASE not in _snapshots(image.sha256):
-            _make(image)
+    _have(image, _USUAL_GIB)
     return _described(name, image.sha256)
 
 
@@ -65,72 +65,65 @@ def brought(name: str, sha256: str) -> BaseImage | None:
     """Return the image *name* as its template holds it, or None when there is none."""
     here = known(name)
     content = sha256 or (here.sha256 if here else "")
-    return _described(name, content) if _BASE in _snapshots(content) else None
+    return _described(name, content) if _is_there(content, _USUAL_GIB) else None
 
 
 def _described(name: str, sha256: str) -> BaseImage:
-    return BaseImage(name, sha256, "vdi", _disk(sha256).stat().st_size)
+    return BaseImage(name, sha256, "vdi", _disk(sha256, _USUAL_GIB).stat().st_size)
 
 
 def _clone(machine: Machine, uuid: str) -> None:
-    template, snapshot = _snapshot(machine)
+    image, gib = image_of(f"virtualbox {machine.name}", machine.image), machine.disk_gib
+    template = _template(image.sha256, gib)
+    if template not in _READY:
+        _have(image, gib)
+        _READY.add(template)
     manage(
-        "clonevm", template, f"--snapshot={snapshot}", "--options=link", f"--uuid={uuid}",
+        "clonevm", template, f"--snapshot={_BASE}", "--options=link", f"--uuid={uuid}",
         f"--name={machine.host_name}", f"--basefolder={marks.machines()}", "--register",
         where=f"virtualbox {machine.name}",
     )  # fmt: skip
 
 
-def _snapshot(machine: Machine) -> tuple[str, str]:
-    """Return the template of the image of *machine*, and its snapshot with a disk of its size."""
-    image = image_of(f"virtualbox {machine.name}", machine.image)
-    template, size = _template(image.sha256), f"{machine.disk_gib} GiB"
-    if (template, size) not in _READY:
-        with _alone_with(image):
-            if _BASE not in (there := _snapshots(image.sha256)):
-                _make(image)
-            if size not in there:
-                _resize(template, machine.disk_gib, size)
-        _READY.add((template, size))
-    return template, size
+def _template(sha256: str, gib: int) -> str:
+    """Return the UUID of the template of an image, by the hash of its content, and a size."""
+    return str(uuid_of(f"image/{sha256}/{gib}"))
 
 
-def _template(sha256: str) -> str:
-    """Return the UUID of the template of an image by the hash of its content."""
-    return str(uuid_of(f"image/{sha256}"))
+def _disk(sha256: str, gib: int) -> Path:
+    return marks.folder() / "images" / sha256[:_DIGITS] / f"{gib}-gib" / "image.vdi"
 
 
-def _disk(sha256: str) -> Path:
-    return marks.folder() / "images" / sha256[:_DIGITS] / "image.vdi"
+def _have(image: Image, gib: int) -> None:
+    """Have the template of *image* for disks of *gib* GiB, and keep others away meanwhile."""
+    lock = _disk(image.sha256, gib).parent.with_suffix(".lock")
+    with locked(lock, f"waiting for image {image.name}"):
+        if not _is_there(image.sha256, gib):
+            _make(image, gib)
 
 
-def _alone_with(image: Image) -> AbstractContextManager[None]:
-    """Keep others who work on the template of *image* away meanwhile."""
-    lock = _disk(image.sha256).parent.with_suffix(".lock")
-    return locked(lock, f"waiting for image {image.name}")
-
-
-def _snapshots(sha256: str) -> set[str]:
-    """Return the names of all snapshots of an image's template; none where it has lost its disk."""
-    if not _disk(sha256).exists():
-        return set()
+def _is_there(sha256: str, gib: int) -> bool:
+    """Return whether an image's template is whole: its last step is its snapshot."""
+    if not _disk(sha256, gib).exists():
+        return False
     try:
-        said = manage("snapshot", _template(sha256), "list", "--machinereadable")
+        said = manage("snapshot", _template(sha256, gib), "list", "--machinereadable")
     except RefusedError:  # it has none, or there is no such machine
-        return set()
-    return {value for key, value in scan(said).items() if key.startswith("SnapshotName")}
+        return False
+    return _BASE in scan(said).values()
 
 
-def _make(image: Image) -> None:
+def _make(image: Image, gib: int) -> None:
     """Make the template of *image*, anew where a killed run has left a part of it."""
-    template, disk = _template(image.sha256), _disk(image.sha256)
+    template, disk = _template(image.sha256, gib), _disk(image.sha256, gib)
     folder = disk.parent
     with suppress(RefusedError):
         manage("unregistervm", template, "--delete")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     convert(file_of(image), disk, "vdi")
-    name = f"labiac-image-{image.sha256[:_DIGITS]}"
+    name = f"labiac-image-{image.sha256[:_DIGITS]}-{gib}-gib"
+    larger = gib * _MIB_A_GIB * _MIB > image.disk
     # fmt: off
     for call in (
         ["createvm", f"--name={name}", "--ostype=Debian_64", f"--uuid={template}",
@@ -141,15 +134,8 @@ def _make(image: Image) -> None:
          "--portcount", "2", "--bootable", "on", "--hostiocache", "on"],
         ["storageattach", template, f"--storagectl={DISKS}", "--port=0", "--device=0",
          "--type=hdd", f"--medium={disk}"],
+        *([["modifymedium", "disk", str(disk), f"--resize={gib * _MIB_A_GIB}"]] if larger else []),
         ["snapshot", template, "take", _BASE],
     ):
         manage(*call, where=f"virtualbox image {image.name}")
     # fmt: on
-
-
-def _resize(template: str, gib: int, snapshot: str) -> None:
-    """Take a *snapshot* of *template* with a disk of *gib* GiB."""
-    manage("snapshot", template, "restore", _BASE)
-    disk = scan(manage("showvminfo", template, "--machinereadable"))[f"{DISKS}-ImageUUID-0-0"]
-    manage("modifymedium", "disk", disk, f"--resize={gib * _MIB_A_GIB}")
-    manage("snapshot", template, "take", snapshot)
