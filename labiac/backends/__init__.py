@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends.base import Lists, Settles
@@ -24,6 +26,9 @@ BACKENDS: Final = {
 }
 """Name and module of each backend, imported when used; the module's `open` returns the backend."""
 
+_VIRTUAL_MACHINES: Final = Path(os.environ.get("SYSTEMROOT", ""), "System32", "vmms.exe")
+"""Hyper-V's own service, which is where Hyper-V is on."""
+
 
 def backend_name(name: str) -> str:
     """Return the name of a backend that this version has; ``auto`` is the best one here.
@@ -33,16 +38,21 @@ def backend_name(name: str) -> str:
     """
     known = ", ".join(sorted(BACKENDS))
     if name == "auto":
-        if sys.platform != "linux":
-            raise LabError(
-                "backend auto",
-                f"netns runs on Linux, and this is {sys.platform}",
-                fix="use --backend virtualbox, or run labiac on Linux (a virtual machine will do)",
-            )
-        return "netns"
+        return "netns" if sys.platform == "linux" else _elsewhere()
     if name not in BACKENDS:
         raise LabError("backend", f"{name!r} is none of {known}", fix="use one of them, or auto")
     return name
+
+
+def _elsewhere() -> str:
+    """Return what `auto` is where there are no namespaces: Hyper-V on a Windows that has it on."""
+    if sys.platform == "win32" and _VIRTUAL_MACHINES.exists():
+        return "hyperv"
+    raise LabError(
+        "backend auto",
+        f"netns runs on Linux, and this is {sys.platform}",
+        fix="use --backend virtualbox, or run labiac on Linux (a virtual machine will do)",
+    )
 
 
 def open_backend(name: str) -> Backend:

@@ -15,6 +15,16 @@ def test_auto_takes_netns_on_linux(monkeypatch):
     assert backend_name("auto") == "netns"
 
 
+def test_auto_takes_hyper_v_on_a_windows_that_has_it_on(monkeypatch, tmp_path):
+    service = tmp_path / "vmms.exe"
+    monkeypatch.setattr(backends.sys, "platform", "win32")
+    monkeypatch.setattr(backends, "_VIRTUAL_MACHINES", service)
+    with pytest.raises(LabError, match="this is win32"):
+        backend_name("auto")
+    service.touch()
+    assert backend_name("auto") == "hyperv"
+
+
 def test_auto_says_what_to_do_elsewhere(monkeypatch):
     monkeypatch.setattr(backends.sys, "platform", "darwin")
     with pytest.raises(LabError, match="netns runs on Linux, and this is darwin\n  fix: "):

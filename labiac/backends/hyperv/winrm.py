@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from labiac.backends.hyperv.shell import Answer, Failure, LostError, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from labiac.backends.hyperv.shell import Row, Statement
+
+T = TypeVar("T")
 
 PASSWORD: Final = "LABIAC_HYPERV_PASSWORD"  # noqa: S105  # the name of the variable
 _PORTS: Final = {"http": 5985, "https": 5986}
@@ -86,7 +88,7 @@ class WinRM:
         failures = tuple(_failure(each) for each in pipeline.streams.error)
         return Answer(tuple(_row(each) for each in found), failures)
 
-    def _call(self, act: Any) -> Any:
+    def _call(self, act: Callable[[], T]) -> T:
         """Do *act*, and say of what goes wrong on the way that the host is lost.
 
         Raises:
