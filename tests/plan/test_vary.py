@@ -84,7 +84,7 @@ def test_what_is_drawn_is_the_same_on_every_machine_and_in_every_version():
     assert drawn == [644, 354, 323]  # handed out, these must never change
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.text("abcxyz0189", min_size=1, max_size=20))
 def test_a_student_gets_the_same_lab_each_time_and_nobody_elses_addresses(student):
     mine, again = (resolve(everything(), student) for _ in range(2))
