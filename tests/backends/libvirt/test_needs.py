@@ -16,7 +16,11 @@ NOTHING = Plan("doctor", "local", "libvirt", networks=(), machines=(), checks=()
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """A machine with nothing installed but labiac; return where its programs and sockets are."""
+    """A machine with no program installed; return where its programs and sockets are to be.
+
+    Of Python's modules it has all: those of the tests' own machine are not asked for.
+    """
+    monkeypatch.setattr(needs, "find_spec", lambda name: name)
     monkeypatch.delenv(URI, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(needs, "_DAEMONS", str(tmp_path))

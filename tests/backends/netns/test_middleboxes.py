@@ -6,8 +6,9 @@ import io
 import os
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -191,17 +192,23 @@ def test_a_nat_hides_who_is_behind_it(lab):
     assert lab.read(plan, "r1") == plan.machine("r1")
 
 
+@contextmanager
+def captured(lab, plan, node, nic, *, packets=0, seconds):
+    """Capture what passes a NIC meanwhile: it is listened to already, and to the limit."""
+    sink = io.BytesIO()
+    limits = {"packets": packets, "seconds": seconds}
+    with ThreadPoolExecutor(1) as pool:
+        capturing = pool.submit(lab.backend.capture, lab.ref(plan, node), nic, sink, **limits)
+        while not sink.getvalue() and not capturing.done():
+            time.sleep(0.01)
+        yield sink
+        capturing.result()
+
+
 def test_packets_leave_a_nat_under_its_own_address(lab):
     plan = up(lab, **nat())
-    sink = io.BytesIO()
-    options = {"packets": 0, "seconds": 1}
-    listening = threading.Thread(
-        target=lambda: lab.backend.capture(lab.ref(plan, "pc2"), "eth0", sink, **options)
-    )
-    listening.start()
-    time.sleep(0.5)
-    assert pings(lab, plan, "pc1", *PC2) == [True, True]
-    listening.join()
+    with captured(lab, plan, "pc2", "eth0", seconds=2) as sink:
+        assert pings(lab, plan, "pc1", *PC2) == [True, True]
     reading = ["tcpdump", "-nr", "-", "icmp or icmp6"]
     seen = subprocess.run(reading, input=sink.getvalue(), capture_output=True, check=True)
     for outside, inside, address in zip(R1_OUTSIDE, PC1, PC2, strict=True):
@@ -469,12 +476,6 @@ def test_commands_run_and_packets_are_seen_on_a_bridge(lab):
         lab.ref(plan, "br"), ["ip", "-br", "link", "show", "br0"], timeout_s=5
     )
     assert ran.stdout.startswith(b"br0")
-    sink = io.BytesIO()
-    listening = threading.Thread(
-        target=lambda: lab.backend.capture(lab.ref(plan, "br"), "br0", sink, packets=1, seconds=5)
-    )
-    listening.start()
-    time.sleep(0.5)
-    assert pings(lab, plan, "pc1", *OTHER_SIDE) == [True, True]
-    listening.join()
+    with captured(lab, plan, "br", "br0", packets=1, seconds=5) as sink:
+        assert pings(lab, plan, "pc1", *OTHER_SIDE) == [True, True]
     assert len(sink.getvalue()) > len("a pcap header is 24 long")
