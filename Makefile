@@ -18,15 +18,17 @@ GUESTS_NEED := libvirtd:libvirt-daemon-system qemu-system-x86_64:qemu-system-x86
     /usr/share/OVMF:ovmf /usr/include/libvirt:libvirt-dev gcc:gcc pkgconf:pkgconf \
     python3-config:python3-dev
 
-# What each kind of tests is run with.
+# What each kind of tests is run with. The tests of a file stay together: they share their labs.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 VIRTUALBOX = LABIAC_VBOXMANAGE=$$($(BIN)/python tools/virtualbox.py) && export LABIAC_VBOXMANAGE
 LIBVIRTD = LABIAC_LIBVIRT_URI=$${LABIAC_LIBVIRT_URI:-$$($(PYTHON) tools/libvirtd.py up)} && \
     export LABIAC_LIBVIRT_URI
+INCUSD = LABIAC_INCUS=$${LABIAC_INCUS:-$$($(BIN)/python tools/incus.py up)} && export LABIAC_INCUS
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up setup test test-libvirt test-all libvirt-up libvirt-down virtualbox-up fuzz check \
-    bench bench-libvirt docs pulumi-path lock clean guests needs lacking
+.PHONY: help up setup test test-libvirt test-all libvirt-up libvirt-down virtualbox-up hyperv-sim fuzz check \
+    incus-up incus-down test-incus bench bench-libvirt docs pulumi-path lock clean guests needs lacking
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,19 +40,31 @@ setup: $(VENV)/run.stamp ## all that `make up` needs: virtual environment and Pu
 	@$(BIN)/python -m labiac.fleet.pulumi_cli >/dev/null
 
 test: setup $(VENV)/dev.stamp needs ## set up what is missing, and run all tests but of guests that boot
-	@$(VIRTUALBOX) && $(BIN)/python -m pytest -m "not libvirt" --cov
+	@$(VIRTUALBOX) && $(PYTEST) -m "not libvirt and not incus" --cov
 
 test-libvirt: guests ## the tests that boot virtual machines
-	@$(LIBVIRTD) && $(BIN)/python -m pytest -m libvirt
+	@$(LIBVIRTD) && $(PYTEST) -m libvirt
 
-test-all: guests ## both in one run
-	@$(VIRTUALBOX) && $(LIBVIRTD) && $(BIN)/python -m pytest -m "" --cov
+test-incus: guests ## the tests that start system containers
+	@$(INCUSD) && $(PYTEST) -m incus
+
+test-all: guests ## all in one run
+	@$(VIRTUALBOX) && $(LIBVIRTD) && $(INCUSD) && $(PYTEST) -m "" --cov
+
+incus-up: setup ## start an Incus of the tests' own, and print what LABIAC_INCUS must be
+	@$(BIN)/python tools/incus.py up
+
+incus-down: ## end it, and all that runs in it
+	@$(PYTHON) tools/incus.py down
 
 libvirt-up: ## start a libvirtd of the tests' own, and print its URI
 	@$(PYTHON) tools/libvirtd.py up
 
 virtualbox-up: setup ## prepare a real VBoxManage for the tests, and print its path
 	@$(BIN)/python tools/virtualbox.py
+
+hyperv-sim: setup $(VENV)/dev.stamp ## prepare a simulated Hyper-V host, and print what LABIAC_HYPERV is to be
+	@$(BIN)/python tools/hyperv.py
 
 libvirt-down: ## end it, and all that runs on it
 	@$(PYTHON) tools/libvirtd.py down
