@@ -76,7 +76,9 @@ def create(copy: Copy, item: Machine, watch: Watch, *, was: Machine | None = Non
     if not found.running or not isinstance(found.item, Machine):
         return found
     goal = changed(found.item, was, item) if was and runs else item
-    return _mended(done, found, goal, item)
+    found = _mended(done, found, goal)
+    guest.wait(there, item.name, watch)  # what was mended may have addresses of IPv6 to try out
+    return replace(found, item=item) if found.item == goal else found
 
 
 def start(ours: Held, watch: Watch) -> None:
@@ -181,13 +183,13 @@ def _found(mark: Mark) -> Observed:
     return observed(ours)
 
 
-def _mended(mark: Mark, found: Observed, goal: Machine, item: Machine) -> Observed:
-    """Make a container *goal* inside, which is what there shall be of *item*."""
-    where = place(mark.copy, item.name)
+def _mended(mark: Mark, found: Observed, goal: Machine) -> Observed:
+    """Make a container *goal* inside, and return it as it is then."""
+    where = place(mark.copy, goal.name)
     for _ in range(_ROUNDS):
         if not isinstance(found.item, Machine) or not found.running or found.item == goal:
             break
         guest.mend(where, found.item, goal)
         time.sleep(_SOON_S)
         found = _found(mark)
-    return replace(found, item=item) if found.item == goal else found
+    return found
