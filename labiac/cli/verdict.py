@@ -42,6 +42,13 @@ class Verdict:
         return self.agree and all(result.ok for result in self.checks)
 
     @property
+    def failing(self) -> str:
+        """How many checks fail, for people: ``1 of 2 checks fail``; empty where all hold."""
+        fails, one = sum(not result.ok for result in self.checks), len(self.checks) == 1
+        words = "check fails" if one else "checks fail"
+        return f"{fails} of {len(self.checks)} {words}" if fails else ""
+
+    @property
     def got(self) -> float:
         """Points of the checks that hold."""
         return sum(result.got for result in self.checks)

@@ -137,3 +137,11 @@ def test_pairs_lost_and_gained_are_told_once_each_way_together():
     said = [part.plain for part in verdict_view(found) if isinstance(part, Text)]
     assert "gained: pc1 <-> pc3" in said
     assert "lost: pc1 -> pc2" in said
+
+
+def test_one_check_fails_and_of_more_some_fail():
+    ping = {"ping": {"from": "pc1", "to": "pc2"}}
+    back = {"ping": {"from": "pc2", "to": "pc1"}}
+    assert compared({**LAB, "checks": [ping]}, pc1_pc2=False).failing == "1 of 1 check fails"
+    assert compared({**LAB, "checks": [ping, back]}, pc1_pc2=False).failing == "1 of 2 checks fail"
+    assert compared({**LAB, "checks": [ping]}).failing == ""

@@ -83,9 +83,7 @@ def said(report: Report) -> str:
     failed = [called(each.check) for each in report.found.checks if not each.ok]
     parts = [
         report.disagreement,
-        f"{len(failed)} of {counted(len(report.found.checks), 'check')} fail: {shortened(failed)}"
-        if failed
-        else "",
+        f"{report.found.failing}: {shortened(failed)}" if failed else "",
     ]
     return "; ".join(filter(None, parts)) or "all is as it should be"
 
