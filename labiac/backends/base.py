@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
     from threading import Event
     from typing import BinaryIO
 
@@ -330,6 +331,18 @@ class Snapshots(Protocol):
 
         Raises:
             UsageError: there is no such snapshot.
+        """
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """A backend that writes a whole copy to a file, which its hypervisor takes in elsewhere."""
+
+    def export(self, copy: Copy, file: Path) -> tuple[str, ...]:
+        """Write all machines of *copy* to *file*, in the place of any other; return their names.
+
+        Raises:
+            BackendError: the copy is not up, one of its machines is on, or the host refused.
         """
 
 

@@ -48,6 +48,7 @@ COMMANDS = {
     "class": "classes",
     "reset": "reset",
     "snapshot": "snapshot",
+    "export": "export",
     "stage": "stage",
 }
 """Each subcommand and its module, which is imported when it is needed, and not before."""

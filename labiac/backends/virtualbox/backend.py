@@ -10,6 +10,8 @@ from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labiac.backends.base import BaseImage, Snapshot
     from labiac.backends.mark import Mark
     from labiac.errors import Problem
@@ -156,6 +158,16 @@ class VirtualBox:
         from labiac.backends.virtualbox import snapshots
 
         snapshots.forget(copy, name)
+
+    def export(self, copy: Copy, file: Path) -> tuple[str, ...]:
+        """Write all machines of *copy* to *file*, an OVA, and return their names.
+
+        Raises:
+            BackendError: the copy is not up, one of its machines is on, or VirtualBox refused.
+        """
+        from labiac.backends.virtualbox import appliance
+
+        return appliance.export(copy, file)
 
     def find(self) -> list[Found]:
         """Return every copy on this host, sorted by lab and student.

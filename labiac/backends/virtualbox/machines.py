@@ -133,10 +133,23 @@ def halt(mark: Mark) -> None:
     _end(want, _insisted(want))
 
 
+def is_off(mark: Mark) -> bool:
+    """Return whether a machine is off, with no memory that it goes on from.
+
+    Raises:
+        BackendError: it is gone, or VirtualBox can't read it.
+    """
+    return _insisted(_wanted(mark)).is_off
+
+
+def console(machine: Machine) -> str:
+    """Return the path of the file that the serial port of *machine* writes to."""
+    return str(folder(machine) / "console.log")
+
+
 def _wanted(mark: Mark) -> Wanted:
-    console = folder(mark.machine) / "console.log"
     wires = networks.wires(mark.copy, mark.machine)
-    return Wanted(mark.copy, mark.machine, wires, str(console))
+    return Wanted(mark.copy, mark.machine, wires, console(mark.machine))
 
 
 def folder(machine: Machine) -> Path:

@@ -82,3 +82,12 @@ def test_what_no_node_can_do_here_is_said_whether_it_is_on_or_off(live):
         assert "backend virtualbox: cannot run commands" in refused.err
     refused = live("capture", LAB, "pc1", *ON, "-o", "pc1.pcap")
     assert "backend virtualbox: cannot capture packets" in refused.err
+
+
+def test_a_lab_that_is_off_is_exported_to_one_file(live, tmp_path):
+    assert live("up", LAB, *ON, "--no-start").code == 0
+    file = tmp_path / "lab.ova"
+    made = live("export", LAB, *ON, "-o", str(file), "--json")
+    assert made.code == 0, made.err
+    assert made.json["nodes"] == sorted(live.nodes)
+    assert made.json["bytes"] == file.stat().st_size > 0

@@ -1,0 +1,68 @@
+"""A whole copy as one file that VirtualBox takes in elsewhere: an OVA, with disks and seeds."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from labiac.backends.virtualbox import machines, marks
+from labiac.backends.virtualbox.manage import manage
+from labiac.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from labiac.backends.base import Copy
+    from labiac.backends.mark import Mark
+
+_WRITE_S: Final = 3600.0
+"""Each disk is read whole, and packed."""
+
+
+def export(copy: Copy, file: Path) -> tuple[str, ...]:
+    """Write all machines of *copy* to *file*, in the place of any other; return their names.
+
+    Raises:
+        BackendError: the copy is not up, one of its machines is on, or VirtualBox refused.
+    """
+    whose = (copy.lab, copy.student)
+    ours = (mark for mark in marks.marks() if (mark.copy.lab, mark.copy.student) == whose)
+    guests = [mark for mark in ours if mark.kind == "machine"]
+    where = f"{copy.lab} of {copy.student}"
+    if not guests:
+        fix = f"labiac up {copy.lab} --backend virtualbox"
+        raise BackendError(where, "is not up on virtualbox", fix=fix)
+    if on := [mark.item.name for mark in guests if not machines.is_off(mark)]:
+        fix = "labiac stop FILE shuts them down"
+        raise BackendError(where, f"{', '.join(on)} must be off for it", fix=fix)
+    partial = file.with_name(f".{file.stem}.partial.ova")
+    partial.unlink(missing_ok=True)
+    try:
+        with _without_consoles(guests):
+            _write(guests, partial)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+    return tuple(mark.item.name for mark in guests)
+
+
+def _write(guests: Sequence[Mark], file: Path) -> None:
+    uuids = [str(mark.uuid) for mark in guests]
+    how = ["--ovf20", "--options=manifest,iso"]
+    manage(
+        "export", *uuids, f"--output={file}", *how, where=f"virtualbox {file}", timeout_s=_WRITE_S
+    )
+
+
+@contextmanager
+def _without_consoles(guests: Sequence[Mark]) -> Iterator[None]:
+    """Let the serial ports of *guests* write nowhere: their file is none on another machine."""
+    try:
+        for mark in guests:
+            manage("modifyvm", str(mark.uuid), "--uart-mode1", "disconnected")
+        yield
+    finally:
+        for mark in guests:
+            mode = ["--uart-mode1", "file", machines.console(mark.machine)]
+            manage("modifyvm", str(mark.uuid), *mode)
