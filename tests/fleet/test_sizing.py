@@ -10,7 +10,7 @@ import pytest
 from labiac.backends.libvirt.backend import LibvirtBackend
 from labiac.backends.room import GUEST_MIB, WRITTEN_MIB
 from labiac.fleet.room import FIXES, WORDS, left, shortages
-from labiac.fleet.sizing import SPACE_MIB, STATE_MIB, Needs, fit, needs
+from labiac.fleet.sizing import CONTAINER_MIB, SPACE_MIB, STATE_MIB, Needs, fit, needs
 from labiac.plan.resolve import plan_file
 
 ANY = Needs(*(math.inf for _ in fields(Needs)))
@@ -36,6 +36,13 @@ def test_a_copy_on_virtualbox_takes_what_virtualbox_does_whatever_libvirt_would_
     own = sum(machine.memory_mib for machine in plan.machines)
     taken = {needs(plan, accelerator).memory_mib for accelerator in ("kvm", "tcg")}
     assert taken == {own + 6 * GUEST_MIB["virtualbox"]}
+
+
+def test_a_copy_of_containers_takes_what_they_use_and_not_what_they_may():
+    one = needs(plan_file("three-lans", backend="incus"))
+    assert one.memory_mib == 6 * CONTAINER_MIB
+    assert one.neighbours == needs(plan_file("three-lans")).neighbours  # the kernel is the host's
+    assert one.processes > 6
 
 
 def test_the_disk_that_is_left_is_that_where_the_machines_lie(monkeypatch):
