@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from labiac.backends.incus import api
 from labiac.backends.incus.names import MARK, bridge, place
-from labiac.backends.mark import Mark, is_machine
+from labiac.backends.mark import is_machine, legible
 from labiac.errors import ForeignError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from labiac.backends.base import Copy
     from labiac.backends.incus.names import Place
+    from labiac.backends.mark import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +83,5 @@ def _path(ref: str, copy: Copy, name: str) -> str:
 
 
 def _ours(there: dict[str, Any]) -> Held | None:
-    text = (there.get("config") or {}).get(MARK)
-    return Held(there, Mark.from_json(text)) if text else None
+    mark = legible((there.get("config") or {}).get(MARK, ""))
+    return Held(there, mark) if mark else None
