@@ -63,7 +63,7 @@ def connected(plan, expected):
 
 def _listen(stack, plan):
     for machine in plan.machines:
-        with _inside(machine):
+        with inside(machine):
             for family in (socket.AF_INET, socket.AF_INET6):
                 for port in PORTS:
                     server = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
@@ -78,7 +78,7 @@ def _connect(plan, asked, patience_s):
     with ExitStack() as stack:
         poller, waiting = select.poll(), {}
         for machine in plan.machines:
-            with _inside(machine):
+            with inside(machine):
                 for call in asked:
                     if call.source == machine.name:
                         line = stack.enter_context(_calling(call))
@@ -108,7 +108,7 @@ def _calling(call):
     return line
 
 
-def _inside(machine):
+def inside(machine):
     """Return what moves this thread into the namespace of *machine* for a while."""
     stack = ExitStack()
     space = os.open(f"/run/netns/{machine.host_name}", os.O_RDONLY)
