@@ -39,7 +39,7 @@ OURS = "labiac:index:"
 """How the types of labiac's own resources begin; the others are Pulumi's bookkeeping."""
 
 
-class Difference(NamedTuple):
+class Drift(NamedTuple):
     """One value that differs; None where there is none."""
 
     field: str
@@ -47,7 +47,7 @@ class Difference(NamedTuple):
     now: Any
 
 
-def differences(was: Any, now: Any, field: str = "") -> Iterator[Difference]:
+def differences(was: Any, now: Any, field: str = "") -> Iterator[Drift]:
     """Yield what differs from *was* to *now*: things with names by name, other lists as sets."""
     if isinstance(was, Mapping) and isinstance(now, Mapping):
         for key in [*was, *(key for key in now if key not in was)]:
@@ -57,10 +57,10 @@ def differences(was: Any, now: Any, field: str = "") -> Iterator[Difference]:
             {each["name"]: each for each in was}, {each["name"]: each for each in now}, field
         )
     elif isinstance(was, list) and isinstance(now, list):
-        yield from (Difference(field, each, None) for each in was if each not in now)
-        yield from (Difference(field, None, each) for each in now if each not in was)
+        yield from (Drift(field, each, None) for each in was if each not in now)
+        yield from (Drift(field, None, each) for each in now if each not in was)
     elif was != now:
-        yield Difference(field, was, now)
+        yield Drift(field, was, now)
 
 
 def _named(value: Any) -> bool:

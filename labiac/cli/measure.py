@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from labiac.backends.base import Backend
     from labiac.backends.live import AsItIs
     from labiac.plan.model import Plan
-    from labiac.reach.compare import Comparison, Difference
+    from labiac.reach.compare import Comparison, Deviation
     from labiac.reach.matrix import Ends, Pair
     from labiac.reach.trace import Trace
 
@@ -33,7 +33,7 @@ class Examined(NamedTuple):
     """
 
     pair: Pair
-    differences: tuple[Difference, ...]
+    differences: tuple[Deviation, ...]
     traces: tuple[Trace, ...]
 
 

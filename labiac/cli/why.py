@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from labiac.plan.model import Plan
-    from labiac.reach.compare import Difference
+    from labiac.reach.compare import Deviation
 
 app = typer.Typer()
 
@@ -70,7 +70,7 @@ def why(
         raise typer.Exit(1)
 
 
-def _fix(plan: Plan, file: str, differ: Sequence[Difference]) -> str:
+def _fix(plan: Plan, file: str, differ: Sequence[Deviation]) -> str:
     """Return the command that makes the lab as planned: on the node where one there is enough."""
     if len(differ) == 1 and differ[0].command:
         where = f"{file} {differ[0].node}{whose(plan)}"

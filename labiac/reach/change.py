@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from labiac.plan.addressing import BITS, Prefix
 from labiac.plan.model import SWITCHING, Machine, Network
 from labiac.reach.conversation import exchange
-from labiac.reach.verdict import Judge
+from labiac.reach.judge import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -221,7 +221,7 @@ class _Asked:
 
     def answers(self, ends: Ends) -> bool:
         source, target = map(self.node, ends)
-        return bool(source and target and self._judge.verdict(source, target).ok)
+        return bool(source and target and self._judge.judgement(source, target).ok)
 
     def owners(self) -> Iterator[tuple[tuple[int, int], str]]:
         """Yield each address, with its IP version, and who has it, by the name in the plan."""
@@ -247,8 +247,8 @@ class _Asked:
         source, target = map(self.node, ends)
         if source is None or target is None:
             return f"{ends[0] if source is None else ends[1]} is gone"
-        verdict = self._judge.verdict(source, target)
-        return "" if verdict.ok else self._judge.reason(verdict, source, target)
+        judgement = self._judge.judgement(source, target)
+        return "" if judgement.ok else self._judge.reason(judgement, source, target)
 
 
 def _owners(*plans: tuple[_Asked, Mapping[str, str]]) -> Mapping[tuple[int, int], set[str]]:

@@ -25,9 +25,9 @@ from labiac.plan.checks import (
 )
 from labiac.reach.fabric import fabric
 from labiac.reach.finding import shortened
+from labiac.reach.judge import Judge
 from labiac.reach.ports import port_verdict
 from labiac.reach.tables import tables
-from labiac.reach.verdict import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

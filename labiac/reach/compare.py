@@ -15,8 +15,8 @@ from labiac.plan.model import lan_of
 from labiac.reach.bridges import Plug
 from labiac.reach.conversation import exchange
 from labiac.reach.fabric import HOST, segment_name
+from labiac.reach.judge import Judge
 from labiac.reach.trace import by_text
-from labiac.reach.verdict import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 """The setting of Linux that makes a router of a node, by IP version."""
 
 
-class Difference(NamedTuple):
+class Deviation(NamedTuple):
     """Something on a packet's way that is not as planned.
 
     Args:
@@ -74,7 +74,7 @@ class Comparison:
             machine.name: machine for machine in live.machines if machine.name not in self._students
         }
 
-    def differences(self, source: str, target: str) -> Iterator[Difference]:
+    def differences(self, source: str, target: str) -> Iterator[Deviation]:
         """Yield all that differs on the way of a ping and its answer, in the order met, each once.
 
         Raises:
@@ -91,20 +91,20 @@ class Comparison:
                 seen.add(difference)
                 yield difference
 
-    def _on_the_way(self, plane: Plane, found: Exchange) -> Iterator[Difference]:
+    def _on_the_way(self, plane: Plane, found: Exchange) -> Iterator[Deviation]:
         yield from self._gone(found.source.name)
         for way in (*found.there, *found.back):
             for hops, step in enumerate(plane.steps(way)):
                 forwarded = hops > 0 or way.forwarded
                 yield from self._step(plane, step, way.address, forwarded=forwarded)
 
-    def _gone(self, name: str) -> Iterator[Difference]:
+    def _gone(self, name: str) -> Iterator[Deviation]:
         if name in self._broken:
-            yield Difference(self._broken[name], name)
+            yield Deviation(self._broken[name], name)
 
     def _step(
         self, plane: Plane, step: Step, address: int, *, forwarded: bool
-    ) -> Iterator[Difference]:
+    ) -> Iterator[Deviation]:
         """Yield what differs from where *step* has the packet to where the next node has it."""
         yield from self._role(step.node)
         live = self._compared(plane, step.node)
@@ -130,26 +130,26 @@ class Comparison:
             if there is not None:
                 yield from self._interface(plane, taker, step.to, there)
 
-    def _role(self, node: Node) -> Iterator[Difference]:
+    def _role(self, node: Node) -> Iterator[Deviation]:
         """Yield whether *node* has become something else: a bridge of a router."""
         wanted, found = self._wanted.get(node.name), self._found.get(node.name)
         if wanted and found and wanted.role != found.role:
             yield _at(node, f"is a {found.role}; planned {wanted.role}", colon="")
 
-    def _rules(self, node: Node) -> Iterator[Difference]:
+    def _rules(self, node: Node) -> Iterator[Deviation]:
         """Yield whether *node* filters or translates otherwise than planned."""
         wanted, found = self._wanted.get(node.name), self._found.get(node.name)
         if wanted and found and _ruled(wanted) != _ruled(found):
             yield _at(node, "its nftables rules are not as planned")
 
-    def _bridges(self, plane: Plane, out: Port, to: Port | None) -> Iterator[Difference]:
+    def _bridges(self, plane: Plane, out: Port, to: Port | None) -> Iterator[Deviation]:
         """Yield which bridges between two interfaces, as planned, do not join their LANs."""
         if to is None or out.segment is None or to.segment is None:
             return
         for plug in plane.bridges.between(out.segment, to.segment):
             yield from self._plug(plug)
 
-    def _plug(self, plug: Plug) -> Iterator[Difference]:
+    def _plug(self, plug: Plug) -> Iterator[Deviation]:
         """Yield whether a port of a bridge or switch is another than planned."""
         machine, planned = plug
         found = self._found.get(machine.name)
@@ -159,14 +159,14 @@ class Comparison:
         now = next((nic for nic in found.nics if _joins(nic, planned)), None)
         if now is None:
             problem = f"{planned.name} does not join {lan_of(planned.network)}"
-            yield Difference(f"{machine.name}: {problem}", machine.name)
+            yield Deviation(f"{machine.name}: {problem}", machine.name)
         elif _tags(now) != _tags(planned):
             problem = f"{planned.name} takes {_tags(now)}; planned {_tags(planned)}"
-            yield Difference(f"{machine.name}: {problem}", machine.name)
+            yield Deviation(f"{machine.name}: {problem}", machine.name)
 
     def _interface(
         self, plane: Plane, node: Node, planned: Port, live: Node
-    ) -> Iterator[Difference]:
+    ) -> Iterator[Deviation]:
         """Yield whether an interface, or the port at the other end of its cable, is not as planned.
 
         What is plugged into another port is in another VLAN: only the port is to blame.
@@ -185,7 +185,7 @@ class Comparison:
 
     def _route(
         self, plane: Plane, step: Step, address: int, live: tuple[Node, Port | None]
-    ) -> Iterator[Difference]:
+    ) -> Iterator[Deviation]:
         """Yield how *live*, the node and interface of *step* as they are, send it elsewhere."""
         planned, now = step.ways[0], self._live.planes[plane.version]
         node, came = live
@@ -201,7 +201,7 @@ class Comparison:
             problem = f"{_to(planned)} is missing; planned {by_text(plane, planned)}"
             yield _at(step.node, problem, _route_command(plane, planned))
 
-    def _strangers(self, plane: Plane, asked: int, out: Port) -> Iterator[Difference]:
+    def _strangers(self, plane: Plane, asked: int, out: Port) -> Iterator[Deviation]:
         """Yield who on the LAN has the address that is looked for, and should not have it."""
         now = self._live.planes[plane.version]
         rightful = {plane.nodes[port.node].name for port in plane.owners.get(asked, ())}
@@ -212,7 +212,7 @@ class Comparison:
                 yield _at(node, f"address {plane.text(asked)} is not planned")
 
 
-def _interface(plane: Plane, node: Node, planned: Port, live: Node) -> Iterator[Difference]:
+def _interface(plane: Plane, node: Node, planned: Port, live: Node) -> Iterator[Deviation]:
     now = _named(live, planned.name)
     if now is None:
         yield _at(node, f"{planned.name} is gone")
@@ -226,7 +226,7 @@ def _interface(plane: Plane, node: Node, planned: Port, live: Node) -> Iterator[
         yield from _addresses(plane, node, planned, now)
 
 
-def _addresses(plane: Plane, node: Node, planned: Port, now: Port) -> Iterator[Difference]:
+def _addresses(plane: Plane, node: Node, planned: Port, now: Port) -> Iterator[Deviation]:
     wanted, held = ([_cidr(plane, a) for a in _of(plane, port)] for port in (planned, now))
     more = [text for text in held if text not in wanted]
     for text in wanted:
@@ -258,8 +258,8 @@ def _tags(nic: Nic) -> str:
     return ", ".join((*said, *(f"{sub.vlan} tagged" for sub in nic.trunk))) or "nothing"
 
 
-def _at(node: Node, problem: str, command: tuple[str, ...] = (), *, colon: str = ":") -> Difference:
-    return Difference(
+def _at(node: Node, problem: str, command: tuple[str, ...] = (), *, colon: str = ":") -> Deviation:
+    return Deviation(
         f"{node.name}{colon} {problem}", node.name, () if node.name == HOST else command
     )
 

@@ -14,9 +14,9 @@ from labiac.plan.lower import raised
 from labiac.reach.cabling import cabling
 from labiac.reach.conversation import exchange
 from labiac.reach.finding import Finding, node_path, shortened
+from labiac.reach.judge import Judge
 from labiac.reach.next_hops import next_hops
 from labiac.reach.subnets import subnets
-from labiac.reach.verdict import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -13,14 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from labiac.reach.verdict import Judge
+from labiac.reach.judge import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from labiac.plan.model import Plan
     from labiac.reach.fabric import Node
-    from labiac.reach.verdict import Verdict
+    from labiac.reach.judge import Judgement
 
 
 Ends = tuple[str, str]
@@ -67,25 +67,25 @@ class Foretold:
     A million pairs share it: what is each one's own is worked out when somebody asks for it.
     """
 
-    verdict: Verdict
+    judgement: Judgement
     judge: Judge
 
     @property
     def ok(self) -> bool:
         """Whether the answer arrives."""
-        return self.verdict.ok
+        return self.judgement.ok
 
     def path(self, source: str, target: str) -> tuple[str, ...]:
         """Return the nodes that the packet visits on its way there."""
-        ends = (target,) if self.verdict.arrives else ()
-        return (source, *self.verdict.between, *ends)
+        ends = (target,) if self.judgement.arrives else ()
+        return (source, *self.judgement.between, *ends)
 
     def reason(self, source: str, target: str) -> str:
         """Return why the answer does not arrive, or nothing."""
         if self.ok:
             return ""
         judge = self.judge
-        return judge.reason(self.verdict, judge.node(source), judge.node(target))
+        return judge.reason(self.judgement, judge.node(source), judge.node(target))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,5 +230,5 @@ def _pairs(judge: Judge, asked: Iterable[tuple[Node, Node]]) -> Iterator[Pair]:
         kinds = judge.kind(source), judge.kind(target)
         found = known.get(kinds)
         if found is None:
-            found = known[kinds] = Foretold(judge.verdict(source, target), judge)
+            found = known[kinds] = Foretold(judge.judgement(source, target), judge)
         yield Pair(source.name, target.name, found)

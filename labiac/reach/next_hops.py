@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from labiac.plan.model import Machine, Plan, Route
     from labiac.reach.fabric import Node, Port
-    from labiac.reach.verdict import Judge
+    from labiac.reach.judge import Judge
 
 
 class _Fault(NamedTuple):

@@ -9,12 +9,12 @@ import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.reach.conversation import Service, exchange
-from labiac.reach.verdict import outcome, spoken
+from labiac.reach.judge import outcome, spoken
 
 if TYPE_CHECKING:
     from labiac.plan.model import Protocol
     from labiac.reach.fabric import Node
-    from labiac.reach.verdict import Judge
+    from labiac.reach.judge import Judge
     from labiac.reach.walk import Plane
 
 
@@ -56,7 +56,7 @@ def port_verdict(
             return PortVerdict(ok=True, path=(source,), reason="")
         for plane, asked in judge.questions(asker, end):
             return _verdict(plane, asker, asked, Service(protocol, port))
-        reason = judge.reason(judge.verdict(asker, end), asker, end)
+        reason = judge.reason(judge.judgement(asker, end), asker, end)
         return PortVerdict(ok=False, path=(source,), reason=reason)
     address = ipaddress.ip_address(target)
     plane, asked = judge.planes[address.version], int(address)

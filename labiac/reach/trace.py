@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from labiac.plan.document import to_data
 from labiac.reach.conversation import exchange
 from labiac.reach.fabric import segment_name
-from labiac.reach.verdict import REPLY, Judge, outcome, spoken
+from labiac.reach.judge import REPLY, Judge, outcome, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -141,14 +141,14 @@ def _macs(plan: Plan) -> Macs:
 def _trace(plane: Plane, asked: int, ends: tuple[Node, Node], macs: Macs) -> Trace:
     source, target = ends
     found = exchange(plane, source, target, asked)
-    verdict = outcome(plane, found)
-    reason = spoken(verdict.reason, plane, ends, (found.asker, asked))
+    judgement = outcome(plane, found)
+    reason = spoken(judgement.reason, plane, ends, (found.asker, asked))
     return Trace(
         plane.version,
         "" if found.asker is None else plane.text(found.asker),
         plane.text(asked),
         plane.text(found.back[0].address) if found.back else "",
-        verdict.ok,
+        judgement.ok,
         reason,
         reason.removeprefix(REPLY.format(target=target.name)),
         tuple(_hops(plane, found.there, macs)),

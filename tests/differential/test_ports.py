@@ -12,8 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from labiac.backends.netns.enter import traveller
+from labiac.reach.judge import Judge
 from labiac.reach.ports import port_verdict
-from labiac.reach.verdict import Judge
 
 from .fuzz import FUZZ, hold, needs_root, on_a_host_of_its_own, planned, up
 from .known import CONNECTED

@@ -9,8 +9,8 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from labiac.reach.judge import Judge
 from labiac.reach.ports import port_verdict
-from labiac.reach.verdict import Judge
 
 from .fuzz import FUZZ, hold, needs_root, planned, up
 from .test_ports import LABS, PATIENT_S, PORTS, QUICK_S, calls, inside

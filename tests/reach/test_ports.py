@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labiac.reach import ports
-from labiac.reach.verdict import Judge
+from labiac.reach.judge import Judge
 
 LANS = {"lan1": {}, "lan2": {}}
 PCS = {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2"}}

@@ -27,7 +27,7 @@ REPLY = "the reply from {target}: "
 """How the reason begins where the question arrives, and the answer does not."""
 
 
-class Verdict(NamedTuple):
+class Judgement(NamedTuple):
     """What holds of every pair of two kinds.
 
     Args:
@@ -61,7 +61,7 @@ class Judge:
             numbers.setdefault(_kind(node, self.planes, special), len(numbers))
             for node in self.nodes
         ]
-        self._known: dict[tuple[int, int], Verdict] = {}
+        self._known: dict[tuple[int, int], Judgement] = {}
 
     def node(self, name: str) -> Node:
         """Return the machine called *name*.
@@ -82,7 +82,7 @@ class Judge:
             if asked is not None and source.primary(version) is not None:
                 yield plane, asked.value
 
-    def verdict(self, source: Node, target: Node) -> Verdict:
+    def judgement(self, source: Node, target: Node) -> Judgement:
         """Return what holds between *source* and *target*, two nodes."""
         key = self._kinds[source.number], self._kinds[target.number]
         found = self._known.get(key)
@@ -90,13 +90,13 @@ class Judge:
             found = self._known[key] = self._judge(source, target)
         return found
 
-    def reason(self, verdict: Verdict, source: Node, target: Node) -> str:
-        """Return the reason of *verdict* for these two nodes."""
+    def reason(self, judgement: Judgement, source: Node, target: Node) -> str:
+        """Return the reason of *judgement* for these two nodes."""
         for plane, asked in self.questions(source, target):
-            if plane.version == verdict.version:
+            if plane.version == judgement.version:
                 asker = plane.source(source, asked)
-                return spoken(verdict.reason, plane, (source, target), (asker, asked))
-        return verdict.reason.format(source=source.name, target=target.name)
+                return spoken(judgement.reason, plane, (source, target), (asker, asked))
+        return judgement.reason.format(source=source.name, target=target.name)
 
     def answers(self, name: str, address: str) -> bool:
         """Return whether *address* answers node *name*, whichever node has it.
@@ -112,25 +112,27 @@ class Judge:
             return True
         return exchange(plane, source, None, asked).ok
 
-    def _judge(self, source: Node, target: Node) -> Verdict:
+    def _judge(self, source: Node, target: Node) -> Judgement:
         found = [
             outcome(plane, exchange(plane, source, target, asked))
             for plane, asked in self.questions(source, target)
         ]
         if not found:
             reason = _strangers(source, target)
-            return Verdict(ok=False, version=0, between=(), arrives=False, reason=reason)
-        return next((verdict for verdict in found if not verdict.ok), found[0])
+            return Judgement(ok=False, version=0, between=(), arrives=False, reason=reason)
+        return next((judgement for judgement in found if not judgement.ok), found[0])
 
 
-def outcome(plane: Plane, found: Exchange) -> Verdict:
+def outcome(plane: Plane, found: Exchange) -> Judgement:
     """Return what holds of an exchange on its *plane*, and of all that are alike."""
     names = tuple(plane.nodes[port.node].name for way in found.there for port in way.visits)
     if not found.back:
         reason = _reason(plane, found, found.there[-1])
-        return Verdict(ok=False, version=plane.version, between=names, arrives=False, reason=reason)
+        return Judgement(
+            ok=False, version=plane.version, between=names, arrives=False, reason=reason
+        )
     reason = "" if found.ok else REPLY + _reason(plane, found, found.back[-1])
-    return Verdict(found.ok, plane.version, names[:-1], arrives=True, reason=reason)
+    return Judgement(found.ok, plane.version, names[:-1], arrives=True, reason=reason)
 
 
 def spoken(
