@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-FOLDER, REAL = Path(os.environ["LABIAC_TEST_POWER"]), os.environ["LABIAC_TEST_VBOXMANAGE"]
+FOLDER = Path(os.environ.get("LABIAC_TEST_POWER", ""))
 OFF = "poweroff"
 AFTER = {
     "pause": {"running": "paused"},
@@ -31,7 +31,9 @@ def power(uuid, state=""):
 
 
 def real(*argv):
-    return subprocess.run([REAL, *argv], check=False, capture_output=True, text=True)
+    return subprocess.run(
+        [os.environ["LABIAC_TEST_VBOXMANAGE"], *argv], check=False, capture_output=True, text=True
+    )
 
 
 def refuse(words):
@@ -96,4 +98,5 @@ def main(command, *rest):
         sys.exit(done.returncode)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 
 import pytest
 
 from labiac.backends.base import Copy, ref_of
 from labiac.backends.mark import uuid_of
 from labiac.backends.virtualbox.manage import PROGRAM, manage
+from tests.backends.virtualbox.powered import AFTER
 from tests.cli.test_live import Live
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("virtualbox")]
@@ -91,3 +93,12 @@ def test_a_lab_that_is_off_is_exported_to_one_file(live, tmp_path):
     assert made.code == 0, made.err
     assert made.json["nodes"] == sorted(live.nodes)
     assert made.json["bytes"] == file.stat().st_size > 0
+
+
+@pytest.mark.parametrize("word", [*AFTER, "startvm"])
+def test_what_is_said_about_power_is_in_virtualboxs_own_words(word):
+    command, said = ("startvm", "<gui|headless|") if word == "startvm" else ("controlvm", word)
+    argv = [os.environ[PROGRAM], "help", command]
+    helped = subprocess.run(argv, check=False, capture_output=True, text=True).stdout
+    usage = [line for line in helped.splitlines() if line.startswith("  ")]
+    assert any(said in line.split() or f"[--type={said}" in line for line in usage)
