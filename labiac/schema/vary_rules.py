@@ -30,6 +30,8 @@ def _names(vary: Vary, names: Names) -> Iterator[Fault]:
         path = ("vary", "names", node)
         if node not in names.nodes:
             yield unknown(path, "node", node, names.nodes)
+        elif node in names.lans:
+            yield path, f"{node} is a LAN too", "call one of the two otherwise"
         for index, choice in enumerate(choices):
             other = first.setdefault(choice, node)
             if choice != node and choice in names.nodes:
