@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import IPV4, Prefix
@@ -251,6 +252,9 @@ def _unplugged(nic: Nic) -> str:
 
 
 def _addresses(texts: Iterable[str]) -> tuple[Address, ...]:
-    return tuple(
-        Address(int(ipaddress.ip_interface(text).ip), Prefix.parse(text)) for text in texts
-    )
+    return tuple(map(_address, texts))
+
+
+@lru_cache(maxsize=1 << 14)  # a change is looked at in hundreds of states of one lab
+def _address(text: str) -> Address:
+    return Address(int(ipaddress.ip_interface(text).ip), Prefix.parse(text))
