@@ -76,8 +76,9 @@ def create(copy: Copy, item: Machine, watch: Watch, *, was: Machine | None = Non
     if not found.running or not isinstance(found.item, Machine):
         return found
     goal = changed(found.item, was, item) if was and runs else item
-    found = _mended(done, found, goal)
-    guest.wait(there, item.name, watch)  # what was mended may have addresses of IPv6 to try out
+    if found.item != goal:
+        found = _mended(done, found, goal)
+        guest.wait(there, item.name, watch)  # it may have addresses of IPv6 to try out first
     return replace(found, item=item) if found.item == goal else found
 
 
