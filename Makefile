@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz \
     node:nodejs npm:npm cloud-init:cloud-init netplan:netplan.io systemd-analyze:systemd \
     sysctl:procps vtysh:frr ssh-keygen:openssh-client setpriv:util-linux \
-    dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl \
+    dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl psql:postgresql \
     qemu-img:qemu-utils mmdebstrap:mmdebstrap mke2fs:e2fsprogs mkfs.vfat:dosfstools mcopy:mtools \
     sfdisk:fdisk \
     virt-xml-validate:libvirt-clients xmllint:libxml2-utils
