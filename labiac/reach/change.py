@@ -164,12 +164,13 @@ class Passage:
         }
 
     def _lasting_of(self, name: str) -> set[Ends]:
-        return {
-            ends
-            for source, target in self._of_group.get(self._group.get(name, -1), ())
-            for ends in _pairs(self._groups[source], self._groups[target])
-            if name in ends
-        }
+        """Return the lasting pairs that node *name* is an end of."""
+        at = self._group.get(name, -1)
+        pairs = self._of_group.get(at, ())
+        to = (other for source, target in pairs if source == at for other in self._groups[target])
+        of = (other for source, target in pairs if target == at for other in self._groups[source])
+        found = {(name, other) for other in to} | {(other, name) for other in of}
+        return found - {(name, name)}
 
     def _heard_otherwise(self, name: str) -> set[Ends]:
         """Return the lasting pairs whose source NAT *name* hides otherwise than before."""
