@@ -69,7 +69,9 @@ def test_every_failure_of_a_machine_is_told_with_its_property_path(plugin, whose
         "cpus": "is 1.5, and must be of type integer",
         "colour": "is no property of MachineArgs",
         "hostName": "is required",
-        "copy.backend": "is 'vmware', and must be one of libvirt, memory, netns, virtualbox",
+        "copy.backend": (
+            "is 'vmware', and must be one of hyperv, incus, libvirt, memory, netns, virtualbox"
+        ),
     }
 
 
