@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends.base import Lists, Settles
@@ -26,8 +24,12 @@ BACKENDS: Final = {
 }
 """Name and module of each backend, imported when used; the module's `open` returns the backend."""
 
-_VIRTUAL_MACHINES: Final = Path(os.environ.get("SYSTEMROOT", ""), "System32", "vmms.exe")
-"""Hyper-V's own service, which is where Hyper-V is on."""
+_HYPERVISORS: Final = ("hyperv", "virtualbox")
+"""What `auto` chooses from where there are no namespaces; each one's `is_here` says if it is there.
+
+Hyper-V comes first: where it is on, VirtualBox is slow, if it runs at all.
+"""
+_FIX: Final = "install VirtualBox 7 from virtualbox.org, or run labiac on Linux (in a VM, say)"
 
 
 def backend_name(name: str) -> str:
@@ -38,20 +40,28 @@ def backend_name(name: str) -> str:
     """
     known = ", ".join(sorted(BACKENDS))
     if name == "auto":
-        return "netns" if sys.platform == "linux" else _elsewhere()
+        return "netns" if "netns" in here() else _elsewhere()
     if name not in BACKENDS:
         raise LabError("backend", f"{name!r} is none of {known}", fix="use one of them, or auto")
+    if name not in here():
+        raise LabError(f"backend {name}", f"it runs on Linux, and this is {sys.platform}", fix=_FIX)
     return name
 
 
+def here() -> list[str]:
+    """Return the backends of this version that there can be on a system like this one."""
+    return [name for name in BACKENDS if name != "netns" or sys.platform == "linux"]
+
+
 def _elsewhere() -> str:
-    """Return what `auto` is where there are no namespaces: Hyper-V on a Windows that has it on."""
-    if sys.platform == "win32" and _VIRTUAL_MACHINES.exists():
-        return "hyperv"
+    """Return what `auto` is where there are no namespaces: the hypervisor that is there."""
+    for name in _HYPERVISORS:
+        if import_module(BACKENDS[name]).is_here():
+            return name
     raise LabError(
         "backend auto",
-        f"netns runs on Linux, and this is {sys.platform}",
-        fix="use --backend virtualbox, or run labiac on Linux (a virtual machine will do)",
+        f"netns runs on Linux, and this is {sys.platform}; there is no VirtualBox either",
+        fix=_FIX,
     )
 
 
@@ -67,13 +77,13 @@ def open_backend(name: str) -> Backend:
 
 def found_here() -> list[Found]:
     """Return every copy that a backend of this version has on this host."""
-    backends = [open_backend(name) for name in BACKENDS]
+    backends = [open_backend(name) for name in here()]
     return [found for backend in backends if isinstance(backend, Lists) for found in backend.find()]
 
 
 def settled(*, timeout_s: float) -> bool:
     """Wait until the host is done with all that was deleted; return whether it is by then."""
-    backends = [open_backend(name) for name in BACKENDS]
+    backends = [open_backend(name) for name in here()]
     return all(each.settled(timeout_s=timeout_s) for each in backends if isinstance(each, Settles))
 
 

@@ -123,8 +123,9 @@ def become(argv: Sequence[str]) -> int:
 
 def kill_session(leader: int) -> None:
     """Kill the process group that *leader* leads. Already ended is fine."""
+    kill = getattr(os, "killpg", os.kill)  # Windows has no such groups: there it is the leader
     try:
-        os.killpg(leader, 9)
+        kill(leader, 9)
     except ProcessLookupError:
         return
 

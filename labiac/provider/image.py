@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labiac.backends import BACKENDS
+from labiac.backends import BACKENDS, here
 from labiac.backends.base import BootsImages
 from labiac.errors import LabError
 from labiac.provider.lifecycle import Diff, Effected, Made, backend
@@ -43,7 +43,7 @@ class Image:
         found = list(failures(ImageArgs, inputs, ""))
         name = inputs.get("backend")
         if not found and not (name in BACKENDS and _boots(str(name))):
-            booting = ", ".join(sorted(filter(_boots, BACKENDS)))
+            booting = ", ".join(sorted(filter(_boots, here())))
             found.append(Failure("backend", f"is {name!r}, and must be one of {booting}"))
         return found
 

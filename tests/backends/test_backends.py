@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from labiac import backends
-from labiac.backends import BACKENDS, backend_name, open_backend
+from labiac.backends import BACKENDS, backend_name, hyperv, open_backend
 from labiac.errors import LabError
 
 
@@ -18,16 +18,25 @@ def test_auto_takes_netns_on_linux(monkeypatch):
 def test_auto_takes_hyper_v_on_a_windows_that_has_it_on(monkeypatch, tmp_path):
     service = tmp_path / "vmms.exe"
     monkeypatch.setattr(backends.sys, "platform", "win32")
-    monkeypatch.setattr(backends, "_VIRTUAL_MACHINES", service)
+    monkeypatch.setattr(hyperv, "_SERVICE", service)
+    monkeypatch.delenv("LABIAC_VBOXMANAGE", raising=False)
     with pytest.raises(LabError, match="this is win32"):
         backend_name("auto")
     service.touch()
     assert backend_name("auto") == "hyperv"
 
 
+@pytest.mark.parametrize("system", ["darwin", "win32"])
+def test_auto_takes_virtualbox_where_there_is_no_hyper_v(monkeypatch, system):
+    monkeypatch.setattr(backends.sys, "platform", system)
+    monkeypatch.setenv("LABIAC_VBOXMANAGE", "/opt/VBoxManage")
+    assert backend_name("auto") == "virtualbox"
+
+
 def test_auto_says_what_to_do_elsewhere(monkeypatch):
     monkeypatch.setattr(backends.sys, "platform", "darwin")
-    with pytest.raises(LabError, match="netns runs on Linux, and this is darwin\n  fix: "):
+    monkeypatch.delenv("LABIAC_VBOXMANAGE", raising=False)
+    with pytest.raises(LabError, match=r"netns runs on Linux, and this is darwin; .*\n  fix: "):
         backend_name("auto")
 
 

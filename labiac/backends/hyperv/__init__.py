@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from labiac.backends.hyperv.backend import HyperV
+
+_SERVICE: Final = Path(os.environ.get("SYSTEMROOT", ""), "System32", "vmms.exe")
+"""Hyper-V's own service, which is where Hyper-V is on."""
 
 
 def open() -> HyperV:  # noqa: A001  # what every backend calls it
@@ -13,3 +19,8 @@ def open() -> HyperV:  # noqa: A001  # what every backend calls it
     from labiac.backends.hyperv.backend import HyperV
 
     return HyperV()
+
+
+def is_here() -> bool:
+    """Return whether this is a Windows with Hyper-V on."""
+    return sys.platform == "win32" and _SERVICE.exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import math
 from contextlib import contextmanager
 from threading import Lock
@@ -13,6 +12,7 @@ from labiac.backends.libvirt.connection import found
 from labiac.backends.libvirt.elements import add, text_of
 from labiac.backends.mark import uuid_of
 from labiac.backends.room import image_of
+from labiac.host.lock import take
 from labiac.images.store import file_of
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _whole(where: Any, name: str) -> Any:
 def _alone_with(file: Path) -> Iterator[None]:
     """Keep others who bring the same image meanwhile away: the threads and processes of here."""
     with file.open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        take(held)
         yield
 
 

@@ -13,3 +13,10 @@ def open() -> VirtualBox:  # noqa: A001  # what every backend calls it
     from labiac.backends.virtualbox.backend import VirtualBox
 
     return VirtualBox()
+
+
+def is_here() -> bool:
+    """Return whether VirtualBox is installed."""
+    from labiac.backends.virtualbox.manage import program
+
+    return bool(program())
