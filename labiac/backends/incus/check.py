@@ -8,6 +8,7 @@ from labiac.backends.incus import images, kernel
 from labiac.errors import BackendError, Problem
 from labiac.images import store
 from labiac.plan.model import lan_of
+from labiac.plan.place import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,9 +50,8 @@ def _network(network: Network) -> Iterator[Problem]:
 
 
 def _machine(machine: Machine) -> Iterator[Problem]:
-    path = f"{machine.section}.{machine.name}"
     for number, nic in enumerate(machine.nics):
-        yield from _nic(machine, f"{path}.nics[{number}]", nic)
+        yield from _nic(machine, place(machine, number), nic)
     options = {
         "CONFIG_BRIDGE_VLAN_FILTERING": machine.switch is not None,
         "CONFIG_VLAN_8021Q": not machine.switch and any(nic.trunk for nic in machine.nics),
@@ -60,7 +60,7 @@ def _machine(machine: Machine) -> Iterator[Problem]:
         if kernel.lacks(option):
             yield Problem(
                 f"incus {machine.name}",
-                path,
+                place(machine),
                 f"containers share their host's kernel, and it has no {option}",
                 "use a distribution's own kernel, or the backend libvirt",
             )
