@@ -139,7 +139,11 @@ def test_an_archive_writes_nowhere_else(releases, tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["absolute", "bin", "outside"]
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>sign in</html>", archive("pulumi/pulumi")[:60]])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>sign in</html>", archive("pulumi/pulumi")[:60]],
+    ids=["nothing", "a page", "the beginning"],  # an archive has the time of day in it
+)
 def test_what_is_no_whole_archive_is_no_release(body, releases, tmp_path):
     releases["body"] = body
     with pytest.raises(InstallError, match="official release"):
