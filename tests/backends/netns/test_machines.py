@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from labiac.backends.base import Copy, Ping
-from labiac.backends.netns import features, places
+from labiac.backends.netns import features, kernel, places
 from labiac.backends.netns.backend import NetnsBackend
 from labiac.backends.netns.enter import traveller
 from labiac.errors import BackendError, ForeignError
@@ -523,9 +523,12 @@ def test_switches_keep_vlans_apart_and_are_put_right_where_the_kernel_has_them(l
     assert lab.answers(plan, "pc1", "pc2")
 
 
-def test_a_table_of_neighbours_that_is_too_small_is_a_warning(lab):
-    pcs = {f"pc{number}": {"lan": "lan1"} for number in range(1, 60)}
-    (problem,) = lab.backend.check(lab.plan({"lans": {"lan1": {}}, "pcs": pcs}))
+def test_a_table_of_neighbours_that_is_too_small_is_a_warning(lab, monkeypatch):
+    plan = lab.plan({"lans": {"lan1": {}}, "pcs": {f"pc{n}": {"lan": "lan1"} for n in range(1, 60)}})
+    size = {"net/ipv4/neigh/default/gc_thresh3": "1024"}  # the kernel's; other software raises it
+    read = kernel.read_sysctl
+    monkeypatch.setattr(kernel, "read_sysctl", lambda key: size.get(key) or read(key))
+    (problem,) = lab.backend.check(plan)
     assert problem.level == "warning"
     assert "gc_thresh3" in problem.fix
 
