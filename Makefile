@@ -51,8 +51,8 @@ test-incus: guests ## the tests that start system containers
 test-all: guests ## all in one run
 	@$(VIRTUALBOX) && $(LIBVIRTD) && $(INCUSD) && $(PYTEST) -m "" --cov
 
-incus-up: setup ## start an Incus of the tests' own, and print what LABIAC_INCUS must be
-	@$(BIN)/python tools/incus.py up
+incus-up: setup ## start an Incus of the tests' own, and print what LABIAC_INCUS must be; MEMBERS=2: a cluster
+	@$(BIN)/python tools/incus.py up $(MEMBERS)
 
 incus-down: ## end it, and all that runs in it
 	@$(PYTHON) tools/incus.py down

@@ -1,13 +1,17 @@
-"""An Incus of the tests' own: ``python3 tools/incus.py up``, and ``down``.
+"""An Incus of the tests' own: ``python3 tools/incus.py up [MEMBERS]``, and ``down``.
 
 Installed from Debian if it is not there (of Debian 12 from its backports, without QEMU), and run in
 namespaces of its own (network, mounts, processes): its bridges and containers are nobody else's,
 and end with it. Its files and its socket lie in one folder, which LABIAC_INCUSD may name: each
 folder has one of its own. Root only, on Debian.
+
+With two members or more it is a cluster: a daemon each in namespaces of its own, with a cable to
+the first. A member whose process is killed is a machine without power; `up` switches it on again.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -15,72 +19,165 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOME = Path(os.environ.get("LABIAC_INCUSD") or "/var/tmp/labiac-incusd")  # noqa: S108  # disks are too large for /run
-PID = HOME / "pid"
-DATA = HOME / "incus"
-SOCKET = DATA / "unix.socket"
 INCUSD = "/usr/libexec/incus/incusd"
 PACKAGES = ("incus-base", "btrfs-progs")
 READY_S = 60
 POOL_GIB = 30
+OFFLINE_S = 11
+"""After how long a silent member is offline: the shortest that Incus takes."""
 CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
 """Where the host has control groups of version 2: alone, or beside those of version 1."""
-GROUP = f"labiac-{HOME.name}"
 ITSELF = str(Path(__file__).resolve())
+NAMES = ("one", "two", "three", "four", "five")
+SWITCH = "members"
+"""What joins the members: a bridge in the namespace of the first, and each other's cable to it."""
 
 
-def up() -> None:
+@dataclass(frozen=True)
+class Member:
+    """One daemon: a machine of its own, as far as it can tell.
+
+    Args:
+        number: From 1 on; the first has the folder that all others are in.
+    """
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        """What the cluster calls it."""
+        return NAMES[self.number - 1]
+
+    @property
+    def folder(self) -> Path:
+        """Where all of it is."""
+        return HOME if self.number == 1 else HOME / self.name
+
+    @property
+    def data(self) -> Path:
+        """What Incus itself calls its folder."""
+        return self.folder / "incus"
+
+    @property
+    def socket(self) -> Path:
+        """Where it is spoken to."""
+        return self.data / "unix.socket"
+
+    @property
+    def group(self) -> str:
+        """Its control group."""
+        return f"labiac-{HOME.name}" if self.number == 1 else f"labiac-{HOME.name}-{self.name}"
+
+    @property
+    def address(self) -> str:
+        """Where other members find it: in a range that is nobody's (RFC 5737)."""
+        return f"198.51.100.{self.number}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process number of one that `start` started and that still runs."""
+        try:
+            pid = int((self.folder / "pid").read_text(encoding="ascii"))
+            said = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return None
+        return pid if ITSELF.encode() in said else None
+
+    def run(self, *argv: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run *argv* in its network, with *text* as the input."""
+        own = {"INCUS_SOCKET": str(self.socket), "INCUS_CONF": str(self.folder / "client")}
+        return subprocess.run(
+            ["nsenter", f"--net=/proc/{self.pid}/ns/net", "--", *argv],
+            check=False,
+            capture_output=True,
+            text=True,
+            input=text,
+            env={**os.environ, **own},
+        )
+
+    def told(self, *argv: str, text: str = "") -> str:
+        """Run *argv* as `run` does, and return what it says; end where it fails."""
+        ran = self.run(*argv, text=text)
+        if ran.returncode != 0:
+            sys.exit(f"{' '.join(argv)}: {ran.stderr.strip()}")
+        return ran.stdout
+
+
+def up(count: str = "1") -> None:
     """Install and start it unless it is there and runs, and print its socket."""
     if os.geteuid() != 0:
         sys.exit("an Incus takes root\n  fix: sudo make incus-up")
     if not Path(INCUSD).exists():
         _install()
-    started = None if _pid() else _start()
-    end = time.monotonic() + READY_S
-    while _incus("query", "/1.0").returncode != 0:
-        if (started and started.poll() is not None) or time.monotonic() > end:
-            sys.exit(f"incusd does not come up: see {HOME}/output")
-        time.sleep(0.1)
-    if started:
-        started.returncode = 0  # it outlives us
-    if "default" not in _incus("storage", "list", "--format", "csv").stdout:
-        _pool()
-    sys.stdout.write(f"{SOCKET}\n")
+    first, *others = members = [Member(number) for number in range(1, int(count) + 1)]
+    begun = {member: _start(member, count) for member in members if not member.pid}
+    for member in others:
+        if begun.keys() & {first, member}:
+            _plug(first, member)
+    for member in members:
+        _wait(member, begun.get(member))
+    if "default" not in first.told("incus", "storage", "list", "--format", "csv"):
+        _pool(first)
+    for member in others:
+        _join(first, member)
+    sys.stdout.write(f"{first.socket}\n")
 
 
 def down() -> None:
     """End it, and all containers that it runs; remove its files."""
-    pid = _pid()
-    if pid:
-        os.kill(pid, signal.SIGKILL)  # its namespaces go with it, and what is in them
-        while _pid():
-            time.sleep(0.05)
-    for disk in (DATA / "disks").glob("*.img"):  # its loop device outlives the mount of it
-        argv = ["losetup", "--noheadings", "--output", "NAME", "--associated", str(disk)]
-        listed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-        for device in listed.split():
-            _run("losetup", "--detach", device)
+    members = [Member(number + 1) for number in range(len(NAMES))]
+    for member in members:
+        _end(member)
     shutil.rmtree(HOME, ignore_errors=True)
     for root in CGROUPS:
-        for group, _, _ in os.walk(root / GROUP, topdown=False):
-            _remove(Path(group))
+        for member in members:
+            for group, _, _ in os.walk(root / member.group, topdown=False):
+                _remove(Path(group))
 
 
-def inside() -> None:
+def inside(number: str, count: str) -> None:
     """Run in the new namespaces: give Incus a /sys and a control group there, and become it."""
+    member = Member(int(number))
     _run("umount", "--recursive", "--lazy", "/sys")
     _run("mount", "-t", "sysfs", "sysfs", "/sys")
     _run("mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
     _run("mount", "-t", "tmpfs", "tmpfs", "/run")
     _run("ip", "link", "set", "lo", "up")
+    if member.number > 1:
+        while not Path("/sys/class/net", SWITCH).exists():
+            time.sleep(0.02)
+    elif int(count) > 1:
+        _run("ip", "link", "add", SWITCH, "type", "bridge")
+    if int(count) > 1:
+        _run("ip", "address", "add", f"{member.address}/24", "dev", SWITCH)
+        _run("ip", "link", "set", SWITCH, "up")
     # A daemon shares its control group with no container.
-    group = CGROUPS[0] / GROUP / "daemon"
+    group = CGROUPS[0] / member.group / "daemon"
     group.mkdir(parents=True, exist_ok=True)
     (group / "cgroup.procs").write_text("0")
     os.execv(INCUSD, [INCUSD, "--group", "root"])  # noqa: S606  # an argv, and no shell
+
+
+def _end(member: Member) -> None:
+    pid = member.pid
+    if pid:
+        os.kill(pid, signal.SIGKILL)  # its namespaces go with it, and what is in them
+        while member.pid:
+            time.sleep(0.05)
+    for disk in (member.data / "disks").glob("*.img"):  # its loop device outlives the mount of it
+        argv = ["losetup", "--noheadings", "--output", "NAME", "--associated", str(disk)]
+        listed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+        for device in listed.split():
+            _run("losetup", "--detach", device)
 
 
 def _remove(group: Path) -> None:
@@ -125,43 +222,84 @@ def _install() -> None:
             subprocess.run(argv, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
-def _pool() -> None:
+def _pool(member: Member) -> None:
     """Make the storage that containers are on: btrfs in a file, where a copy costs nothing."""
-    made = _incus("storage", "create", "default", "btrfs", f"size={POOL_GIB}GiB")
+    made = member.run("incus", "storage", "create", "default", "btrfs", f"size={POOL_GIB}GiB")
     if made.returncode != 0:  # a machine without loop devices: whole copies, then
-        _incus("storage", "create", "default", "dir").check_returncode()
+        member.told("incus", "storage", "create", "default", "dir")
 
 
-def _start() -> subprocess.Popen[bytes]:
-    DATA.mkdir(parents=True, exist_ok=True)
+def _start(member: Member, count: str) -> subprocess.Popen[bytes]:
+    member.data.mkdir(parents=True, exist_ok=True)
     own = ["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    with (HOME / "output").open("wb") as output:
+    itself = [sys.executable, ITSELF, "inside", str(member.number), count]
+    with (member.folder / "output").open("wb") as output:
         process = subprocess.Popen(
-            ["unshare", *own, "--", sys.executable, ITSELF, "inside"],
+            ["unshare", *own, "--", *itself],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env={**os.environ, "INCUS_DIR": str(DATA)},
+            env={**os.environ, "INCUS_DIR": str(member.data)},
         )
-    PID.write_text(f"{process.pid}\n", encoding="ascii")
+    (member.folder / "pid").write_text(f"{process.pid}\n", encoding="ascii")
     return process
 
 
-def _pid() -> int | None:
-    """Return the process number of an Incus that `up` started and that still runs."""
-    try:
-        pid = int(PID.read_text(encoding="ascii"))
-        said = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError, ValueError):
-        return None
-    return pid if ITSELF.encode() in said else None
+def _wait(member: Member, started: subprocess.Popen[bytes] | None) -> None:
+    """Wait until *member* answers; one that was *started* now outlives us."""
+    end = time.monotonic() + READY_S
+    while member.run("incus", "query", "/1.0").returncode != 0:
+        if (started and started.poll() is not None) or time.monotonic() > end:
+            sys.exit(f"incusd does not come up: see {member.folder}/output")
+        time.sleep(0.1)
+    if started:
+        started.returncode = 0
 
 
-def _incus(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "INCUS_SOCKET": str(SOCKET), "INCUS_CONF": str(HOME / "client")}
-    argv = ["incus", *arguments]
-    return subprocess.run(argv, check=False, capture_output=True, text=True, env=environment)
+def _plug(first: Member, member: Member) -> None:
+    """Lay the cable from *member* to the bridge in the namespace of the *first*."""
+    end = time.monotonic() + READY_S
+    while not (_is_apart(first) and _is_apart(member) and _has_switch(first)):
+        if time.monotonic() > end:
+            sys.exit("the first member is no cluster's\n  fix: make incus-down, then again")
+        time.sleep(0.02)
+    port = f"to-{member.name}"
+    peer = ("peer", "name", SWITCH, "netns", str(member.pid))
+    first.told("ip", "link", "add", port, "master", SWITCH, "type", "veth", *peer)
+    first.told("ip", "link", "set", port, "up")
+
+
+def _is_apart(member: Member) -> bool:
+    """Return whether *member* has got as far as to have a network of its own."""
+    pid = member.pid  # none yet of a process that has hardly begun
+    return bool(pid) and not Path("/proc/self/ns/net").samefile(f"/proc/{pid}/ns/net")
+
+
+def _has_switch(first: Member) -> bool:
+    return first.run("ip", "link", "show", SWITCH).returncode == 0
+
+
+def _join(first: Member, member: Member) -> None:
+    """Make a cluster of the *first* and *member*, unless they are one."""
+    if first.run("incus", "cluster", "list").returncode != 0:
+        first.told("incus", "config", "set", f"cluster.https_address={first.address}:8443")
+        first.told("incus", "cluster", "enable", first.name)
+        first.told("incus", "config", "set", f"cluster.offline_threshold={OFFLINE_S}")
+    listed = first.told("incus", "cluster", "list", "--format", "csv").splitlines()
+    if member.name in {line.partition(",")[0] for line in listed}:
+        return
+    token = first.told("incus", "cluster", "add", member.name).split()[-1]
+    wanted = {
+        "enabled": True,
+        "server_name": member.name,
+        "server_address": f"{member.address}:8443",
+        "cluster_token": token,
+        "member_config": [
+            {"entity": "storage-pool", "name": "default", "key": "size", "value": f"{POOL_GIB}GiB"}
+        ],
+    }
+    member.told("incus", "admin", "init", "--preseed", text=json.dumps({"cluster": wanted}))
 
 
 def _run(*argv: str) -> None:
@@ -169,4 +307,5 @@ def _run(*argv: str) -> None:
 
 
 if __name__ == "__main__":
-    {"up": up, "down": down, "inside": inside}[sys.argv[1]]()
+    verbs: dict[str, Callable[..., None]] = {"up": up, "down": down, "inside": inside}
+    verbs[sys.argv[1]](*sys.argv[2:])
