@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # What the tests run beside Python: program:package (of Debian), or file:package.
 NEEDS := ip:iproute2 nft:nftables ping:iputils-ping tcpdump:tcpdump dot:graphviz \
     node:nodejs npm:npm cloud-init:cloud-init netplan:netplan.io systemd-analyze:systemd \
-    sysctl:procps vtysh:frr ssh-keygen:openssh-client setpriv:util-linux \
+    sysctl:procps vtysh:frr ssh-keygen:openssh-client sshd:openssh-server setpriv:util-linux \
     dnsmasq:dnsmasq-base dig:bind9-dnsutils curl:curl psql:postgresql \
     qemu-img:qemu-utils mmdebstrap:mmdebstrap mke2fs:e2fsprogs mkfs.vfat:dosfstools mcopy:mtools \
     sfdisk:fdisk \

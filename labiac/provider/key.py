@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Final
 
-from labiac.errors import CommandError
-from labiac.host.process import run
+from labiac.backends.ssh import pair
 from labiac.provider.lifecycle import CopyArgs, Diff, Effected, Made, copy_of, unknown_backend
 from labiac.provider.shape import Failure, completed, failures, properties
 from labiac.provider.values import changes, unknown
@@ -24,7 +22,6 @@ PUBLIC: Final = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]+={0,2} [a-z0-9./-]+")
 """A public key that can stand anywhere in a seed without meaning anything else there."""
 
 _PROGRAM: Final = "ssh-keygen"
-_LIMIT_S: Final = 60
 
 
 @dataclass(frozen=True)
@@ -91,8 +88,5 @@ def _pair(comment: str) -> tuple[str, str]:
     """Return a public key and its private one; no copy of them stays behind."""
     with tempfile.TemporaryDirectory(prefix="labiac-") as folder:  # for its owner alone
         file = Path(folder, "key")
-        argv = [_PROGRAM, "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(file)]
-        ended = run(argv, cwd=Path(folder), env=os.environ, timeout_s=_LIMIT_S)
-        if ended.code:
-            raise CommandError(f"key of {comment}", argv, ended.code, ended.output)
+        pair(file, comment)
         return file.with_suffix(".pub").read_text().strip(), file.read_text()

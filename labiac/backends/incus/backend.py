@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from threading import Event
 from typing import TYPE_CHECKING, ClassVar
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from labiac.backends.base import BaseImage, Ping
     from labiac.backends.incus.held import Held
-    from labiac.backends.incus.names import Place
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
@@ -39,6 +39,16 @@ class IncusBackend:
         from labiac.backends.incus.check import problems
 
         return problems(plan)
+
+    def version(self) -> str:
+        """Return that of Incus: ``Incus 6.0.4``.
+
+        Raises:
+            BackendError: it can't be reached, or does not say.
+        """
+        from labiac.backends.incus.api import get, path_of
+
+        return f"Incus {get(path_of())['environment']['server_version']}"
 
     def create(self, copy: Copy, item: Item) -> Observed:
         """Create *item*, or complete what labiac made of it before; a machine is ready then.
@@ -147,13 +157,14 @@ class IncusBackend:
             BackendError: a container does not answer us.
         """
         from labiac.backends.base import ref_of
-        from labiac.backends.incus.ping import measure
+        from labiac.backends.incus.command import execute
+        from labiac.backends.within import Runs, measure
 
-        def running(name: str) -> Place | None:
+        def runs(name: str) -> Runs | None:
             ours = _held(ref_of(copy, "machine", name))
-            return ours.place if ours and ours.is_active else None
+            return partial(execute, ours.place) if ours and ours.is_active else None
 
-        return measure(running, pings, timeout_s=timeout_s, settle=settle)
+        return measure(runs, pings, timeout_s=timeout_s, settle=settle)
 
     def bring(self, name: str) -> BaseImage:
         """Have the image *name* in Incus, unless it is there.
