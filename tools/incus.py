@@ -240,7 +240,8 @@ def _start(member: Member, count: str) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env={**os.environ, "INCUS_DIR": str(member.data)},
+            # One that its environment leads to another Incus says that it runs already.
+            env={**os.environ, "INCUS_DIR": str(member.data), "INCUS_SOCKET": str(member.socket)},
         )
     (member.folder / "pid").write_text(f"{process.pid}\n", encoding="ascii")
     return process
