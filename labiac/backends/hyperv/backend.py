@@ -12,7 +12,7 @@ from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from labiac.backends.base import BaseImage, Copy
+    from labiac.backends.base import BaseImage, Copy, Snapshot
     from labiac.backends.hyperv.shell import Row
     from labiac.backends.mark import Mark
     from labiac.errors import Problem
@@ -32,6 +32,19 @@ class HyperV:
         from labiac.backends.hyperv.check import problems
 
         return problems(plan)
+
+    def version(self) -> str:
+        """Return that of the host's PowerShell, and of Windows where labiac runs on it.
+
+        Raises:
+            BackendError: there is no host, or it does not answer.
+        """
+        import platform
+
+        from labiac.backends.hyperv import host
+
+        here = f", Windows {platform.version()}" if platform.system() == "Windows" else ""
+        return f"Hyper-V by PowerShell {host.edition()}{here}"
 
     def create(self, copy: Copy, item: Item) -> Observed:
         """Create *item*, or complete what labiac made of it before.
@@ -118,6 +131,51 @@ class HyperV:
         from labiac.backends.hyperv import images
 
         return images.brought(name, sha256)
+
+    def free_mib(self) -> float:
+        """Return how much is free where disks of machines lie, in MiB; infinite on a share."""
+        from labiac.backends.hyperv import files
+
+        return files.free_mib()
+
+    def take(self, copy: Copy, name: str) -> Snapshot:
+        """Keep *copy* as it is now: all its machines stand still meanwhile, and go on after it.
+
+        Raises:
+            UsageError: that is no name of a snapshot, or there is one of that name.
+            BackendError: the copy is not up, or the host refused; nothing is kept then.
+        """
+        from labiac.backends.hyperv import snapshots
+
+        return snapshots.take(copy, name)
+
+    def snapshots(self, copy: Copy) -> list[Snapshot]:
+        """Return all snapshots of *copy*, the oldest first."""
+        from labiac.backends.hyperv import snapshots
+
+        return snapshots.snapshots(copy)
+
+    def restore(self, copy: Copy, name: str) -> Snapshot:
+        """Make *copy* what it was; machines that were off are off again.
+
+        Raises:
+            UsageError: there is no such snapshot.
+            BackendError: a part of it is lost, the copy is another by now, or the host refused.
+        """
+        from labiac.backends.hyperv import snapshots
+
+        return snapshots.restore(copy, name)
+
+    def forget(self, copy: Copy, name: str) -> None:
+        """Delete what is kept of the snapshot called *name*, whole or not.
+
+        Raises:
+            UsageError: there is no such snapshot.
+            BackendError: the host refused.
+        """
+        from labiac.backends.hyperv import snapshots
+
+        snapshots.forget(copy, name)
 
     def find(self) -> list[Found]:
         """Return every copy on the host, sorted by lab and student.

@@ -25,6 +25,8 @@ _DISK_KEYS: Final = ("VMId", "Path", "ControllerType")
 _SEED_DIGITS: Final = 16
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
+DISK: Final = "disk.vhdx"
+"""A machine's disk, in its folder; Hyper-V gives checkpoints another extension."""
 FIRMWARES: Final = {"secure": 2, "uefi": 2, "bios": 1}
 """What a machine boots with, and the generation that it then is of."""
 _SIGNERS: Final = "MicrosoftUEFICertificateAuthority"
@@ -60,6 +62,11 @@ class Box:
     drive: tuple[int, int] | None
     cards: Mapping[str, Adapter]
     twice: frozenset[str]
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether its disk is the one that it was made with, and no checkpoint stands between."""
+        return self.disk.endswith(DISK)
 
 
 def brief(name: str) -> Statement:
@@ -122,11 +129,17 @@ def by_id(box_id: UUID) -> Statement:
     return Statement((command("Get-VM", Id=box_id),))
 
 
+def switched_on(box_id: UUID, state: str, **options: object) -> Iterator[Statement]:
+    """Yield what makes a machine run that is in this *state*; one that was saved goes on."""
+    if state != "Running":
+        yield by_id(box_id) | command("Resume-VM" if state == "Paused" else "Start-VM", **options)
+
+
 def added(
     machine: Machine, notes: str, folder: PureWindowsPath, image: PureWindowsPath, firmware: str
 ) -> list[Statement]:
     """Return what makes *machine*, off and without adapters' plugs, with its mark in *notes*."""
-    disk = str(folder / "disk.vhdx")
+    disk = str(folder / DISK)
     size = Size(machine.disk_gib * _GIB)
     made = command(
         "New-VM",

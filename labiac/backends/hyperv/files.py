@@ -9,6 +9,7 @@ In the folder that Hyper-V has for virtual disks there is ::
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ _ROOTS: Final[dict[str, PureWindowsPath]] = {}
 """labiac's folder on each host that this process has asked."""
 _MERGE_S: Final = 600.0
 _POLL_S: Final = 1.0
+_MIB: Final = 1 << 20
 _LEGACY_EDITION: Final = 5
 """Windows PowerShell; what came after it calls bytes otherwise."""
 
@@ -41,6 +43,18 @@ def root() -> PureWindowsPath:
             raise BackendError("hyperv", "the host has no folder for virtual disks")
         _ROOTS[name] = PureWindowsPath(str(rows[0]["VirtualHardDiskPath"])) / "labiac"
     return _ROOTS[name]
+
+
+def free_mib() -> float:
+    """Return how much is free on the disk of labiac's folder, in MiB; infinite on a share.
+
+    Raises:
+        BackendError: the host refused, or has no folder for virtual disks.
+    """
+    disks = command("Get-CimInstance", ClassName="Win32_LogicalDisk")
+    rows = host.look(disks | select("DeviceID", "FreeSpace"), where="hyperv")
+    free = {str(row["DeviceID"]): int(str(row["FreeSpace"] or 0)) for row in rows}
+    return free.get(root().drive, math.inf) / _MIB
 
 
 def machine(host_name: str) -> PureWindowsPath:

@@ -41,7 +41,7 @@ def create(copy: Copy, item: Machine) -> Observed:
     """
     mark = Mark(copy, item, whole=False)
     where = f"hyperv {item.name}"
-    rows = host.look(*_reads(copy, item), where=where)
+    rows = host.look(*_reads(mark.ref), where=where)
     lans = networks.insist(copy, item, rows)
     wanted = {nic.name: adapters.wanted(nic, lans) for nic in item.nics}
     was, ran = _mine(mark, rows), False
@@ -49,13 +49,9 @@ def create(copy: Copy, item: Machine) -> Observed:
         ran = was.state == "Running"
         _remove(was, item.host_name, where)
         was = None
-    if was is None:
-        _make(mark, wanted, start=item.start or ran)
-    else:
-        _mend(mark, was, wanted)
-    return _seen(mark, host.look(*_reads(copy, item), where=where)) or Observed(
-        mark.ref, item, running=False
-    )
+    start = item.start or ran
+    rows = _mend(mark, was, wanted) if was else _make(mark, wanted, start=start)
+    return _seen(mark.ref, rows) or Observed(mark.ref, item, running=False)
 
 
 def observed(ref: str) -> Observed | None:
@@ -63,26 +59,24 @@ def observed(ref: str) -> Observed | None:
 
     One that is not whole, or is off, does not run.
     """
-    mark = mark_of(ref)
-    if mark is None:
+    return _seen(ref, host.look(*_reads(ref), where=f"hyperv {ref}"))
+
+
+def _reads(ref: str) -> list[Statement]:
+    """Return what reads the machine behind *ref*, and the switches of its copy."""
+    lab, student, _, name = ref.split("/")
+    return [networks.reads_all(lab, student), *boxes.reads(host_name(lab, student, name))]
+
+
+def _seen(ref: str, rows: Sequence[Row]) -> Observed | None:
+    """Return the machine behind *ref* as *rows* tell of it."""
+    there = _ours(boxes.boxes(rows), ref)
+    mark = marks.mark_of(there.row) if there else None
+    if there is None or mark is None:
         return None
-    rows = host.look(*_reads(mark.copy, mark.machine), where=f"hyperv {mark.item.name}")
-    return _seen(mark, rows)
-
-
-def _reads(copy: Copy, item: Machine) -> list[Statement]:
-    return [*networks.reads_for(copy, item), *boxes.reads(item.host_name)]
-
-
-def _seen(mark: Mark, rows: Sequence[Row]) -> Observed | None:
-    """Return the machine of *mark* as *rows* tell of it."""
-    there = _ours(boxes.boxes(rows), mark.ref)
-    now = marks.mark_of(there.row) if there else None
-    if there is None or now is None:
-        return None
-    lans = networks.lans(now.copy, now.machine, rows)
-    item = boxes.observed(now.copy, now.machine, there, lans)
-    return Observed(mark.ref, item, running=now.whole and there.state == "Running")
+    lans = networks.lans(mark.copy, mark.machine, rows)
+    item = boxes.observed(mark.copy, mark.machine, there, lans)
+    return Observed(ref, item, running=mark.whole and there.state == "Running")
 
 
 def mark_of(ref: str) -> Mark | None:
@@ -129,8 +123,7 @@ def start(ref: str) -> None:
         BackendError: it is gone, or the host refused.
     """
     was, mark = _insisted(ref)
-    if was.state != "Running":
-        host.change(boxes.by_id(was.id) | command("Start-VM"), where=f"hyperv {mark.item.name}")
+    host.change(*boxes.switched_on(was.id, was.state), where=f"hyperv {mark.item.name}")
 
 
 def stop(ref: str) -> None:
@@ -156,8 +149,8 @@ def firmware() -> str:
     return said
 
 
-def _make(mark: Mark, wanted: dict[str, adapters.Adapter], *, start: bool) -> None:
-    """Make a machine of which nothing is there: three round trips, its image there already."""
+def _make(mark: Mark, wanted: dict[str, adapters.Adapter], *, start: bool) -> list[Row]:
+    """Make a machine of which nothing is there, and read it: two round trips."""
     item, where = mark.machine, f"hyperv {mark.item.name}"
     image, boots = images.disk(item.image, where), firmware()
     folder = files.machine(item.host_name)
@@ -170,17 +163,18 @@ def _make(mark: Mark, wanted: dict[str, adapters.Adapter], *, start: bool) -> No
         where=where,
     )
     box = boxes.by_id(UUID(str(row["Id"])))
-    host.change(
+    return host.change(
         *boxes.furnished(item, box, boots, str(seed)),
         *adapters.changes(box, {}, wanted),
         box | _whole(mark),
         *([box | command("Start-VM")] if start else []),
+        *_reads(mark.ref),
         where=where,
     )
 
 
-def _mend(mark: Mark, was: Box, wanted: dict[str, adapters.Adapter]) -> None:
-    """Bring a machine from what it *was* to what it is to be, off meanwhile if it differs."""
+def _mend(mark: Mark, was: Box, wanted: dict[str, adapters.Adapter]) -> list[Row]:
+    """Bring a machine to what it is to be, off meanwhile if it *was* otherwise, and read it."""
     item, where = mark.machine, f"hyperv {mark.item.name}"
     box, folder = boxes.by_id(was.id), files.machine(item.host_name)
     changes = list(boxes.changes(was, item, wanted))
@@ -194,11 +188,10 @@ def _mend(mark: Mark, was: Box, wanted: dict[str, adapters.Adapter]) -> None:
         changes += _inserted(was, item, seed)
     if changes:
         _switch_off(was, where)
-    off = bool(changes) or was.state != "Running"
-    ran = was.state == "Running"
     done = [] if before == replace(mark, whole=True) else [box | _whole(mark)]
-    on = [box | command("Start-VM")] if off and (item.start or ran) else []
-    host.change(*changes, *done, *on, where=where)
+    wakes = item.start or was.state == "Running"
+    on = boxes.switched_on(was.id, "Off" if changes else was.state) if wakes else ()
+    return host.change(*changes, *done, *on, *_reads(mark.ref), where=where)
 
 
 def _inserted(was: Box, item: Machine, seed: PureWindowsPath) -> list[Statement]:
@@ -304,6 +297,10 @@ def _remove(was: Box, own: str, where: str) -> None:
     if was.state != "Off":
         _cut_off(was, where)
     taken = boxes.by_id(was.id) | command("Remove-VM", Force=True, Confirm=False)
+    emptied = files.removed(files.machine(own))
+    if was.is_merged:
+        host.change(taken, emptied, where=where)
+        return
     host.change(taken, where=where)
     files.merged(files.machine(own))
-    host.change(files.removed(files.machine(own)), where=where)
+    host.change(emptied, where=where)

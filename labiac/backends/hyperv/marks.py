@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.hyperv import host
+from labiac.backends.hyperv import host, switches
 from labiac.backends.hyperv.shell import command, select
 from labiac.backends.mark import Mark
 from labiac.errors import BackendError, ForeignError
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from labiac.backends.hyperv.shell import Row
 
-_MACHINES: Final = command("Get-VM") | select("Id", "Name", "State", "Notes")
-_SWITCHES: Final = command("Get-VMSwitch") | select("Id", "Name", "SwitchType", "Notes")
+KEYS: Final = ("Id", "Name", "State", "Notes")
+"""What of a machine tells whose it is."""
+_MACHINES: Final = command("Get-VM") | select(*KEYS)
+_SWITCHES: Final = command("Get-VMSwitch") | select(*switches.KEYS)
 
 
 def mark_of(row: Row) -> Mark | None:

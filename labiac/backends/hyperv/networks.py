@@ -84,13 +84,16 @@ def delete(ref: str) -> None:
     """Delete a LAN, first the machines that are still plugged into it. Already gone is fine."""
     from labiac.backends.hyperv import machines
 
-    row = _found(ref)
+    lab, student, _, name = ref.split("/")
+    where = f"hyperv {name}"
+    guests = command("Get-VM", Name=[host_name(lab, student, "*")]) | select(*marks.KEYS)
+    rows = host.look(_named(host_name(lab, student, name)), guests, where=where)
+    row = marks.ours(rows, ref)
     mark = marks.mark_of(row) if row else None
     if row is None or mark is None:
         return
-    for guest in _plugged(mark):
+    for guest in _plugged(mark, rows):
         machines.delete(guest)
-    where = f"hyperv {mark.item.name}"
     was = switches.around(host.look(*_around(mark.network), where=where))
     nat = [command("Remove-NetNat", Name=mark.item.host_name, Confirm=False)] if was.nat else []
     switch = _switch(row) | command("Remove-VMSwitch", Force=True, Confirm=False)
@@ -103,9 +106,9 @@ def mark_of(ref: str) -> Mark | None:
     return marks.mark_of(row) if row else None
 
 
-def reads_for(copy: Copy, machine: Machine) -> list[Statement]:
-    """Return what reads the switches of the LANs of *machine*."""
-    return [_named(host_name(copy.lab, copy.student, lan)) for lan in _lans(machine)]
+def reads_all(lab: str, student: str) -> Statement:
+    """Return what reads the switches of one copy, and those whose names begin as theirs do."""
+    return _named(host_name(lab, student, "*"))
 
 
 def lans(copy: Copy, machine: Machine, rows: Sequence[Row]) -> dict[str, Network]:
@@ -170,9 +173,10 @@ def _wait(item: Network) -> None:
         time.sleep(_POLL_S)
 
 
-def _plugged(lan: Mark) -> Iterator[str]:
+def _plugged(lan: Mark, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the refs of the machines that are plugged into *lan* by their marks among *rows*."""
     whose = (lan.copy.lab, lan.copy.student)
-    for mark, _ in list(marks.found()):
+    for mark in filter(None, map(marks.mark_of, rows)):
         ours = (mark.copy.lab, mark.copy.student) == whose and isinstance(mark.item, Machine)
         if ours and any(nic.network == lan.item.name for nic in mark.machine.nics):
             yield mark.ref

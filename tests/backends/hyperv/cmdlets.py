@@ -92,7 +92,7 @@ def get_vmswitch(world, Name=None, Id=None, **_):
         for each in world.switches
         if (Name is None or matches(Name, each.Name)) and (not wanted or each.Id in wanted)
     ]
-    if not found and (Name or wanted):
+    if not found and (wanted or (Name and "*" not in Name)):
         raise invalid("Get-VMSwitch", f"there is no virtual switch {Name or wanted}")
     return found
 
@@ -246,7 +246,7 @@ def get_vm(world, Name=None, Id=None):
         if (Name is None or any(matches(one, each.Name) for one in Name))
         and (Id is None or each.Id == Id)
     ]
-    if not found and (Name or Id):
+    if not found and (Id or any("*" not in each for each in Name or ())):
         raise invalid("Get-VM", f"Hyper-V was unable to find a virtual machine with {Name or Id}.")
     return found
 
@@ -280,6 +280,8 @@ def remove_vm(world, VM, **_):
 @cmdlet
 def start_vm(world, VM, **_):
     for machine in VM:
+        if machine.State == "Paused":
+            raise state("Start-VM", f"{machine.Name} is paused")
         for drive in (*machine.disks, *machine.dvds):
             if drive.Path and world.file(drive.Path) is None:
                 raise invalid("Start-VM", f"{drive.Path} is not there", "ObjectNotFound")
@@ -297,6 +299,23 @@ def stop_vm(world, VM, TurnOff=False, AsJob=False, Save=False, **_):
             machine.State = "Saved" if Save else "Off"
         if AsJob:
             yield Thing({"Id": 1, "State": "Running"})
+
+
+def _moved(name, before, after):
+    """Return the cmdlet that brings a machine from one of the states *before* to *after*."""
+
+    def move(world, VM, **_):
+        for machine in VM:
+            if machine.State not in before:
+                raise state(name, f"{machine.Name} is {machine.State}")
+            machine.State = after
+
+    return move
+
+
+CMDLETS["suspend-vm"] = _moved("Suspend-VM", {"Running"}, "Paused")
+CMDLETS["resume-vm"] = _moved("Resume-VM", {"Paused"}, "Running")
+CMDLETS["save-vm"] = _moved("Save-VM", {"Running", "Paused"}, "Saved")
 
 
 @cmdlet
@@ -452,38 +471,66 @@ def set_vmnetworkadaptervlan(world, VMNetworkAdapter, Passthru=False, **said):
 
 
 @cmdlet
-def checkpoint_vm(world, VM, SnapshotName, Passthru=False, **_):
+def checkpoint_vm(world, VM, SnapshotName, **_):
     for machine in VM:
+        if machine.State not in ("Running", "Saved", "Off"):
+            raise state("Checkpoint-VM", f"{machine.Name} is {machine.State}")
         was = copy.deepcopy({k: v for k, v in vars(machine).items() if k != "snapshots"})
-        number = len(machine.snapshots)
-        made = Snapshot(machine.Id, SnapshotName, was, f"2026-01-01T00:00:{number:02d}")
-        machine.snapshots.append(made)
+        machine.snapshots.append(Snapshot(machine.Id, SnapshotName, was))
         for disk in machine.disks:
-            parent = disk.Path
-            disk.Path = re.sub(r"(_[0-9a-f-]{36})?\.a?vhdx$", f"_{uuid.uuid4()}.avhdx", parent)
-            world.put(File(disk.Path, parent=parent))
-        if Passthru:
-            yield made
+            _stand_on(world, disk, disk.Path)
+
+
+def _stand_on(world, drive, parent):
+    """Give a drive a new disk that stands on *parent*, in the same folder."""
+    stem = re.sub(r"(_[0-9A-F-]{36})?\.a?vhdx$", "", parent)
+    drive.Path = f"{stem}_{str(uuid.uuid4()).upper()}.avhdx"
+    world.put(File(drive.Path, parent=parent))
 
 
 @cmdlet
-def get_vmsnapshot(world, VM, Name=None, **_):
-    made = [each for machine in VM for each in machine.snapshots]
-    return [each for each in made if Name is None or matches(Name, each.Name)]
+def get_vmsnapshot(world, VM=None, Id=None, **_):
+    machines = world.machines if VM is None else VM
+    made = [each for machine in machines for each in machine.snapshots]
+    found = [each for each in made if Id in (None, each.Id)]
+    if Id and not found:
+        raise invalid("Get-VMSnapshot", f"there is no checkpoint {Id}")
+    return found
 
 
 @cmdlet
 def restore_vmsnapshot(world, VMSnapshot, **_):
-    snapshot = VMSnapshot[0] if isinstance(VMSnapshot, list) else VMSnapshot
+    (snapshot,) = VMSnapshot if isinstance(VMSnapshot, list) else [VMSnapshot]
     machine = world.machine(snapshot.VMId)
+    for disk in machine.disks:
+        del world.files[disk.Path.lower()]
     vars(machine).update(copy.deepcopy(snapshot.was))
-    machine.State = "Saved" if snapshot.was["State"] == "Running" else "Off"
+    for disk in machine.disks:
+        _stand_on(world, disk, disk.Path)
+    machine.State = "Off" if snapshot.State == "Off" else "Saved"
 
 
 @cmdlet
 def remove_vmsnapshot(world, VMSnapshot, **_):
     for snapshot in VMSnapshot:
-        world.machine(snapshot.VMId).snapshots.remove(snapshot)
+        machine = world.machine(snapshot.VMId)
+        machine.snapshots.remove(snapshot)
+        for disk in snapshot.was["disks"]:
+            _merge(world, machine, disk.Path)
+
+
+def _merge(world, machine, path):
+    """Merge what stands on the disk *path* into it; where several do, it stays."""
+    above = [file for file in world.files.values() if file.parent == path]
+    if len(above) != 1:
+        return
+    (child,) = above
+    child.merging, child.parent = 2, ""
+    for file in world.files.values():
+        file.parent = path if file.parent == child.FullName else file.parent
+    used = [*machine.disks, *(disk for each in machine.snapshots for disk in each.was["disks"])]
+    for disk in used:
+        disk.Path = path if disk.Path == child.FullName else disk.Path
 
 
 # Disks and files
@@ -592,5 +639,7 @@ def get_vmhost(world):
 
 @cmdlet
 def get_ciminstance(world, ClassName):
+    if ClassName == "Win32_LogicalDisk":
+        return [Thing({"DeviceID": "C:", "FreeSpace": world.free_bytes})]
     assert ClassName == "Win32_OperatingSystem"
     return [Thing({"FreePhysicalMemory": 16 << 20})]

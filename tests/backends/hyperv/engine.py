@@ -18,6 +18,7 @@ class VMState(types.PSEnumBase):
     Running = 2
     Off = 3
     Saved = 6
+    Paused = 9
 
 
 class Engine:
@@ -83,6 +84,7 @@ RETURNS = {
     "Get-VMNetworkAdapter": ("VMNetworkAdapter", "VMNetworkAdapterBase"),
     "Get-VMDvdDrive": ("DvdDrive",),
     "Get-VMSwitch": ("VMSwitch",),
+    "Get-VMSnapshot": ("VMSnapshot",),
 }
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 FILE = Path(__file__).with_name("facts.json")
 CALLED = """
     Add-NetNatStaticMapping Add-VMDvdDrive Add-VMNetworkAdapter Checkpoint-VM
-    Connect-VMNetworkAdapter Disconnect-VMNetworkAdapter Get-NetAdapter Get-NetIPAddress
-    Get-NetNat Get-NetNatStaticMapping Get-VM Get-VMDvdDrive Get-VMHardDiskDrive
-    Get-VMHost Get-VMNetworkAdapter Get-VMSnapshot Get-VMSwitch New-NetIPAddress
-    New-NetNat New-VHD New-VM New-VMSwitch Remove-NetIPAddress Remove-NetNat
+    Connect-VMNetworkAdapter Disconnect-VMNetworkAdapter Export-VM Get-NetAdapter
+    Get-NetIPAddress Get-NetNat Get-NetNatStaticMapping Get-VM Get-VMDvdDrive
+    Get-VMHardDiskDrive Get-VMHost Get-VMNetworkAdapter Get-VMSnapshot Get-VMSwitch
+    New-NetIPAddress New-NetNat New-VHD New-VM New-VMSwitch Remove-NetIPAddress Remove-NetNat
     Remove-NetNatStaticMapping Remove-VM Remove-VMDvdDrive Remove-VMNetworkAdapter
-    Remove-VMSnapshot Remove-VMSwitch Restore-VMSnapshot Set-VM Set-VMComPort
-    Set-VMDvdDrive Set-VMFirmware Set-VMNetworkAdapter Set-VMNetworkAdapterVlan
-    Set-VMSwitch Start-VM Stop-VM
+    Remove-VMSnapshot Remove-VMSwitch Restore-VMSnapshot Resume-VM Save-VM Set-VM Set-VMComPort
+    Set-VMDvdDrive Set-VMFirmware Set-VMNetworkAdapter Set-VMNetworkAdapterVlan Set-VMSwitch
+    Start-VM Stop-VM Suspend-VM
 """.split()  # noqa: SIM905  # a line each would be a page
 LEFT_OUT = {"CimSession", "ComputerName", "Credential", "ThrottleLimit", "WhatIf"}
 """Parameters that nearly all have, and labiac never uses."""

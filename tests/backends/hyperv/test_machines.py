@@ -243,8 +243,12 @@ def test_the_closing_practical_takes_few_round_trips(server, monkeypatch):
     real = shell.invoke
     monkeypatch.setattr(shell, "invoke", lambda *a, **k: trips.append(a) or real(*a, **k))
     refs = [server.backend.create(copy, item).ref for item in (*plan.networks, *plan.machines)]
-    assert len(trips) <= 30
+    assert len(trips) <= 3 * len(plan.machines) + 2 * len(plan.networks)
     trips.clear()
     for ref in refs:
         server.backend.read(ref)
-    assert len(trips) <= 15
+    assert len(trips) == len(refs)
+    trips.clear()
+    for ref in reversed(refs):
+        server.backend.delete(ref)
+    assert len(trips) == 2 * len(refs)

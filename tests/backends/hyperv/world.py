@@ -105,9 +105,16 @@ class Snapshot:
     VMId: uuid.UUID
     Name: str
     was: dict
-    CreationTime: str
     Id: uuid.UUID = field(default_factory=uuid.uuid4)
     kinds = ("VMSnapshot",)
+
+    @property
+    def Notes(self):  # its name in PowerShell
+        return self.was["Notes"]
+
+    @property
+    def State(self):  # its name in PowerShell
+        return self.was["State"]
 
 
 @dataclass
@@ -155,6 +162,7 @@ class World:
         self.interfaces = ["Ethernet", "Wi-Fi"]
         self.slow = {}  # adapters of the host that have yet to appear: looks until then
         self.how_slow = 0
+        self.free_bytes = 1 << 40
         self.faults = []
         self.dies_before = 0  # the command before which the host ends: 0 is never
         self.calls = []
