@@ -27,6 +27,7 @@ from labiac.backends import open_backend
 from labiac.backends.base import Copy, ref_of
 from labiac.backends.libvirt import agent, boot, domain, network
 from labiac.backends.libvirt.accelerator import accelerator
+from labiac.backends.libvirt.chosen import screen
 from labiac.backends.libvirt.connection import connect, uri
 from labiac.backends.mark import Mark
 from labiac.backends.seed import iso
@@ -114,8 +115,8 @@ class Script(Tool):
         disk = f"{self.folder}/{machine.name}.qcow2"
         form = ["-f", "qcow2", "-F", "qcow2", "-b", str(self.base)]
         _run("qemu-img", "create", "-q", *form, disk, f"{machine.disk_gib}G")
-        files = (disk, *(f"{self.folder}/{machine.name}.{end}" for end in ("iso", "console")))
-        host = domain.Host(accelerator(connect()), *files)
+        seed, console = (f"{self.folder}/{machine.name}.{end}" for end in ("iso", "console"))
+        host = domain.Host(accelerator(connect()), disk, seed, console, screen())
         self.start_guest(domain.domain(machine, Mark(self.copy, machine, whole=True), host))
 
     def _end(self, machine: Machine) -> None:

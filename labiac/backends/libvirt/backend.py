@@ -9,6 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from labiac.backends.base import Copy, Features, Found, Observed, Ran, Watch, ref_of
+from labiac.backends.mark import is_machine
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
@@ -51,6 +52,19 @@ class LibvirtBackend:
         from labiac.backends.libvirt.check import problems
 
         return problems(plan)
+
+    def version(self) -> str:
+        """Return those of libvirt and of its hypervisor: ``libvirt 9.0.0, QEMU 7.2.22``.
+
+        Raises:
+            BackendError: libvirt can't be reached.
+        """
+        from labiac.backends.libvirt.connection import connect, told
+
+        with told("libvirt"):
+            connection = connect()
+            daemon, hypervisor = map(_dotted, (connection.getLibVersion(), connection.getVersion()))
+            return f"libvirt {daemon}, {connection.getType()} {hypervisor}"
 
     def free_mib(self) -> float:
         """Return how much is free in libvirt's pool, in MiB; infinite where nobody can tell."""
@@ -109,6 +123,8 @@ class LibvirtBackend:
             if ours is not None:
                 part = machines if ours.mark.kind == "machine" else networks
                 part.delete(connect(), ours)
+            elif not is_machine(ref):
+                networks.clear(ref)
 
     def start(self, ref: str) -> None:
         """Switch the machine *ref* on, and return when it is ready. On already is success.
@@ -343,6 +359,11 @@ class LibvirtBackend:
         from labiac.backends.libvirt.held import held
 
         return held(connect(), ref)
+
+
+def _dotted(number: int) -> str:
+    """Return a version as people write it; libvirt says 9000000 for 9.0.0."""
+    return f"{number // 1_000_000}.{number // 1_000 % 1_000}.{number % 1_000}"
 
 
 def _whose(ours: Held) -> tuple[str, str]:

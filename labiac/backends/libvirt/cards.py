@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element, fromstring, tostring
 
 from labiac.backends.libvirt.elements import add
+from labiac.backends.libvirt.loopback import Socket, port_of, switch_of
 from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ DEST, DPORT, SPORT = PROPERTIES = ("dest", "dport", "sport")
 ANYWHERE: Final = "0.0.0.0"  # noqa: S104  # all addresses of a host, as a lab file says them
 _ALIAS: Final = "ua-"
 """How libvirt wants the names begin that users give to devices."""
-_TYPES: Final = {"lan": "network", "nat": "user", "none": "user", "generic": "udp"}
+_UDP: Final = "udp"
+_TYPES: Final = {"lan": "network", "nat": "user", "none": "user", "generic": _UDP}
 """What libvirt calls each way to attach a NIC. To nothing is a NAT with the cable out: libvirt has
 a type for it (``null``), on which version 9.0 crashes."""
 _PLUGGED_LIVE: Final = frozenset({"network", "user"})
@@ -51,7 +53,7 @@ class Card:
         port: The port there; empty while the guest does not run.
         model: What the guest sees.
         wiring: What else takes another card to change.
-        tunnel: Properties of the generic driver, as a plan has them; empty where it is none.
+        tunnel: Where its frames go in UDP, as properties of the generic driver; else empty.
         plugged: Whether its cable is in.
     """
 
@@ -73,6 +75,14 @@ class Card:
         mine, others = ((card.lan, card.model, card.wiring, card.tunnel) for card in (self, other))
         return mine == others
 
+    def leads_to(self, network: str, user: int | None) -> bool:
+        """Return whether it leads to the *network* of that name, of *user*'s own libvirt or not."""
+        if user is None:
+            return self.lan == network
+        switch = switch_of(network, user)
+        there = dict(self.tunnel)
+        return (there.get(DEST), there.get(DPORT)) == (switch.address, str(switch.port))
+
     def cabled(self, *, plugged: bool) -> str:
         """Return its element with its cable in or out."""
         element = fromstring(self.xml)  # noqa: S314  # libvirt's own
@@ -82,12 +92,24 @@ class Card:
         return tostring(element, encoding="unicode")
 
 
-def interface(nic: Nic, copy: Copy) -> Element:
-    """Return the element of the card of *nic*, and of what its cable leads to."""
-    element = Element("interface", type=_TYPES[nic.attach])
+def interface(nic: Nic, copy: Copy, user: int | None = None) -> Element:
+    """Return the element of the card of *nic*, and of what its cable leads to.
+
+    Args:
+        nic: What to make.
+        copy: Whose it is.
+        user: Whose own libvirt it is for, where LANs are switches of labiac's; None where they
+            are libvirt's networks.
+    """
+    is_switched = nic.attach == "lan" and user is not None
+    element = Element("interface", type=_UDP if is_switched else _TYPES[nic.attach])
     add(element, "mac", address=nic.mac)
     if nic.attach == "lan":
-        add(element, "source", network=host_name(copy.lab, copy.student, nic.network))
+        network = host_name(copy.lab, copy.student, nic.network)
+        if user is None:
+            add(element, "source", network=network)
+        else:
+            _wire(element, switch_of(network, user), port_of(network, user, nic.mac))
     elif nic.attach == "generic":
         _tunnel(element, dict(nic.properties))
     elif nic.attach == "nat":
@@ -106,9 +128,9 @@ def alias(nic: Nic) -> str:
     return f"{_ALIAS}{nic.name}"
 
 
-def card(nic: Nic, copy: Copy) -> Card:
-    """Return the card that *nic* shall be."""
-    return _card(interface(nic, copy))
+def card(nic: Nic, copy: Copy, user: int | None = None) -> Card:
+    """Return the card that *nic* shall be; on *user*'s own libvirt, if it is for that."""
+    return _card(interface(nic, copy, user))
 
 
 def cards(description: str) -> dict[str, Card]:
@@ -117,13 +139,14 @@ def cards(description: str) -> dict[str, Card]:
     return {_value(each, "mac", "address"): _card(each) for each in elements}
 
 
-def observed(nic: Nic, copy: Copy, there: Card) -> Nic:
-    """Return *nic* as its card has it."""
+def observed(nic: Nic, copy: Copy, there: Card, user: int | None = None) -> Nic:
+    """Return *nic* as its card has it; on *user*'s own libvirt, if it is there."""
     ours = host_name(copy.lab, copy.student, "")
+    as_planned = nic.attach != "lan" or there.leads_to(f"{ours}{nic.network}", user)
     return replace(
         nic,
         attach="nat" if nic.attach == "none" and there.plugged else nic.attach,
-        network=there.lan.removeprefix(ours) if nic.attach == "lan" else nic.network,
+        network=nic.network if as_planned else there.lan.removeprefix(ours),
         connected=there.plugged if nic.attach != "none" else nic.connected,
         model=there.model or nic.model,
         properties=there.tunnel if nic.attach == "generic" else nic.properties,
@@ -152,10 +175,15 @@ def have_slots(description: str, old: Iterable[Card], new: Iterable[Card]) -> bo
 
 def _tunnel(element: Element, properties: dict[str, str]) -> None:
     """Say where a tunnel's frames go, and where its own are taken: a near one's from here alone."""
-    to = IPv4Address(properties[DEST])
-    source = add(element, "source", address=str(to), port=properties[DPORT])
-    own = "127.0.0.1" if to.is_loopback else ANYWHERE
-    add(source, "local", address=own, port=properties[SPORT])
+    to = Socket(properties[DEST], int(properties[DPORT]))
+    own = "127.0.0.1" if IPv4Address(to.address).is_loopback else ANYWHERE
+    _wire(element, to, Socket(own, int(properties[SPORT])))
+
+
+def _wire(element: Element, to: Socket, own: Socket) -> None:
+    """Say where a card's frames go in UDP, and where its own are taken."""
+    source = add(element, "source", address=to.address, port=str(to.port))
+    add(source, "local", address=own.address, port=str(own.port))
 
 
 def _nat(element: Element, addresses: Iterable[str]) -> None:
@@ -180,7 +208,7 @@ def _card(element: Element) -> Card:
             _value(element, "alias", "name"),
             _value(element, "ip", "address"),
         ),
-        tunnel=_properties(element) if element.get("type") == _TYPES["generic"] else (),
+        tunnel=_properties(element) if element.get("type") == _UDP else (),
         plugged=_value(element, "link", "state") != _CABLE[False],
     )
 

@@ -23,10 +23,13 @@ _LAST_PORT: Final = 65_535
 def problems(plan: Plan) -> list[Problem]:
     """Return what speaks against making *plan*: by its nature, then on the host in use."""
     from labiac.backends.libvirt import host
+    from labiac.backends.libvirt.connection import is_local, own_user
 
     found = [problem for network in plan.networks for problem in _network(network)]
     found += [problem for machine in plan.machines for problem in _machine(machine)]
     found += (*_deaf(plan), *nics.problems("libvirt", plan))
+    found += () if is_local() else _far(plan)
+    found += () if own_user() is None else _own(plan)
     return [*found, *host.problems(plan)]
 
 
@@ -39,13 +42,41 @@ def _network(network: Network) -> Iterator[Problem]:
             "a bridged LAN needs the interface of the host that it is bridged to",
             "name one that `ip link` lists on libvirt's host",
         )
-    if network.forwards:
-        yield Problem(
-            where,
-            f"{path}.forwards",
-            f"a LAN on libvirt forwards no ports of the host ({len(network.forwards)} asked for)",
-            "give the node a NIC with attach: nat and these forwards, or use the backend netns",
-        )
+
+
+def _far(plan: Plan) -> Iterator[Problem]:
+    """Yield the LANs whose ports would have to be another host's: labiac forwards them here."""
+    for lan in plan.networks:
+        if lan.forwards:
+            yield Problem(
+                f"libvirt {lan.name}",
+                f"lans.{lan_of(lan.name)}.forwards",
+                "a LAN on another host's libvirt forwards no ports of that host"
+                f" ({len(lan.forwards)} asked for)",
+                "give the node a NIC with attach: nat and these forwards, or run labiac there",
+            )
+
+
+def _own(plan: Plan) -> Iterator[Problem]:
+    """Yield what LANs can't do on a user's own libvirt, where each is a switch of labiac's."""
+    for lan in plan.networks:
+        if lan.type != "internal":
+            yield Problem(
+                f"libvirt {lan.name}",
+                f"lans.{lan_of(lan.name)}.type",
+                f"a user's own libvirt (qemu:///session) has no LAN of type {lan.type}",
+                "make it internal, and give a node a NIC with attach: nat to get out; or use"
+                " qemu:///system, or the backend netns",
+            )
+    for machine in plan.machines:
+        for number, nic in enumerate(machine.nics):
+            if nic.attach == "lan" and nic.impair.rate_kbit:
+                yield Problem(
+                    f"libvirt {machine.name}",
+                    f"{place(machine, number)}.impair",
+                    "a user's own libvirt (qemu:///session) limits no rate",
+                    "use qemu:///system, or the backend netns",
+                )
 
 
 def _machine(machine: Machine) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 URI: Final = "LABIAC_LIBVIRT_URI"
-"""The variable that says which libvirt: ``qemu:///system``, ``qemu+ssh://host/system``."""
+"""The variable that says which libvirt: ``qemu:///session``, ``qemu+ssh://host/system``."""
 _LOCAL: Final = "qemu:///system"
 SOCKETS: Final = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
 """Of the one daemon for everything, and of the one for QEMU alone."""
@@ -55,6 +55,11 @@ def is_likely() -> bool:
 def is_local() -> bool:
     """Return whether the libvirt in use runs on this machine."""
     return not urlsplit(uri()).netloc
+
+
+def own_user() -> int | None:
+    """Return our number where the libvirt in use is a user's own, and None where it is a host's."""
+    return os.getuid() if urlsplit(uri()).path == _SESSION else None
 
 
 def library() -> Any:
@@ -95,8 +100,8 @@ def _answers(connection: Any) -> bool:
 @cache
 def _connection(where: str, _process: int) -> Any:
     libvirt = library()
-    if urlsplit(where).path == _SESSION:
-        raise BackendError("libvirt", f"{where} is a user's own, and has no LANs", fix=_NO_LANS)
+    if own_user() is not None and not is_local():
+        raise BackendError("libvirt", f"{where} is a user's own on another host", fix=_NO_LANS)
     libvirt.registerErrorHandler(lambda _context, _error: None, None)  # else it prints them
     atexit.register(_connection.cache_clear)  # it closes itself while Python still can
     try:
@@ -120,8 +125,8 @@ def _refusal(where: str, said: str) -> tuple[str, str]:
 
 _SESSION: Final = "/session"
 _NO_LANS: Final = (
-    f"unset {URI}: without it labiac uses qemu:///system (sudo usermod --append --groups libvirt"
-    " $USER, and log in again); or use netns, which needs no root either"
+    "its LANs are switches that labiac runs beside it, here: log in there, or use its"
+    " qemu+ssh://host/system"
 )
 _NO_DAEMON: Final = (
     "apt-get install qemu-system-x86 libvirt-daemon-system, then systemctl start libvirtd; or say"

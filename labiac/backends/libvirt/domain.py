@@ -50,6 +50,7 @@ class Host:
         seed: Path of its seed, an ISO image.
         console: Path of the file that keeps what its serial console says.
         screen: Whether it has a screen, which VNC shows on the host alone.
+        user: Number of the user whose own libvirt it is; None where it is the host's.
     """
 
     accelerator: Accelerator
@@ -57,6 +58,7 @@ class Host:
     seed: str
     console: str
     screen: Screen
+    user: int | None = None
 
 
 def domain(machine: Machine, mark: Mark, host: Host) -> str:
@@ -84,7 +86,7 @@ def domain(machine: Machine, mark: Mark, host: Host) -> str:
     for _ in range(_OTHER_SLOTS + len(machine.nics) + _SPARE_SLOTS):
         add(devices, "controller", type="pci", model="pcie-root-port")
     for nic in machine.nics:
-        devices.append(cards.interface(nic, mark.copy))
+        devices.append(cards.interface(nic, mark.copy, host.user))
     serial = add(devices, "serial", type="pty")
     add(serial, "log", file=host.console, append="off")
     add(serial, "target", type="isa-serial", port="0")
@@ -136,8 +138,8 @@ def drive(seed: str) -> str:
     return tostring(_drive(seed), encoding="unicode")
 
 
-def observed(planned: Machine, copy: Copy, description: str) -> Machine:
-    """Return *planned* as the XML *description* of its domain has it.
+def observed(planned: Machine, copy: Copy, description: str, user: int | None = None) -> Machine:
+    """Return *planned* as the XML *description* of its domain has it; *user* is as for `Host`.
 
     What stands in no XML (its seed, what it has in it) is as planned.
     """
@@ -149,7 +151,9 @@ def observed(planned: Machine, copy: Copy, description: str) -> Machine:
         memory_mib=planned.memory_mib if memory is None else _mib(memory),
         cpus=int(cpus or planned.cpus),
         nics=tuple(
-            cards.observed(nic, copy, there[nic.mac]) for nic in planned.nics if nic.mac in there
+            cards.observed(nic, copy, there[nic.mac], user)
+            for nic in planned.nics
+            if nic.mac in there
         ),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt import storage
 from labiac.backends.libvirt.chosen import screen
-from labiac.backends.libvirt.connection import library
+from labiac.backends.libvirt.connection import library, own_user
 from labiac.backends.seed import iso
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Files:
     def host(self, accelerator: xml.Accelerator) -> xml.Host:
         """Return what a domain's XML says of them, made or not."""
         disk, seed, console = map(self._at, (self._disk, self._seed, self._console))
-        return xml.Host(accelerator, disk, seed, console, screen())
+        return xml.Host(accelerator, disk, seed, console, screen(), own_user())
 
     def _at(self, name: str) -> str:
         return f"{storage.path(self._pool)}/{name}"

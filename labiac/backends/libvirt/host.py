@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from labiac.backends import room, subnets
 from labiac.backends.libvirt import kernel, needs
 from labiac.backends.libvirt.accelerator import accelerator, offered
-from labiac.backends.libvirt.connection import connect, found, is_local, library, told, uri
+from labiac.backends.libvirt.connection import (
+    connect,
+    found,
+    is_local,
+    library,
+    own_user,
+    told,
+    uri,
+)
 from labiac.backends.libvirt.held import held
 from labiac.backends.libvirt.marks import mark_of
 from labiac.backends.libvirt.network import host_addresses
@@ -34,13 +42,18 @@ def problems(plan: Plan) -> list[Problem]:
         with told("host"):
             return [
                 *_host(connection, kind),
-                *(kernel.problems(plan, Path("/")) if is_local() else ()),
+                *(kernel.problems(plan, Path("/")) if _has_bridges_here() else ()),
                 *_clashes(connection, plan),
                 *_room(connection, plan, room.GUEST_MIB[kind]),
             ]
     except LabError as error:
         said = f"{error.problem} ({error.detail})" if error.detail else error.problem
         return [Problem(error.where, "", said, error.fix)]
+
+
+def _has_bridges_here() -> bool:
+    """Return whether LANs are bridges of this machine's kernel."""
+    return is_local() and own_user() is None
 
 
 def _host(connection: Any, kind: str) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from labiac.backends.libvirt import agent, cards
 from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt.backend import FEATURES
-from labiac.backends.libvirt.connection import found, library
+from labiac.backends.libvirt.connection import found, library, own_user
 from labiac.backends.libvirt.marks import mark_of
 from labiac.errors import BackendError
 from labiac.plan.diff import cost
@@ -50,7 +50,7 @@ def follows(ours: Held, item: Machine) -> bool:
     booted = mark_of(live)
     if booted is None:
         return False
-    was = xml.observed(booted.machine, booted.copy, live)
+    was = xml.observed(booted.machine, booted.copy, live, own_user())
     if not booted.whole and booted.machine != item:
         return False  # it never got as far as to be told anything
     return cost("machine", was, item, boots=True, live=FEATURES.live) == "live"
@@ -69,7 +69,7 @@ def turn(domain: Any, mark: Mark, files: Files, watch: Watch) -> bool:
     booted = mark_of(description)
     was = booted.machine if booted else item
     there = cards.cards(description)
-    wanted = {nic.mac: cards.card(nic, mark.copy) for nic in item.nics}
+    wanted = {nic.mac: cards.card(nic, mark.copy, own_user()) for nic in item.nics}
     old = [mac for mac, card in there.items() if not _stays(domain, card, wanted.get(mac))]
     new = [mac for mac in wanted if mac not in there or mac in old]
     leave, come = [there[mac] for mac in old], [wanted[mac] for mac in new]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from labiac.backends.base import Copy, Observed
 from labiac.backends.guest import changed
-from labiac.backends.libvirt import boot, forwards, guest, hotplug, storage
+from labiac.backends.libvirt import boot, forwards, guest, hotplug, storage, switches
 from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt.accelerator import accelerator
 from labiac.backends.libvirt.cards import cards
-from labiac.backends.libvirt.connection import library
+from labiac.backends.libvirt.connection import library, own_user
 from labiac.backends.libvirt.files import Files
 from labiac.backends.libvirt.held import Held, held_or_free, note
 from labiac.backends.libvirt.hotplug import is_known
@@ -46,6 +46,8 @@ def create(
     """
     mark = Mark(copy, item, whole=False)
     ours = held_or_free(connection, mark)
+    if (user := own_user()) is not None:
+        switches.plug(copy, item, user)
     if ours is not None:
         wake(ours.object)
     kind, files = accelerator(connection), Files(connection, item)
@@ -114,7 +116,7 @@ def observed(ours: Held) -> Observed:
 def glimpsed(ours: Held) -> Observed:
     """Return a machine as libvirt has it; one that is not whole, or stands still, does not run."""
     live = ours.live
-    item = xml.observed(ours.mark.machine, ours.mark.copy, live)
+    item = xml.observed(ours.mark.machine, ours.mark.copy, live, own_user())
     running = ours.mark.whole and _runs(ours.object, live)
     if running:
         item = forwards.observed(ours.object, item)

@@ -7,7 +7,14 @@ from importlib.util import find_spec
 from shutil import which
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.libvirt.connection import NO_BINDINGS, SOCKETS, URI, bindings_fix, is_chosen
+from labiac.backends.libvirt.connection import (
+    NO_BINDINGS,
+    SOCKETS,
+    URI,
+    bindings_fix,
+    is_chosen,
+    own_user,
+)
 from labiac.errors import Problem
 
 if TYPE_CHECKING:
@@ -24,7 +31,7 @@ _PROGRAMS: Final = {
 
 def lacking() -> list[Problem]:
     """Return what is missing; where somebody chose a libvirt, only what it takes to use that."""
-    found = [] if is_chosen() else [*_own()]
+    found = [] if is_chosen() and own_user() is None else [*_own()]
     if not find_spec("libvirt"):
         found.append(Problem("libvirt", "", NO_BINDINGS, bindings_fix()))
     return found
@@ -42,10 +49,15 @@ def _own() -> Iterator[Problem]:
         fix = f"sudo apt-get install {' '.join(missing)}; or say where one runs: {URI}=..."
         yield Problem("libvirt", "", f"not installed: {', '.join(missing)}", fix)
         return
+    if own_user() is not None:
+        return  # who connects to a libvirt of their own starts it
     sockets = [socket for socket in SOCKETS if socket.exists()]
     if not sockets:
         fix = f"sudo systemctl enable --now libvirtd; or say where one runs: {URI}=..."
         yield Problem("libvirt", "", "libvirt is installed, and does not run", fix)
     elif not any(os.access(socket, os.W_OK) for socket in sockets):
-        fix = "sudo usermod --append --groups libvirt $USER, and log in again"
+        fix = (
+            "sudo usermod --append --groups libvirt $USER, and log in again; or use a libvirt of"
+            f" your own: {URI}=qemu:///session"
+        )
         yield Problem("libvirt", "", "this user may not use libvirt", fix)

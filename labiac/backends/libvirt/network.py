@@ -15,6 +15,8 @@ from labiac.backends.libvirt.elements import add, text_of
 from labiac.backends.libvirt.marks import metadata
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from labiac.backends.mark import Mark
     from labiac.plan.model import Network, NetworkType
 
@@ -43,7 +45,7 @@ def network(lan: Network, mark: Mark) -> str:
             add(forward, "nat", ipv6="yes")
     elif lan.host_routes:
         add(root, "forward", mode="open")
-    add(root, "bridge", name=f"{_BRIDGE}{mark.uuid.hex[:_DIGITS]}", stp="off", delay="0")
+    add(root, "bridge", name=bridge(mark.uuid), stp="off", delay="0")
     add(root, "dns", enable="no")
     for address in lan.host_addresses:
         own = ip_interface(address)
@@ -54,6 +56,11 @@ def network(lan: Network, mark: Mark) -> str:
         where = {"address": str(to.network_address), "prefix": str(to.prefixlen)}
         add(root, "route", family=_FAMILY[to.version], **where, gateway=route.via)
     return text_of(root)
+
+
+def bridge(uuid: UUID) -> str:
+    """Return the name of the bridge of the network that libvirt knows by *uuid*."""
+    return f"{_BRIDGE}{uuid.hex[:_DIGITS]}"
 
 
 def observed(planned: Network, description: str) -> Network:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import Element, fromstring
 
-from labiac.backends.libvirt.connection import found
+from labiac.backends.libvirt.connection import found, own_user
 from labiac.backends.libvirt.elements import add, text_of
 from labiac.backends.mark import uuid_of
 from labiac.backends.room import image_of
+from labiac.host.home import data
 from labiac.host.lock import take
 from labiac.images.store import file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 POOL: Final = "labiac"
 """The pool's name; one of that name that is there already is used as it is."""
-_SYSTEM: Final = "/var/lib/libvirt/images/labiac"
+_IMAGES: Final = "libvirt/images/labiac"
+"""The pool's folder, below where a host's programs keep data, or a user's own."""
 _POOLING: Final = Lock()
 _CHUNK: Final = 1 << 20
 _MIB: Final = 1 << 20
@@ -39,7 +41,8 @@ def pool(connection: Any) -> Any:
             root = Element("pool", type="dir")
             add(root, "name", POOL)
             add(root, "uuid", str(uuid_of(POOL)))
-            add(add(root, "target"), "path", _SYSTEM)
+            kept = Path("/var/lib") if own_user() is None else data()
+            add(add(root, "target"), "path", str(kept / _IMAGES))
             known = connection.storagePoolDefineXML(text_of(root))
             known.setAutostart(1)
         if not known.isActive():

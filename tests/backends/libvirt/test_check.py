@@ -6,7 +6,7 @@ import re
 import pytest
 
 from labiac.backends import nics, open_backend
-from labiac.backends.libvirt import check, kernel
+from labiac.backends.libvirt import check, host, kernel, needs
 from labiac.backends.libvirt.connection import URI
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
@@ -88,15 +88,40 @@ def test_a_switch_in_a_bridged_lan_hears_nothing_and_is_refused_at_the_lan():
     assert problem.problem.startswith("a switch can't join lan1: libvirt bridges it by macvtap")
 
 
-def test_a_forwarded_port_is_refused_with_the_way_out():
-    forwards = [{"host_port": 8080, "to": "pc1", "port": 80}]
-    found = problems(
-        {
-            "lans": {"out": {"type": "nat", "forwards": forwards}},
-            "pcs": {"pc1": {"lan": "out"}},
-        }
-    )
-    assert "attach: nat" in found["lans.out.forwards"].fix
+FORWARDS = [{"host_port": 8080, "to": "pc1", "port": 80}]
+FORWARDED = {"lans": {"out": {"type": "nat", "forwards": FORWARDS}}, "pcs": {"pc1": {"lan": "out"}}}
+
+
+def on(monkeypatch, where, description):
+    """Return the problem of each field of a lab on the libvirt at *where*, which is not asked."""
+    monkeypatch.setenv(URI, where)
+    monkeypatch.setattr(host, "problems", lambda _plan: [])
+    plan = resolve(from_data({"name": "odd", **description}, "test"), "ana", "libvirt")
+    return {each.field: each for each in check.problems(plan)}
+
+
+def test_a_port_of_a_lan_is_forwarded_by_this_host_alone(monkeypatch):
+    assert on(monkeypatch, "qemu:///system", FORWARDED) == {}
+    (problem,) = on(monkeypatch, "qemu+ssh://host/system", FORWARDED).values()
+    assert (problem.where, problem.field) == ("libvirt out", "lans.out.forwards")
+    assert "attach: nat" in problem.fix
+
+
+@pytest.mark.parametrize("kind", [{"type": "host"}, {"type": "nat"}, {"type": "bridged"}])
+def test_a_libvirt_of_a_user_has_internal_lans_alone(monkeypatch, kind):
+    lans = {"lan1": {}, "out": {"interface": "eth9", **kind} if kind["type"] == "bridged" else kind}
+    (problem,) = on(monkeypatch, "qemu:///session", {"lans": lans}).values()
+    assert problem.field == "lans.out.type"
+    assert f"no LAN of type {kind['type']}" in problem.problem
+    assert "attach: nat" in problem.fix
+
+
+def test_a_libvirt_of_a_user_limits_no_rate(monkeypatch):
+    slow = {"lan": "lan1", "impair": {"rate_kbit": 1000}}
+    lab = {"lans": {"lan1": {}}, "pcs": {"pc1": {"nics": [slow]}}}
+    (problem,) = on(monkeypatch, "qemu:///session", lab).values()
+    assert (problem.where, problem.field) == ("libvirt pc1", "pcs.pc1.nics[0].impair")
+    assert "qemu:///system" in problem.fix
 
 
 @pytest.fixture
@@ -122,10 +147,11 @@ def test_a_kernel_that_lists_no_modules_is_taken_to_have_them(tmp_path):
     assert list(kernel.problems(plan, tmp_path)) == []
 
 
-@pytest.mark.parametrize("where", ["qemu:///session", "qemu+ssh://host/session"])
-def test_a_libvirt_without_lans_is_refused_before_it_is_asked(monkeypatch, where):
+def test_a_libvirt_of_a_user_elsewhere_is_refused_before_it_is_asked(monkeypatch):
+    where = "qemu+ssh://host/session"
     monkeypatch.setenv(URI, where)
+    monkeypatch.setattr(needs, "lacking", list)
     plan = resolve(from_data({"name": "odd", "lans": LANS}, "test"), "ana", "libvirt")
-    (problem,) = open_backend("libvirt").check(plan)
-    assert problem.problem == f"{where} is a user's own, and has no LANs"
-    assert "qemu:///system" in problem.fix
+    problem = open_backend("libvirt").check(plan)[-1]
+    assert problem.problem == f"{where} is a user's own on another host"
+    assert "qemu+ssh://host/system" in problem.fix

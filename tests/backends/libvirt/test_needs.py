@@ -60,6 +60,7 @@ def test_a_user_who_may_not_use_it_joins_its_group(machine, monkeypatch):
     monkeypatch.setattr(needs, "which", lambda name, **_: name)
     ((_, fix),) = said()
     assert "--groups libvirt" in fix
+    assert f"{URI}=qemu:///session" in fix
 
 
 @pytest.mark.usefixtures("machine")
@@ -76,6 +77,14 @@ def test_python_modules_that_are_missing_come_after_what_they_need(monkeypatch):
 @pytest.mark.usefixtures("machine")
 def test_a_libvirt_of_choice_needs_nothing_of_this_machine(monkeypatch):
     monkeypatch.setenv(URI, "qemu+ssh://elsewhere/system")
+    assert said() == []
+
+
+def test_a_libvirt_of_a_user_needs_its_programs_and_no_socket(machine, monkeypatch):
+    monkeypatch.setenv(URI, "qemu:///session")
+    ((problem, _fix),) = said()
+    assert problem == "not installed: libvirt-daemon-system, qemu-system-x86"
+    install(machine, "libvirtd", "qemu-system-x86_64")
     assert said() == []
 
 

@@ -235,3 +235,17 @@ def unmarked(text: str) -> str:
     """Return *text* without the mark, which has the whole plan item in it."""
     start, end = text.index("<metadata>"), text.index("</metadata>")
     return f"{text[:start]}<metadata>...{text[end:]}"
+
+
+def test_a_machine_on_a_user_s_own_libvirt_is_as_it_was_approved(meeting, golden, tmp_path):
+    machine = meeting.machine("pc1")
+    text = domain.domain(machine, Mark(ANA, machine, whole=True), replace(HOST, user=1000))
+    golden("meeting/pc1-of-a-user.xml", unmarked(valid("domain", text, tmp_path)))
+    assert domain.observed(machine, ANA, text, 1000) == machine
+
+
+def test_a_card_that_leads_to_another_switch_by_hand_is_seen(meeting):
+    machine = meeting.machine("pc1")
+    text = domain.domain(machine, Mark(ANA, machine, whole=True), replace(HOST, user=1000))
+    seen = domain.observed(machine, ANA, text, 1001)
+    assert [nic.network for nic in seen.nics if nic.attach == "lan"] == ["", ""]

@@ -1,0 +1,84 @@
+"""LANs on a user's own libvirt, which has no bridges: a process each, which is its switch.
+
+libvirt keeps the network, defined and never started, with labiac's mark. The switch knows its
+ports from a folder, which is made anew from the marks of the machines whenever the switch starts.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from labiac.backends.libvirt import background
+from labiac.backends.libvirt.loopback import port_of, switch_of
+from labiac.host.home import home
+from labiac.plan.names import host_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from labiac.backends.base import Copy
+    from labiac.plan.model import Machine, Network
+
+_MODULE: Final = "labiac.backends.libvirt.switch"
+
+
+def start(network: Network, copy: Copy, machines: Iterable[Machine], user: int) -> None:
+    """Start the switch of *network* unless it runs, with the ports that *machines* have there.
+
+    Args:
+        network: The LAN.
+        copy: Whose it is.
+        machines: Those of the copy that are there by now.
+        user: Number of the user who runs this.
+
+    Raises:
+        BackendError: it can't listen where the cards of its guests lead to.
+    """
+    name = network.host_name
+    if runs(name, user):
+        return
+    folder = _folder(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    for machine in machines:
+        plug(copy, machine, user)
+    address, port = switch_of(name, user)
+    background.start(
+        *_words(name, user),
+        str(folder),
+        where=f"libvirt {network.name}",
+        problem=f"its switch can't listen on UDP port {port} at {address}",
+        fix="ss -lnup lists who does; if it is labiac's, LABIAC_HOME was another one then",
+    )
+
+
+def runs(network: str, user: int) -> bool:
+    """Return whether the switch of the *network* of that name runs, and knows its ports."""
+    return bool(background.found(*_words(network, user))) and _folder(network).exists()
+
+
+def plug(copy: Copy, machine: Machine, user: int) -> None:
+    """Let the switches of *copy* know the cards of *machine*, which may not run yet.
+
+    What has no switch yet is known to it as soon as it starts.
+    """
+    for nic in machine.nics:
+        name = host_name(copy.lab, copy.student, nic.network)
+        if nic.attach == "lan" and _folder(name).exists():
+            (_folder(name) / str(port_of(name, user, nic.mac))).touch()
+
+
+def end(network: str, user: int) -> None:
+    """End the switch of the *network* of that name. Already gone is fine."""
+    background.end(*_words(network, user), where=f"libvirt {network}")
+    shutil.rmtree(_folder(network), ignore_errors=True)
+
+
+def _words(network: str, user: int) -> tuple[str, ...]:
+    address, port = switch_of(network, user)
+    return _MODULE, address, str(port)
+
+
+def _folder(network: str) -> Path:
+    return home() / "libvirt" / "switches" / network
