@@ -32,10 +32,14 @@ INCUSD = "/usr/libexec/incus/incusd"
 PACKAGES = ("incus-base", "btrfs-progs")
 READY_S = 60
 POOL_GIB = 30
+LIMITS = {"fs/inotify/max_user_instances": 8192, "kernel/keys/maxkeys": 2000}
+"""Of the host's kernel, and shared by all containers: a systemd without inotify does not boot."""
 OFFLINE_S = 11
 """After how long a silent member is offline: the shortest that Incus takes."""
 CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
 """Where the host has control groups of version 2: alone, or beside those of version 1."""
+LIMITS = {"fs/inotify/max_user_instances": 8192, "kernel/keys/maxkeys": 2000}
+"""Of the host, which all containers share: what Debian has is enough for twenty of them."""
 ITSELF = str(Path(__file__).resolve())
 NAMES = ("one", "two", "three", "four", "five")
 SWITCH = "members"
@@ -118,6 +122,12 @@ def up(count: str = "1") -> None:
         sys.exit("an Incus takes root\n  fix: sudo make incus-up")
     if not Path(INCUSD).exists():
         _install()
+    for name, least in LIMITS.items():
+        limit = Path("/proc/sys", name)
+        if int(limit.read_text(encoding="ascii")) < least:
+            limit.write_text(str(least), encoding="ascii")
+    for limit, least in LIMITS.items():
+        _raise(Path("/proc/sys", limit), least)
     first, *others = members = [Member(number) for number in range(1, int(count) + 1)]
     begun = {member: _start(member, count) for member in members if not member.pid}
     for member in others:
@@ -220,6 +230,11 @@ def _install() -> None:
         for verb in (("update",), ("install", "--yes", "--no-remove", *PACKAGES)):
             argv = ["apt-get", "-qq", *options, *verb]
             subprocess.run(argv, check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+def _raise(limit: Path, least: int) -> None:
+    if int(limit.read_text(encoding="ascii")) < least:
+        limit.write_text(f"{least}\n", encoding="ascii")
 
 
 def _pool(member: Member) -> None:
