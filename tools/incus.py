@@ -32,8 +32,6 @@ INCUSD = "/usr/libexec/incus/incusd"
 PACKAGES = ("incus-base", "btrfs-progs")
 READY_S = 60
 POOL_GIB = 30
-LIMITS = {"fs/inotify/max_user_instances": 8192, "kernel/keys/maxkeys": 2000}
-"""Of the host's kernel, and shared by all containers: a systemd without inotify does not boot."""
 OFFLINE_S = 11
 """After how long a silent member is offline: the shortest that Incus takes."""
 CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
@@ -122,10 +120,6 @@ def up(count: str = "1") -> None:
         sys.exit("an Incus takes root\n  fix: sudo make incus-up")
     if not Path(INCUSD).exists():
         _install()
-    for name, least in LIMITS.items():
-        limit = Path("/proc/sys", name)
-        if int(limit.read_text(encoding="ascii")) < least:
-            limit.write_text(str(least), encoding="ascii")
     for limit, least in LIMITS.items():
         _raise(Path("/proc/sys", limit), least)
     first, *others = members = [Member(number) for number in range(1, int(count) + 1)]
