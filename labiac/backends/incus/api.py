@@ -23,7 +23,6 @@ _ANSWER_S: Final = 120
 """How long Incus may take to answer a question that is no operation."""
 _STEP_S: Final = 5
 """How long to wait for an operation at a time."""
-_TOO_LATE: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT}
 
 
 class RefusedError(BackendError):
@@ -124,14 +123,24 @@ def outcome(path: str, operation: str, timeout_s: float | None) -> Any:
     left = timeout_s
     while left is None or left > 0:
         step = _STEP_S if left is None else min(left, _STEP_S)
-        waiting = path_of("operations", operation, "wait", timeout=f"{max(1, round(step))}")
-        said = _answer(path, _request("GET", waiting, None, {}))["metadata"]
+        said = _heard(path, operation, step)
         if said["status_code"] == HTTPStatus.OK:
             return said.get("metadata") or {}
         if said["status_code"] >= HTTPStatus.BAD_REQUEST:
             raise RefusedError(_where(path), said["err"], said["status_code"])
         left = None if left is None else left - step
     return None
+
+
+def _heard(path: str, operation: str, wait_s: float) -> dict[str, Any]:
+    """Return what Incus says of an operation once it is done, or after *wait_s* at most."""
+    there = "operations", operation
+    waiting = path_of(*there, "wait", timeout=f"{max(1, round(wait_s))}")
+    answer = _request("GET", waiting, None, {})
+    if json.loads(answer[1])["type"] == "error":  # so it calls it when the time is over
+        answer = _request("GET", path_of(*there), None, {})
+    said: dict[str, Any] = _answer(path, answer)["metadata"]
+    return said
 
 
 class _Connection(http.client.HTTPConnection):

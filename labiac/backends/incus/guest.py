@@ -21,17 +21,26 @@ if TYPE_CHECKING:
 
 _RESULT: Final = "/run/cloud-init/result.json"
 _READY: Final = """
-ready() { [ -s "$0" ] && [ -z "$(ip -6 address show tentative)" ]; }
+busy() {
+  ip -o -6 address show tentative -dadfailed | while read -r _ link _; do
+    [ "$(cat "/sys/class/net/$link/carrier" 2>/dev/null)" != 1 ] || echo "$link"
+  done
+  networkctl --no-legend --no-pager | grep -v no-carrier | grep -E 'configuring|pending'
+}
 n=0
-until ready || [ "$n" = 20 ]; do
+until { [ -s "$0" ] && [ -z "$(busy)" ]; } || [ "$n" = 50 ]; do
   sleep 0.1
   n=$((n+1))
 done
 cat "$0"
 """
-"""Waits two seconds at most, for addresses of IPv6 too, and tells what cloud-init has come to."""
+"""Waits a while, for networkd and for addresses of IPv6 too, and tells what became of cloud-init.
+
+What has its cable out will never be ready, and nothing waits for it.
+"""
 _NETPLAN: Final = "/etc/netplan/50-cloud-init.yaml"
 _LIMIT_S: Final = 300
+_ROUND_S: Final = 5
 _ANSWER_S: Final = 60
 
 
@@ -41,7 +50,7 @@ def wait(place: Place, name: str, watch: Watch) -> None:
     Raises:
         BackendError: cloud-init failed, it takes too long, or *watch* is cancelled.
     """
-    for round_ in range(_LIMIT_S // 2):
+    for round_ in range(_LIMIT_S // _ROUND_S):
         ran = execute(place, ["sh", "-c", _READY, _RESULT], timeout_s=_ANSWER_S)
         if ran.status == 0 and ran.stdout:
             errors = json.loads(ran.stdout)["v1"].get("errors", [])
@@ -50,7 +59,7 @@ def wait(place: Place, name: str, watch: Watch) -> None:
                 detail = "\n".join(map(str, errors))
                 raise BackendError(f"incus {place}", "cloud-init failed", detail=detail, fix=fix)
             return
-        watch.say(f"{name}: cloud-init, {2 * round_} s")
+        watch.say(f"{name}: cloud-init, {_ROUND_S * round_} s")
         if watch.cancelled.is_set():
             problem, fix = "nobody waited until it was ready", "labiac up goes on waiting"
             raise BackendError(f"incus {place}", problem, fix=fix)

@@ -29,8 +29,10 @@ FEATURES: Final = Features(
         }
     ),
 )
-_ROUNDS: Final = 6
-"""How often to look again: networkd, too, answers what happens to a link, a moment after it."""
+_ROUNDS: Final = 3
+"""How often to mend: networkd, too, answers what happens to a link, a moment after it."""
+_LOOKS: Final = 10
+"""How often to look what became of it; to mend again meanwhile would have networkd begin anew."""
 _SOON_S: Final = 0.3
 _SHUTDOWN_S: Final = 20
 
@@ -187,10 +189,11 @@ def _found(mark: Mark) -> Observed:
 def _mended(mark: Mark, found: Observed, goal: Machine) -> Observed:
     """Make a container *goal* inside, and return it as it is then."""
     where = place(mark.copy, goal.name)
-    for _ in range(_ROUNDS):
+    for number in range(_ROUNDS * _LOOKS):
         if not isinstance(found.item, Machine) or not found.running or found.item == goal:
             break
-        guest.mend(where, found.item, goal)
+        if number % _LOOKS == 0:
+            guest.mend(where, found.item, goal)
         time.sleep(_SOON_S)
         found = _found(mark)
     return found

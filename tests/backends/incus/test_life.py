@@ -53,6 +53,11 @@ def test_a_container_is_a_whole_system_that_read_its_seed(plan):
     assert "NoCloud" in run(plan, "pc1", "cat", "/run/cloud-init/result.json")
 
 
+def test_a_command_may_take_longer_than_a_question_about_it(plan, monkeypatch):
+    monkeypatch.setattr(api, "_STEP_S", 1)
+    assert run(plan, "pc1", "sh", "-c", "sleep 2; echo done") == "done"
+
+
 def test_what_was_stopped_is_off_and_works_again_when_it_is_started(plan):
     INCUS.stop(ref(plan, "pc1"))
     INCUS.stop(ref(plan, "pc1"))
