@@ -86,7 +86,7 @@ def up(
     refuse(objections, force=force)
     if not yes and has_disks(plan):
         keep_disks(_compared(plan, _previewed(plan, json=json)), file, ask=not json)
-    result = _operate(plan, "up", lambda engine: engine.up(_program(plan)))
+    result = operate(plan, "up", lambda engine: engine.up(program_of(plan)))
     if no_start and all(machine.start for machine in plan.machines):
         note(f"backend {plan.backend} has nothing to start: its nodes run from when they are made")
     pairs = _live_pairs(plan) if result.ok and not no_start else []
@@ -107,7 +107,7 @@ def refresh(
     from labiac.cli.changes import OURS, drift, drift_text
 
     plan = planned(file, student, backend)
-    result = _operate(plan, "refresh", lambda engine: engine.refresh())
+    result = operate(plan, "refresh", lambda engine: engine.refresh())
     _insist(result, json=json)
     if not any(step.type.startswith(OURS) for step in result.steps):
         raise LabError(f"{plan.lab} of {plan.student}", "is not up", fix=up_command(plan, file))
@@ -138,8 +138,7 @@ def destroy(
     json: Json = False,
 ) -> None:
     """Take a copy down, with all that labiac made for it. The lab file is not needed."""
-    from labiac.backends import settled, sweep
-    from labiac.fleet.traces import forget
+    from labiac.backends import settled
     from labiac.plan.names import student_name
 
     if bool(file) == bool(lab):
@@ -149,23 +148,34 @@ def destroy(
     except UsageError as error:
         fix = f"without its file: labiac destroy --lab {file}"
         raise UsageError(error.where, error.problem, fix=fix) from None
-    result = _operate(copy, "destroy", lambda engine: engine.destroy())
-    if result.ok:
-        for _, ref in sweep(copy.lab, {copy.student}):
-            note(f"  - {ref}, which a killed run had left")
-        forget(copy)
+    result, swept = taken_down(copy)
     if wait and not settled(timeout_s=SETTLE_S):
         note(f"the host is still busy after {SETTLE_S} s; it goes on by itself")
     if json:
-        write_json(result_data(result))
+        write_json(result_data(result) | {"swept": swept})
     elif result.ok:
-        typer.echo(f"{copy.lab} of {copy.student} is gone: {counted(result)}")
+        typer.echo(f"{copy.lab} of {copy.student} is gone: {counted(result, swept=len(swept))}")
     _exit_unless(result)
+
+
+def taken_down(copy: Copy) -> tuple[Result, list[str]]:
+    """Delete *copy*; return what came of it, and the refs of what its state did not know of."""
+    from labiac.backends import sweep
+    from labiac.fleet.traces import forget
+
+    result = operate(copy, "destroy", lambda engine: engine.destroy())
+    swept = []
+    if result.ok:
+        for _, ref in sweep(copy.lab, {copy.student}):
+            note(f"  - {ref}, which a killed run had left")
+            swept.append(ref)
+        forget(copy)
+    return result, swept
 
 
 def _previewed(plan: Plan, *, json: bool) -> Sequence[Step]:
     """Return what the engine would do to make *plan* of what is deployed."""
-    result = _operate(plan, "preview", lambda engine: engine.preview(_program(plan)))
+    result = operate(plan, "preview", lambda engine: engine.preview(program_of(plan)))
     _insist(result, json=json)
     return result.steps
 
@@ -178,14 +188,21 @@ def _compared(plan: Plan, steps: Sequence[Step]) -> Comparison:
     return previewed(steps, plan, open_backend(plan.backend).features)
 
 
-def _program(plan: Plan) -> Callable[[], None]:
+def program_of(plan: Plan) -> Callable[[], None]:
+    """Return the program that declares the copy of *plan* to the engine."""
     from labiac.provider.program import run
 
     return partial(run, plan)
 
 
-def _operate(copy: Copy | Plan, what: str, work: Callable[[Engine], Result]) -> Result:
-    """Do *work* with the engine, showing progress; say on stderr what went wrong."""
+def operate(copy: Copy | Plan, what: str, work: Callable[[Engine], Result]) -> Result:
+    """Do *work* with the engine, showing progress; say on stderr what went wrong.
+
+    Args:
+        copy: Whose copy of which lab; of a plan that is brought up, its machines are counted.
+        what: What is done: ``up``.
+        work: Does it.
+    """
     from labiac.cli.news import Ticker
     from labiac.fleet.engine import Engine
     from labiac.host.progress import Progress
@@ -224,10 +241,16 @@ def result_data(result: Result) -> dict[str, Any]:
     }
 
 
-def counted(result: Result) -> str:
-    """Return what was done, and how long it took: ``11 create in 0.8 s``."""
-    counts = ", ".join(f"{count} {what}" for what, count in sorted(result.changes.items()))
-    return f"{counts or 'nothing to do'} in {result.seconds:.1f} s"
+def counted(result: Result, *, swept: int = 0) -> str:
+    """Return what was done, and how long it took: ``11 create in 0.8 s``.
+
+    Args:
+        result: What came of the operation.
+        swept: How many things were deleted beside it, which its state did not know of.
+    """
+    counts = [f"{count} {what}" for what, count in sorted(result.changes.items())]
+    counts += [f"{swept} left by a killed run"] if swept else []
+    return f"{', '.join(counts) or 'nothing to do'} in {result.seconds:.1f} s"
 
 
 def _live_pairs(plan: Plan) -> Sequence[Pair]:

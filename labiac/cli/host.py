@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labiac.backends import found_here
-from labiac.cli.options import File, Json, planned
+from labiac.cli.options import File, Json, backend_names, chosen, planned
 from labiac.cli.output import console, write_json
 from labiac.errors import Problem
 
@@ -48,8 +49,26 @@ def _found_data(found: Found) -> dict[str, Any]:
 
 
 @app.command()
-def doctor(json: Json = False) -> None:
+def doctor(
+    conformance: Annotated[
+        str,
+        typer.Option(
+            metavar="BACKEND",
+            help="Try a lab on it end to end, and write a report that names nobody.",
+            autocompletion=backend_names,
+        ),
+    ] = "",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where that report goes.")
+    ] = Path(),
+    json: Json = False,
+) -> None:
     """Say what this machine can run, what is missing, and how to get it."""
+    if conformance:
+        from labiac.cli.conformance.command import prove
+
+        prove(chosen(conformance), output, json=json)
+        return
     from labiac.backends import here
 
     health = {name: _problems(name) for name in here()}

@@ -33,7 +33,8 @@ def _node_names(ctx: typer.Context, incomplete: str) -> Iterator[str]:
     return (name for name in names if name.startswith(incomplete))
 
 
-def _backend_names(incomplete: str) -> list[str]:
+def backend_names(incomplete: str) -> list[str]:
+    """Return what can stand for a backend and begins with *incomplete*, for shells."""
     from labiac.backends import BACKENDS
 
     return [name for name in ("auto", *BACKENDS) if name.startswith(incomplete)]
@@ -75,7 +76,7 @@ BackendName = Annotated[
         "--backend",
         metavar="NAME",
         help="What makes it real; auto takes netns on Linux.",
-        autocompletion=_backend_names,
+        autocompletion=backend_names,
     ),
 ]
 Json = Annotated[

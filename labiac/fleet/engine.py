@@ -122,6 +122,14 @@ class Engine:
         """
         return self._converge(_nothing, "destroy", "--yes", "--skip-preview")
 
+    def forget(self) -> None:
+        """Remove the stack, of which nothing is left.
+
+        Raises:
+            CommandError: there is something left, or the CLI could not.
+        """
+        self._stack.remove()
+
     def _converge(self, program: Program, *arguments: str) -> Result:
         """Operate, after the state is told what an earlier run left unfinished."""
         left = settle(self._stack)

@@ -88,6 +88,14 @@ class Stack:
         if "already exists" not in ended.output:
             self._expect(ended, "stack init")
 
+    def remove(self) -> None:
+        """Remove it, which has no resources any more.
+
+        Raises:
+            CommandError: it has some, or the CLI could not.
+        """
+        self._expect(self.run("stack", "rm", "--yes", timeout_s=ASIDE_S), "stack rm")
+
     def cancel(self) -> None:
         """Take the locks off it that a dead process left.
 

@@ -6,7 +6,7 @@ import copy
 import difflib
 from dataclasses import dataclass
 from pathlib import Path as File
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -17,6 +17,9 @@ from labiac.schema.rules import faults
 from labiac.schema.source import Path, Source, in_order
 from labiac.schema.words import in_words, paths
 from labiac.schema.yaml import MAX_BYTES, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NODES = ("routers", "middleboxes", "pcs")
 SECTIONS = ("lans", *NODES)
@@ -118,10 +121,19 @@ def find(file: str) -> File:
     raise DescriptionError([Problem(file, "", "there is no lab of that name in stacks/", fix)])
 
 
+def shipped(name: str) -> File:
+    """Return the file of the lab called *name* that is labiac's own."""
+    return _named(_SHIPPED)[name]
+
+
 def stacks() -> dict[str, File]:
     """Return the labs that can be called by name, with their files, sorted by name."""
+    return _named((File("stacks"), *_SHIPPED))
+
+
+def _named(folders: Iterable[File]) -> dict[str, File]:
     found: dict[str, File] = {}
-    for folder in (File("stacks"), *_SHIPPED):
+    for folder in folders:
         for path in sorted(folder.glob("*.yaml")):
             if not path.name.startswith("Pulumi."):
                 found.setdefault(path.stem, path)

@@ -199,6 +199,7 @@ def test_destroy_takes_along_what_a_killed_run_left_and_nobody_remembers(tmp_pat
     assert gone.code == 0, gone.err
     assert "still busy" not in gone.err
     assert "which a killed run had left" in gone.err
+    assert "is gone: 6 left by a killed run in " in gone.out
     assert not spaces(live.student)
 
 

@@ -53,6 +53,11 @@ class NetnsBackend:
 
         return problems(plan, self._places.marks)
 
+    def version(self) -> str:
+        """Return that of the kernel, and who makes the namespaces."""
+        rights = "an ordinary user" if os.geteuid() else "root"
+        return f"Linux {os.uname().release}, as {rights}"
+
     def create(self, copy: Copy, item: Item) -> Observed:
         """Create *item*, or adopt and complete what labiac made of it before.
 

@@ -32,6 +32,16 @@ class VirtualBox:
 
         return problems(plan)
 
+    def version(self) -> str:
+        """Return that of VirtualBox: ``VirtualBox 7.2.2r170484``.
+
+        Raises:
+            BackendError: there is none, or it does not say.
+        """
+        from labiac.backends.virtualbox.manage import full_version
+
+        return f"VirtualBox {full_version()}"
+
     def create(self, copy: Copy, item: Item) -> Observed:
         """Create *item*, or complete what labiac made of it before.
 

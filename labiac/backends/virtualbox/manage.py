@@ -137,8 +137,18 @@ def version() -> tuple[int, int]:
     Raises:
         BackendError: there is none, or it does not say.
     """
+    major, minor, *_ = full_version().split(".")
+    return int(major), int(minor)
+
+
+def full_version() -> str:
+    """Return the version of VirtualBox as it says it: ``7.2.4r170995``.
+
+    Raises:
+        BackendError: there is none, or it does not say.
+    """
     said = manage("--version").strip()
-    number = re.match(r"(\d+)\.(\d+)", said.splitlines()[-1] if said else "")
-    if number is None:
+    last = said.splitlines()[-1] if said else ""
+    if not re.match(r"\d+\.\d+\.", last):
         raise BackendError("virtualbox", f"{program()} says no version, but {said!r:.80}")
-    return int(number[1]), int(number[2])
+    return last
