@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends import nics, room
-from labiac.backends.hyperv import host, machines, marks
+from labiac.backends.hyperv import addresses, host, machines, marks
 from labiac.backends.hyperv.shell import command, select
 from labiac.errors import LabError, Problem
 from labiac.plan.model import lan_of
@@ -84,6 +84,7 @@ def _host(plan: Plan) -> Iterator[Problem]:
     try:
         machines.firmware()
         yield from _lans(plan)
+        yield from addresses.clashes(plan)
         yield from _machines(plan)
     except LabError as error:
         said = f"{error.problem} ({error.detail})" if error.detail else error.problem

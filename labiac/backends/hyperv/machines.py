@@ -96,7 +96,7 @@ def delete(ref: str) -> None:
     if was is not None:
         _remove(was, own, where)
     elif not any(_is_in_our_folder(each, own) for each in there):
-        host.change(files.removed(files.machine(own)), where=where)
+        _empty(own, where)
 
 
 def reset(ref: str) -> Observed:
@@ -297,10 +297,14 @@ def _remove(was: Box, own: str, where: str) -> None:
     if was.state != "Off":
         _cut_off(was, where)
     taken = boxes.by_id(was.id) | command("Remove-VM", Force=True, Confirm=False)
-    emptied = files.removed(files.machine(own))
     if was.is_merged:
-        host.change(taken, emptied, where=where)
+        host.change(taken, files.removed(files.machine(own)), where=where)
         return
     host.change(taken, where=where)
+    _empty(own, where)
+
+
+def _empty(own: str, where: str) -> None:
+    """Delete the files of a machine that is gone, once its disks are merged."""
     files.merged(files.machine(own))
-    host.change(emptied, where=where)
+    host.change(files.removed(files.machine(own)), where=where)

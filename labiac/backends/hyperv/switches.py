@@ -58,6 +58,12 @@ def alias(lan: Network) -> str:
     return f"vEthernet ({lan.host_name})"
 
 
+def owner(alias_: str) -> str:
+    """Return the name of the switch whose adapter of the host is called *alias_*, or nothing."""
+    begin, _, rest = alias_.partition("vEthernet (")
+    return "" if begin else rest.removesuffix(")")
+
+
 def reads_around(lan: Network) -> list[Statement]:
     """Return what reads what is around the switch of *lan*."""
     address = command("Get-NetIPAddress", InterfaceAlias=alias(lan), PrefixOrigin="Manual")

@@ -149,7 +149,10 @@ def new_netipaddress(world, InterfaceAlias, IPAddress, PrefixLength, **_):
 
 
 @cmdlet
-def get_netipaddress(world, InterfaceAlias, PrefixOrigin, **_):
+def get_netipaddress(world, InterfaceAlias=None, PrefixOrigin=None, **_):
+    if InterfaceAlias is None:
+        return world.addresses
+    assert PrefixOrigin == ["Manual"]
     found = [each for each in world.addresses if each.InterfaceAlias in InterfaceAlias]
     if not found:
         said = "No MSFT_NetIPAddress objects found"
@@ -177,9 +180,9 @@ def new_netnat(world, Name, InternalIPInterfaceAddressPrefix, **_):
 
 
 @cmdlet
-def get_netnat(world, Name, **_):
-    found = [each for each in world.nats if each.Name in Name]
-    if not found:
+def get_netnat(world, Name=None, **_):
+    found = [each for each in world.nats if Name is None or each.Name in Name]
+    if Name and not found:
         said = "No MSFT_NetNat objects found"
         raise cim("CmdletizationQuery_NotFound_Name", "Get-NetNat", said)
     return found

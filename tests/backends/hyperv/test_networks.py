@@ -2,8 +2,9 @@
 
 import pytest
 
+from labiac.backends.hyperv import networks
 from labiac.backends.hyperv.shell import RefusedError
-from labiac.errors import ForeignError
+from labiac.errors import BackendError, ForeignError
 from tests.backends.hyperv.world import Fault, Switch, Thing
 
 NAT = {
@@ -83,6 +84,28 @@ def test_the_hosts_own_adapter_may_be_slow_to_come(lab, server):
     assert made.read() == list(made.items())
 
 
+def test_an_adapter_that_never_comes_is_said_and_the_next_try_goes_on(lab, server, monkeypatch):
+    with server.store.open() as world:
+        world.how_slow = 2
+    made = lab({"lans": {"hosted": {"type": "host"}}})
+    with monkeypatch.context() as patch:
+        patch.setattr(networks, "_SLOW_S", 0)
+        with pytest.raises(BackendError, match=r"adapter vEthernet \(lab-ana-hosted\) after 0 s"):
+            made.up()
+    made.up()
+    assert made.read() == list(made.items())
+
+
+def test_a_nat_without_an_administrators_rights_says_who_may(lab, server):
+    with server.store.open() as world:
+        said = "Access is denied."
+        world.faults.append(
+            Fault("New-NetNat", "Windows System Error 5,New-NetNat", "PermissionDenied", said)
+        )
+    with pytest.raises(RefusedError, match=r"(?s)Access is denied.*fix: .*NAT needs administrator"):
+        lab(LANS).up()
+
+
 def test_a_switch_of_somebody_else_is_left_alone(lab, server):
     with server.store.open() as world:
         world.switches.append(Switch("lab-ana-lan1", "Private", "mine"))
@@ -108,6 +131,31 @@ def test_a_nat_that_overlaps_another_is_refused(lab, server):
         world.nats.append(Thing(prefix))
     with pytest.raises(RefusedError, match="System Error 87"):
         lab(LANS).up()
+
+
+def test_subnets_that_the_host_is_in_already_are_told_before_anything_is_made(lab, server):
+    made = lab(LANS)
+    hosted = made.plan.network("hosted").host_addresses[0].partition("/")[0]
+    with server.store.open() as world:
+        for address, alias in ((hosted, "Ethernet"), ("fe80::1%4", "vEthernet (Default Switch)")):
+            known = {"IPAddress": address, "PrefixLength": 24, "InterfaceAlias": alias}
+            world.addresses.append(Thing(known))
+        prefix = {"Name": "docker", "InternalIPInterfaceAddressPrefix": "10.9.0.0/16"}
+        world.nats.append(Thing(prefix))
+    said = [each for each in server.backend.check(made.plan) if each.level == "error"]
+    assert sorted(each.where for each in said) == ["hyperv hosted", "hyperv out"]
+    words = " ".join(each.problem for each in said)
+    assert f"{hosted}/24 on Ethernet" in words
+    assert "10.9.0.0/16 as NAT docker" in words
+
+
+def test_a_lab_of_another_student_in_the_same_subnet_is_named_and_ones_own_is_fine(lab, server):
+    made, other = lab(LANS), lab({**LANS, "name": "other"})
+    made.up()
+    assert [each for each in server.backend.check(made.plan) if each.level == "error"] == []
+    said = [each for each in server.backend.check(other.plan) if each.level == "error"]
+    assert {each.where for each in said} == {"hyperv hosted", "hyperv out"}
+    assert all("labiac destroy --lab lab --student ana" in each.fix for each in said)
 
 
 def test_a_switch_in_use_stays_and_so_does_its_mark(lab, server):

@@ -92,6 +92,19 @@ def test_snapshots_are_deleted_in_any_order_and_destroy_leaves_nothing(up, serve
     assert server.store.look().left() == []
 
 
+def test_disks_that_take_too_long_to_merge_stay_and_the_next_try_goes_on(up, server, monkeypatch):
+    made = up(ONE)
+    server.backend.take(made.copy, "start")
+    monkeypatch.setattr(machines.files, "_POLL_S", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(machines.files, "_MERGE_S", 0)
+        with pytest.raises(BackendError, match="are being merged for 0 s"):
+            made.down()
+    assert any(name.endswith(".avhdx") for name in server.store.look().files)
+    made.down()
+    assert server.store.look().left() == []
+
+
 def test_where_one_machine_is_refused_nothing_is_kept_and_all_go_on(up, server):
     made = up(PAIR)
     with server.store.open() as world:
