@@ -32,6 +32,8 @@ _AF_SPEC, _ENTRY, _PVID = 26, 2, 2
 _VLAN_INFO: Final = struct.Struct("=HH")
 _GETNETCONF: Final = 82
 _NETCONF: Final = struct.Struct("=Bxxx")
+_SETTING: Final = struct.Struct("=HHi")  # an attribute: all of these are numbers
+_IFINDEX: Final = 1
 
 
 class Link(NamedTuple):
@@ -108,11 +110,11 @@ def routes(sock: netlink.Socket, family: int) -> list[LiveRoute]:
     return [route for body in bodies for route in _routes(body)]
 
 
-def netconf(sock: netlink.Socket) -> dict[int, dict[int, bytes]]:
+def netconf(sock: netlink.Socket) -> dict[int, dict[int, int]]:
     """Return the namespace's IPv4 settings (`NETCONFA_*`) by link: -1 is all, -2 the default."""
     bodies = sock.dump(_GETNETCONF, _NETCONF.pack(socket.AF_INET))
-    found = [dict(netlink.attributes(body, _NETCONF.size)) for body in bodies]
-    return {_number(values[1]): values for values in found}
+    found = [{kind: value for _, kind, value in _SETTING.iter_unpack(body[4:])} for body in bodies]
+    return {values[_IFINDEX]: values for values in found}
 
 
 def find(data: bytes, wanted: int, start: int = 0) -> bytes:

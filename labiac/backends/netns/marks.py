@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from labiac.backends.base import Copy
 from labiac.backends.netns import kernel
@@ -134,17 +134,17 @@ class Folder:
         Half of it, if that is as far as it comes, says that nothing was made yet.
         """
         path = self._mark(mark.kind, mark.item.name)
-        put(path, _encode(mark, self.copy, whole=True), mode=0o600)
+        put(path, _encode(mark, self.copy), mode=0o600)
 
     def complete(self, mark: Mark) -> None:
         """Note how things are now with what *mark* is about: a line more, which is the fast way."""
         path = self._mark(mark.kind, mark.item.name)
-        put(path, _encode(mark, self.copy, whole=False), os.O_APPEND)
+        put(path, f"{json.dumps(_now(mark))}\n".encode(), os.O_APPEND)
 
     def replace(self, mark: Mark) -> None:
         """Write *mark* in the place of the one that is there, all or nothing."""
         path = self._mark(mark.kind, mark.item.name)
-        put(f"{path}~", _encode(mark, self.copy, whole=True), mode=0o600)
+        put(f"{path}~", _encode(mark, self.copy), mode=0o600)
         os.rename(f"{path}~", path)  # noqa: PTH104  # on the hot path
 
     def _mark(self, kind: Kind, name: str) -> str:
@@ -257,28 +257,34 @@ def refs(root: Path, copy: Copy) -> tuple[str, ...]:
     return tuple(str(Ref(copy, kind, name)) for kind in kinds for name in folder.names(kind))
 
 
-def _encode(mark: Mark, copy: Copy, *, whole: bool) -> bytes:
-    """Return a line of JSON about *mark*; where *whole*, after a line with its item."""
+def _encode(mark: Mark, copy: Copy) -> bytes:
+    """Return two lines of JSON about *mark*: its item, and what is known of it."""
     known = {
         "ref": str(Ref(copy, mark.kind, mark.item.name)),
         "owner": mark.owner,
-        "state": mark.state,
         "hash": digest(mark.text),
         "boot": mark.boot,
         "created": mark.created,
+        **_now(mark),
+    }
+    return f"{mark.text}\n{json.dumps(known)}\n".encode()
+
+
+def _now(mark: Mark) -> dict[str, Any]:
+    """Return what may change while the item is there: each line of it holds until the next."""
+    return {
+        "state": mark.state,
         "space": mark.space,
         "refused": mark.refused,
         "services": mark.services,
     }
-    line = f"{json.dumps(known)}\n"
-    return (f"{mark.text}\n{line}" if whole else line).encode()
 
 
 def _decode(kind: Kind, text: str) -> Mark | None:
     *lines, _cut_off = text.split("\n")
     if len(lines) < 2:  # noqa: PLR2004  # the item, and what is known of it
         return None
-    item, known = lines[0], json.loads(lines[-1])
+    item, known = lines[0], json.loads(lines[1]) | json.loads(lines[-1])
     data = json.loads(item)
     return Mark(
         item=from_data(Machine, data) if kind == "machine" else from_data(Network, data),

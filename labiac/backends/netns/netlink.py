@@ -37,6 +37,7 @@ _ADDRESS: Final = struct.Struct("=BBBBI")
 _ROUTE: Final = struct.Struct("=BBBBBBBBI")
 _ATTRIBUTE: Final = struct.Struct("=HH")
 _INT: Final = struct.Struct("=i")
+_NUMBER: Final = struct.Struct("=HHi")
 _PAD: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
@@ -68,7 +69,7 @@ def attribute(kind: int, payload: bytes) -> bytes:
 
 def number(kind: int, value: int) -> bytes:
     """Return an attribute that holds a 32-bit number."""
-    return attribute(kind, _INT.pack(value))
+    return _NUMBER.pack(8, kind, value)
 
 
 def text(kind: int, value: str) -> bytes:

@@ -49,7 +49,7 @@ def settle_new(machine: Machine, sock: Socket) -> None:
     each namespace has files of its own, and the more there are the longer one takes to open.
     """
     told = dump.netconf(sock)
-    have = {key: str(told[link][kind][0]) for key, (link, kind) in _TOLD.items()}
+    have = {key: str(told[link][kind]) for key, (link, kind) in _TOLD.items()}
     _set(have, wanted(machine))
 
 
