@@ -12,6 +12,7 @@ from labiac.errors import BackendError, CommandError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import IO
 
 NOT_FOUND = 127
 """Exit status of a command that does not exist, as a shell has it."""
@@ -95,13 +96,21 @@ def background(argv: Sequence[str], *, where: str, log: Path, tag: tuple[str, st
 
 
 def partner(
-    argv: Sequence[str], *, environment: Mapping[str, str], pass_fds: Sequence[int] = ()
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    pass_fds: Sequence[int] = (),
+    errors: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start *argv* to talk with over its standard input and output; it ends when its input does."""
+    """Start *argv* to talk with over its standard input and output; it ends when its input does.
+
+    Its errors go to the file *errors*, else where ours go.
+    """
     return subprocess.Popen(
         argv,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=errors,
         env=environment,
         pass_fds=pass_fds,
         start_new_session=True,

@@ -188,8 +188,9 @@ class Graph:
 def _nat_gateway(nics: list[Nic]) -> str:
     """Return the host's address of the first NIC that has a NAT of its own, or nothing."""
     for nic in nics:
-        if nic.attach == "nat" and nic.addresses:
-            return address_text(4, Prefix.parse(nic.addresses[0]).first + 1)
+        for own in map(Prefix.parse, nic.addresses if nic.attach == "nat" else ()):
+            if own.version == 4:  # noqa: PLR2004  # it has no other
+                return address_text(4, own.first + 1)
     return ""
 
 

@@ -14,6 +14,7 @@ from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import BinaryIO
 
     from labiac.backends.base import BaseImage, Ping
     from labiac.backends.incus.held import Held
@@ -147,6 +148,16 @@ class IncusBackend:
         from labiac.backends.incus.command import attach
 
         return attach(_running(ref).place, argv)
+
+    def capture(self, ref: str, nic: str, sink: BinaryIO, *, packets: int, seconds: float) -> int:
+        """Write what passes *nic* of the machine *ref* to *sink* as pcap; return the packet count.
+
+        Raises:
+            BackendError: the machine does not run, or it has no such NIC.
+        """
+        from labiac.backends.incus.capture import capture
+
+        return capture(_running(ref).place, nic, sink, packets=packets, seconds=seconds)
 
     def measure(
         self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool

@@ -44,8 +44,18 @@ def execute(place: Place, argv: Sequence[str], *, timeout_s: float, text: str = 
 
 def attach(place: Place, argv: Sequence[str]) -> int:
     """Become *argv* in the container at *place*, with this terminal; return if it can't begin."""
-    os.environ["INCUS_SOCKET"] = str(api.address())
-    return run.become(["incus", "exec", "--project", place.project, place.name, "--", *argv])
+    command, environment = client(place, argv)
+    os.environ.update(environment)
+    return run.become(command)
+
+
+def client(place: Place, argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the incus command that runs *argv* in the container at *place*, and what it is told.
+
+    That is in variables of its environment.
+    """
+    command = ["incus", "exec", "--project", place.project, place.name, "--", *argv]
+    return command, {"INCUS_SOCKET": str(api.address())}
 
 
 def _taken(place: Place, log: str) -> bytes:

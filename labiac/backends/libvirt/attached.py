@@ -12,18 +12,18 @@ import secrets
 import select
 import signal
 import sys
-import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from labiac.backends.base import Ran
 from labiac.backends.libvirt import agent
 from labiac.backends.libvirt.connection import library
 from labiac.errors import BackendError
+from labiac.host.signals import heeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
 PIECE: Final = 1 << 16
@@ -221,22 +221,3 @@ class _Input:
 def _write(to: int, data: bytes) -> None:
     while data:
         data = data[os.write(to, data) :]
-
-
-@contextmanager
-def heeded() -> Iterator[list[int]]:
-    """Collect the signals that ask this process to end, instead of ending anywhere at all.
-
-    Only the main thread is told of any; elsewhere none comes.
-    """
-    came: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield came
-        return
-    asks = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in asks}
-    try:
-        yield came
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

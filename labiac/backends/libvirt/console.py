@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends.libvirt import agent
-from labiac.backends.libvirt.attached import heeded
 from labiac.backends.libvirt.connection import library
 from labiac.errors import BackendError
+from labiac.host.signals import heeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
