@@ -120,8 +120,7 @@ def up(count: str = "1") -> None:
         sys.exit("an Incus takes root\n  fix: sudo make incus-up")
     if not Path(INCUSD).exists():
         _install()
-    for limit, least in LIMITS.items():
-        _raise(Path("/proc/sys", limit), least)
+    _raise_limits()
     first, *others = members = [Member(number) for number in range(1, int(count) + 1)]
     begun = {member: _start(member, count) for member in members if not member.pid}
     for member in others:
@@ -226,9 +225,11 @@ def _install() -> None:
             subprocess.run(argv, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
-def _raise(limit: Path, least: int) -> None:
-    if int(limit.read_text(encoding="ascii")) < least:
-        limit.write_text(f"{least}\n", encoding="ascii")
+def _raise_limits() -> None:
+    for name, least in LIMITS.items():
+        limit = Path("/proc/sys", name)
+        if int(limit.read_text(encoding="ascii")) < least:
+            limit.write_text(f"{least}\n", encoding="ascii")
 
 
 def _pool(member: Member) -> None:

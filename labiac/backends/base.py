@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
@@ -23,11 +23,13 @@ class Copy:
         lab: Name of the lab.
         student: Name of the student, as the plan has it (already safe as a part of a name).
         owner: What brought it up (a Pulumi URN, ``labiac``); part of the mark, for people.
+        host: Which machine of a cluster shall have it, when it is made; empty: any.
     """
 
     lab: str
     student: str
     owner: str = "labiac"
+    host: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,35 @@ class KeepsDisks(Protocol):
 
     def free_mib(self) -> float:
         """Return how much is free where they lie, in MiB; infinite where nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """What a host has that nobody uses.
+
+    Args:
+        memory_mib: Memory.
+        disk_mib: Disk where the machines lie.
+        cpus: CPUs, used or not.
+    """
+
+    memory_mib: float
+    disk_mib: float
+    cpus: float
+
+
+@runtime_checkable
+class Spreads(Protocol):
+    """A backend that may have many hosts, members of a cluster: a copy is whole on one of them."""
+
+    def misplaced(self, host: str) -> str:
+        """Return why no copy can be made on *host* now, or the empty string where one can.
+
+        Where there is but one host, nobody chooses, and any name will do.
+        """
+
+    def spare(self) -> dict[str, Spare]:
+        """Return what each member has left that takes copies now; of one host alone, nothing."""
 
 
 @runtime_checkable

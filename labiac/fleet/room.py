@@ -5,19 +5,25 @@ from __future__ import annotations
 import math
 import os
 import shutil
+from contextlib import suppress
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.backends import open_backend
-from labiac.backends.base import KeepsDisks
+from labiac.backends.base import KeepsDisks, Spreads
+from labiac.errors import BackendError
 from labiac.fleet.sizing import KEPT_MIB, Needs
 from labiac.host.home import home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from labiac.backends.base import Spare
+
 _MIB = 1 << 20
 _PROC = Path("/proc")
+_INOTIFY = "anon_inode:inotify"
 FIXES = {
     "memory_mib": "take fewer students, a smaller lab, or more hosts",
     "disk_mib": "free some where the machines lie: in libvirt's pool, else in LABIAC_HOME",
@@ -27,6 +33,7 @@ FIXES = {
     "neighbours": "sysctl -w net.ipv4.neigh.default.gc_thresh3={0}"
     " net.ipv6.neigh.default.gc_thresh3={0}",
     "processes": "sysctl -w kernel.pid_max={}",
+    "watchers": "sysctl -w fs.inotify.max_user_instances={}",
 }
 """What to do about each; the number is what it should be for twice of what is asked."""
 WORDS = {
@@ -37,6 +44,7 @@ WORDS = {
     "mounts": "mounts",
     "neighbours": "neighbours",
     "processes": "processes",
+    "watchers": "instances of inotify",
 }
 
 
@@ -79,7 +87,31 @@ def left(backend: str) -> Needs:
             for version, cache in (("ipv4", "arp_cache"), ("ipv6", "ndisc_cache"))
         ),
         processes=_limit("kernel/pid_max") - len([*_PROC.glob("[0-9]*")]),
+        watchers=_limit("fs/inotify/max_user_instances") - _watchers(),
     )
+
+
+def hosts(backend: str) -> dict[str, Needs]:
+    """Return what is left for machines of *backend*: on this host, or each member of a cluster.
+
+    Of the kernels of members nobody tells what they bound.
+    """
+    opened = open_backend(backend)
+    spare: dict[str, Spare] = {}
+    if isinstance(opened, Spreads):
+        with suppress(BackendError):  # it is not there yet: sizes may be asked before
+            spare = opened.spare()
+    unknown = Needs(*(math.inf for _ in fields(Needs)))
+    members = {
+        name: replace(
+            unknown,
+            memory_mib=max(0.0, each.memory_mib - KEPT_MIB),
+            disk_mib=each.disk_mib,
+            cpus=each.cpus,
+        )
+        for name, each in spare.items()
+    }
+    return members or {"this host": left(backend)}
 
 
 def shortages(room: Needs, wanted: Needs) -> Iterator[Shortage]:
@@ -123,6 +155,15 @@ def _held(cache: str) -> int:
         return int(rows[1].split()[0], 16)
     except (OSError, IndexError):
         return 0
+
+
+def _watchers() -> int:
+    """Return how many instances of inotify there are, as far as this user may look."""
+    found = 0
+    for process in _PROC.glob("[0-9]*"):
+        with suppress(OSError):  # it is another user's, or has ended
+            found += sum(str(link.readlink()) == _INOTIFY for link in (process / "fd").iterdir())
+    return found
 
 
 def _entries(folder: str) -> int:

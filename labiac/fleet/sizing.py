@@ -24,6 +24,8 @@ CONTAINER_DISK_MIB = 1.0
 """What an idle container has written: 0.04 MiB where its pool copies by reference, as on btrfs."""
 CONTAINER_PROCESSES = 11
 """Processes of an idle container, and the one that watches it."""
+CONTAINER_WATCHERS = 6
+"""Instances of inotify that systemd and its services hold in a container (2026-11-23)."""
 GUESTS_A_CPU = 8.0
 """Virtual CPUs of idle guests for each of the host's; a choice, not a measurement."""
 KEPT_MIB = 512.0
@@ -42,6 +44,7 @@ class Needs:
         mounts: Mounts of the host.
         neighbours: Entries of the kernel's one table of neighbours, for each IP version.
         processes: Processes that go on running.
+        watchers: Instances of inotify, of which the kernel lets a user have so many.
     """
 
     memory_mib: float = 0
@@ -51,6 +54,7 @@ class Needs:
     mounts: float = 0
     neighbours: float = 0
     processes: float = 0
+    watchers: float = 0
 
     def times(self, copies: float) -> Needs:
         """Return what so many *copies* take."""
@@ -77,6 +81,7 @@ def needs(plan: Plan, accelerator: str = "kvm") -> Needs:
             disk_mib=STATE_MIB + CONTAINER_DISK_MIB * len(plan.machines),
             neighbours=lookups(plan.machines),
             processes=CONTAINER_PROCESSES * len(plan.machines),
+            watchers=CONTAINER_WATCHERS * len(plan.machines),
         )
     guests, by = plan.machines, plan.backend if plan.backend in GUEST_MIB else accelerator
     return Needs(

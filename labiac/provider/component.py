@@ -95,6 +95,7 @@ class Lab(pulumi.ComponentResource):
         student: Whose copy it is; by default the stack's name says it.
         backend: What makes it real; ``auto`` is the best one here.
         directory: Where paths and ``stacks/`` are looked for first.
+        host: Which machine of a cluster shall have it; by default its scheduler chooses.
         timeout_seconds: How long to wait for the live lab to do what was forecast.
         opts: Pulumi's own options.
 
@@ -115,6 +116,7 @@ class Lab(pulumi.ComponentResource):
         student: pulumi.Input[str] | None = None,
         backend: pulumi.Input[str] = "auto",
         directory: pulumi.Input[str] = "",
+        host: pulumi.Input[str] = "",
         timeout_seconds: pulumi.Input[float] = TIMEOUT_S,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -124,6 +126,7 @@ class Lab(pulumi.ComponentResource):
             "student": student or student_of(pulumi.get_stack()),
             "backend": backend,
             "directory": directory,
+            "host": host,
             "timeout_s": timeout_seconds,
         }
         made = self._made(described) if _known(described) else self._made_later(described)
@@ -153,14 +156,15 @@ class Lab(pulumi.ComponentResource):
         return given.apply(make)
 
     def _made(self, known: dict[str, Any], *, secret: bool = False) -> dict[str, Any]:
-        timeout_s = known.pop("timeout_s")
+        timeout_s, host = known.pop("timeout_s"), known.pop("host")
         plan = self._planned(known)
         copy = {"lab": plan.lab, "student": plan.student, "backend": plan.backend}
         networks = {network.name: self._network(network, copy) for network in plan.networks}
         key, images = self._key(plan, copy), self._images(plan)
         machines = []
         for machine in plan.machines:
-            properties = {**_properties(machine), "copy": copy, "key": key and key.public_key}
+            whose = {"copy": copy, "host": host or None, "key": key and key.public_key}
+            properties = {**_properties(machine), **whose}
             properties["networkIds"] = [
                 networks[nic.network].id for nic in machine.nics if nic.network
             ]

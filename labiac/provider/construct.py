@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from labiac.plan.model import Plan
 
-TAKES = {"lab", "student", "backend", "directory", "timeoutSeconds"}
+TAKES = {"lab", "student", "backend", "directory", "host", "timeoutSeconds"}
 """What a program may say of a Lab."""
 
 

@@ -54,11 +54,13 @@ class MachineArgs(Machine):
         network_ids: IDs of the Networks its NICs are plugged into. They exist before it does,
             and a network that is made anew takes its machines with it.
         key: Public SSH key that takes its place in the seed.
+        host: Which machine of a cluster shall have it; one that is up stays where it is.
     """
 
     copy: CopyArgs
     network_ids: tuple[str, ...] | None
     key: str | None
+    host: str | None
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ class Items:
     def _effect(self, path: str, *, boots: bool, live: Collection[str]) -> Effect:
         if path.startswith(("copy", "networkIds")):
             return "replace"
+        if path == "host":
+            return "live"
         path = "seed" if path == "key" else path
         return effect(self.kind, snake(path), boots=boots, live=live)
 

@@ -119,4 +119,5 @@ def unknown_backend(inputs: Properties) -> Iterator[Failure]:
 
 def copy_of(inputs: Properties, owner: str = "labiac") -> Copy:
     """Return the copy that a resource with *inputs* belongs to."""
-    return Copy(inputs["copy"]["lab"], inputs["copy"]["student"], owner)
+    whose = inputs["copy"]
+    return Copy(whose["lab"], whose["student"], owner, inputs.get("host") or "")

@@ -35,6 +35,7 @@ LAB_INPUTS = {
     "student": {"type": "string", "description": "Whose copy it is; by default the stack's name."},
     "backend": {"type": "string", "description": "What makes it real.", "default": "auto"},
     "directory": {"type": "string", "description": "Where the lab file is looked for first."},
+    "host": {"type": "string", "description": "Which machine of a cluster shall have it."},
     "timeoutSeconds": {"type": "number", "description": "How long it may take to agree."},
 }
 

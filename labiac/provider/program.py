@@ -16,19 +16,21 @@ if TYPE_CHECKING:
     from labiac.plan.model import Plan
 
 
-def run(plan: Plan | None = None) -> None:
+def run(plan: Plan | None = None, host: str = "") -> None:
     """Declare the copy of a lab that the stack stands for, and export what it promises.
 
     Args:
         plan: What will exist. None: the stack says it, by its configuration or else by its name
             (``three-lans.ana`` is ana's copy of three-lans).
+        host: Which machine of a cluster shall have it. Empty: the stack's configuration says it,
+            or nobody.
 
     Raises:
         pulumi.RunError: the lab cannot be; the message says why, and what to do.
     """
     try:
         plan = plan or _configured()
-        lab = Lab(plan.lab, plan)
+        lab = Lab(plan.lab, plan, host=host or pulumi.Config("labiac").get("host") or "")
     except LabError as error:
         raise pulumi.RunError(str(error)) from error
     for name, value in lab.outputs.items():

@@ -32,10 +32,11 @@ class RefusedError(BackendError):
         where: What it is about.
         problem: What Incus says.
         status: The status of HTTP that it says it with.
+        fix: What to do about it, if that is known.
     """
 
-    def __init__(self, where: str, problem: str, status: int) -> None:
-        super().__init__(where, problem)
+    def __init__(self, where: str, problem: str, status: int, fix: str = "") -> None:
+        super().__init__(where, problem, fix=fix)
         self.status = status
 
 
@@ -127,7 +128,7 @@ def outcome(path: str, operation: str, timeout_s: float | None) -> Any:
         if said["status_code"] == HTTPStatus.OK:
             return said.get("metadata") or {}
         if said["status_code"] >= HTTPStatus.BAD_REQUEST:
-            raise RefusedError(_where(path), said["err"], said["status_code"])
+            raise _refusal(path, said["err"], said["status_code"])
         left = None if left is None else left - step
     return None
 
@@ -182,8 +183,19 @@ def _answer(path: str, response: tuple[int, bytes]) -> dict[str, Any]:
     except ValueError as error:
         raise RefusedError(_where(path), f"answers {status}, and no JSON", status) from error
     if said["type"] == "error":
-        raise RefusedError(_where(path), said["error"], said["error_code"])
+        raise _refusal(path, said["error"], said["error_code"])
     return said
+
+
+def _refusal(path: str, problem: str, status: int) -> RefusedError:
+    """Return that Incus refused, and name the members of a cluster that it could not ask."""
+    from labiac.backends.incus import cluster  # it asks here, too
+
+    silent = cluster.silent(path, problem) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
+    if not silent:
+        return RefusedError(_where(path), problem, status)
+    fix = f"switch it on, or give up what it has: incus cluster remove --force {silent}; then again"
+    return RefusedError(_where(path), f"member {silent} does not answer: {problem}", status, fix)
 
 
 def _where(path: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from labiac.backends.base import BaseImage, Ping
+    from labiac.backends.base import BaseImage, Ping, Spare
     from labiac.backends.incus.held import Held
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
@@ -192,6 +192,18 @@ class IncusBackend:
         from labiac.backends.incus import images
 
         return images.brought(name, sha256)
+
+    def misplaced(self, host: str) -> str:
+        """Return why no copy can be made on the member or group *host* now, or the empty string."""
+        from labiac.backends.incus.cluster import misplaced
+
+        return misplaced(host)
+
+    def spare(self) -> dict[str, Spare]:
+        """Return what each member of the cluster has left; of an Incus alone, nothing."""
+        from labiac.backends.incus.cluster import spare
+
+        return spare()
 
     def find(self) -> list[Found]:
         """Return every copy in this Incus, sorted by lab and student.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labiac.backends.incus import images, kernel
+from labiac.backends.incus import cluster, images, kernel
 from labiac.errors import BackendError, Problem
 from labiac.images import store
 from labiac.plan.model import lan_of
@@ -34,6 +34,7 @@ def _host(plan: Plan) -> Iterator[Problem]:
     except BackendError as error:
         yield Problem(error.where, "", error.problem, error.fix)
         return
+    yield from cluster.problems()
     for name in sorted(missing):
         fix = "labiac image list shows which there are, and how to get them"
         yield Problem("incus", "", f"image {name} is not on this machine", fix)

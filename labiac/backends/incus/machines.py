@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends.base import Copy, Features, Observed
 from labiac.backends.guest import changed
-from labiac.backends.incus import api, guest, images, instance, projects
+from labiac.backends.incus import api, cluster, guest, images, instance, projects
 from labiac.backends.incus.held import Held, held, held_or_free
 from labiac.backends.incus.names import MARK, place
 from labiac.backends.mark import Mark
@@ -142,8 +142,7 @@ def _make(mark: Mark) -> None:
     source = {"type": "image", "fingerprint": images.fingerprint(item.image)}
     wanted = {"name": item.name, "type": "container", "profiles": [], "source": source}
     projects.ensure(mark.copy)
-    path = api.path_of("instances", project=place(mark.copy, item.name).project)
-    api.call("POST", path, {**wanted, **_told(mark, {})})
+    cluster.add_instance(mark.copy, {**wanted, **_told(mark, {})})
 
 
 def _become(ours: Held, mark: Mark) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labiac.backends.base import Observed
-from labiac.backends.incus import api, machines
+from labiac.backends.incus import api, cluster, machines, projects
 from labiac.backends.incus.held import Held, all_held, held, held_or_free
 from labiac.backends.incus.names import MARK, bridge
 from labiac.backends.mark import Mark
@@ -25,8 +25,9 @@ def create(copy: Copy, item: Network) -> Observed:
     ours, name = held_or_free(mark), bridge(copy, item.name)
     wanted: dict[str, Any] = {"description": item.host_name, "config": _config(mark)}
     if ours is None:
-        made = {"name": name, "type": "bridge", **wanted}
-        api.call("POST", api.path_of("networks"), made)
+        cluster.add_network({"name": name, "type": "bridge", **wanted})
+    elif not ours.is_active:
+        cluster.finish_network({"name": name, "type": "bridge"})
     elif ours.mark != mark:
         api.call("PUT", api.path_of("networks", name), wanted)
     ours = held(mark.ref, copy, item.name)
@@ -42,7 +43,8 @@ def delete(ours: Held) -> None:
         devices = guest.known.get("devices", {}).values()
         if any(device.get("network") == name for device in devices):
             machines.delete(guest)
-    api.call("DELETE", api.path_of("networks", name))
+    cluster.remove_network(name)
+    projects.tidy(ours.mark.copy)  # the machines may have gone by themselves, with their host
 
 
 def observed(ours: Held) -> Observed:

@@ -60,6 +60,7 @@ def up(
 ) -> None:
     """Bring every student's copy up, or to what the lab file says now."""
     from labiac.cli.classes.apart import insist_apart
+    from labiac.cli.classes.placed import insist_placed
     from labiac.cli.classes.size import insist_room
     from labiac.cli.classes.work import Work
     from labiac.cli.guard import possible, refuse
@@ -70,6 +71,7 @@ def up(
     students = _unfinished(whole.lab.name, whole.students, "up") if retry_failed else whole.students
     insist_room(whole, students, first, force=force)
     insist_apart(whole, students, first)
+    insist_placed(whole, students)
     if not yes:
         _insist_disks_stay(whole, students, parallel)
     steps = len(first.networks) + len(first.machines)
@@ -213,7 +215,7 @@ def _unfinished(lab: str, students: Sequence[Student], what: str) -> tuple[Stude
 def _up(whole: Room, engine: Engine, student: Student) -> Result:
     from labiac.provider.program import run
 
-    return engine.up(partial(run, whole.plan(student)))
+    return engine.up(partial(run, whole.plan(student), student.host))
 
 
 def _sweep(lab: str, done: Done) -> bool:
@@ -242,7 +244,7 @@ def _previewed(whole: Room, students: Sequence[Student], at_once: int) -> tuple[
     from labiac.provider.program import run
 
     def work(engine: Engine, student: Student) -> Result:
-        return engine.preview(partial(run, whole.plan(student)))
+        return engine.preview(partial(run, whole.plan(student), student.host))
 
     asked = Work("preview", whole.lab.name, work)
     return asked, asked.all(students, at_once)

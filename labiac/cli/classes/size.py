@@ -13,7 +13,8 @@ from labiac.cli.classes.room import counted, members
 from labiac.cli.options import BackendName, File, Json, chosen, planned
 from labiac.cli.output import console, note, write_json
 from labiac.errors import DescriptionError, LabError, Problem, UsageError
-from labiac.fleet.room import WORDS, left, shortages
+from labiac.fleet import room
+from labiac.fleet.room import WORDS
 from labiac.fleet.sizing import Needs, fit, needs
 
 if TYPE_CHECKING:
@@ -59,11 +60,14 @@ def size(
     count = students or len(members(roster, ""))
     plan = planned(file, "local", backend)
     one = needs(plan, accel)
-    kinds = {"this host": left(plan.backend), **(_kinds(hosts) if hosts else {})}
+    here = room.hosts(plan.backend)
+    kinds = here | (_kinds(hosts) if hosts else {})
     if json:
         write_json(_data(one, count, kinds))
     else:
         _show(plan, one, count, kinds)
+        for short, remedy in _lacking(here, one, count):
+            typer.echo(f"{_place(here)}: {short}\n  fix: {remedy}")
 
 
 def _show(plan: Plan, one: Needs, count: int, kinds: dict[str, Needs]) -> None:
@@ -73,13 +77,31 @@ def _show(plan: Plan, one: Needs, count: int, kinds: dict[str, Needs]) -> None:
     for line in _told(plan, one, count):
         typer.echo(line)
     rows = table("host", "copies that fit", "what ends first", "hosts needed")
-    for name, room in kinds.items():
-        most, first = fit(room, one)
+    for name, there in kinds.items():
+        most, first = fit(there, one)
         shown = "any number" if most is None else f"{most:,}"
         rows.add_row(name, shown, WORDS.get(first, ""), str(_hosts(count, most)))
     console().print(rows)
-    for each in shortages(kinds["this host"], one.times(count)):
-        typer.echo(f"this host: {each}\n  fix: {each.fix}")
+
+
+def _place(here: dict[str, Needs]) -> str:
+    return next(iter(here)) if len(here) == 1 else "the cluster"
+
+
+def _lacking(here: dict[str, Needs], one: Needs, count: int) -> Iterator[tuple[str, str]]:
+    """Yield what *count* copies that take *one* each take more than there is *here*, and a remedy.
+
+    A copy is whole on one host.
+    """
+    if len(here) == 1:
+        (there,) = here.values()
+        for each in room.shortages(there, one.times(count)):
+            yield str(each), each.fix
+        return
+    most = {name: fit(member, one)[0] for name, member in here.items()}
+    if None not in most.values() and sum(filter(None, most.values())) < count:
+        places = ", ".join(f"{number} on {name}" for name, number in most.items())
+        yield f"room for {count} copies, and there is some for {places}", room.FIXES["memory_mib"]
 
 
 def insist_room(whole: Room, students: Sequence[Student], plan: Plan, *, force: bool) -> None:
@@ -96,14 +118,17 @@ def insist_room(whole: Room, students: Sequence[Student], plan: Plan, *, force: 
     """
     from labiac.backends import found_here
 
-    here = {found.copy.student for found in found_here() if found.copy.lab == whole.lab.name}
-    new = [student for student in students if student.copy not in here]
-    short = list(shortages(left(plan.backend), needs(plan, _accelerator(plan)).times(len(new))))
+    up = {found.copy.student for found in found_here() if found.copy.lab == whole.lab.name}
+    new = [student for student in students if student.copy not in up]
+    one = needs(plan, _accelerator(plan))
+    here = room.hosts(plan.backend)
+    short = [*_lacking(here, one, len(new))]
     if not short:
         return
-    problem = f"{counted(len(new))} do not fit on this host: they take {short[0]}"
-    detail = "\n".join(f"{each}; {each.fix}" for each in short[1:])
-    fix = f"{short[0].fix}; or --force goes on; labiac class size {whole.file} says how many fit"
+    (first, remedy), *more = short
+    problem = f"{counted(len(new))} do not fit on {_place(here)}: they take {first}"
+    detail = "\n".join(f"{each}; {fix}" for each, fix in more)
+    fix = f"{remedy}; or --force goes on; labiac class size {whole.file} says how many fit"
     error = LabError(whole.lab.name, problem, detail=detail, fix=fix)
     if not force:
         raise error
@@ -185,7 +210,9 @@ def _kinds(file: str) -> dict[str, Needs]:
             memory_mib=each["memory_gib"] * 1024,
             disk_mib=each["disk_gib"] * 1024,
             cpus=each["cpus"],
-            **dict.fromkeys(("namespaces", "mounts", "neighbours", "processes"), math.inf),
+            **dict.fromkeys(
+                ("namespaces", "mounts", "neighbours", "processes", "watchers"), math.inf
+            ),
         )
     if problems:
         raise DescriptionError(problems)
