@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labiac.errors import Problem
+from labiac.plan.model import SWITCHING, lan_of
 from labiac.plan.place import place
 
 if TYPE_CHECKING:
@@ -25,6 +26,28 @@ def problems(backend: str, plan: Plan) -> Iterator[Problem]:
             if other != name:
                 yield Problem(
                     where, f"{path}.mac", f"{nic.mac} is also {other}'s", "give it another"
+                )
+
+
+def deaf(backend: str, plan: Plan, way: str) -> Iterator[Problem]:
+    """Yield the bridges and switches with a port that hears only what is for its own MAC.
+
+    Args:
+        backend: Its name.
+        plan: The plan.
+        way: What a NIC in a bridged LAN is there: ``a macvtap``.
+    """
+    bridged = {network.name for network in plan.networks if network.type == "bridged"}
+    for machine in plan.machines if bridged else ():
+        for nic in machine.nics if machine.role in SWITCHING else ():
+            if nic.network in bridged:
+                lan = lan_of(nic.network)
+                yield Problem(
+                    f"{backend} {machine.name}",
+                    f"lans.{lan}.type",
+                    f"a {machine.role} can't join {lan}: {backend} bridges it by {way}, which"
+                    " hears only what is sent to its own MAC",
+                    "put a router between the two, or use an internal LAN",
                 )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.errors import Problem
 from labiac.plan.model import lan_of
+from labiac.plan.place import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,6 +51,21 @@ def of_lans(plan: Plan) -> Iterator[Wanted]:
     for lan in plan.networks:
         for address in () if apart and lan.type == "nat" else lan.host_addresses:
             yield Wanted(lan.name, f"lans.{lan_of(lan.name)}", address)
+
+
+def of_nics(plan: Plan) -> Iterator[Wanted]:
+    """Yield the addresses that the host is to have behind NICs with a NAT of their own."""
+    for machine in plan.machines:
+        for number, nic in enumerate(machine.nics):
+            for address in nic.addresses if nic.attach == "nat" else ():
+                yield Wanted(machine.name, place(machine, number), gateway(address))
+
+
+def gateway(address: str) -> str:
+    """Return the host's address in the subnet of a NIC with a NAT of its own: the first free."""
+    own = ip_interface(address)
+    first = own.network.network_address + 1
+    return f"{first if first != own.ip else first + 1}/{own.network.prefixlen}"
 
 
 def of_copy(address: str, item: str, copy: Copy) -> Held:

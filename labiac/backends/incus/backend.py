@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from labiac.backends.base import Copy, Features, Found, Observed, Ran, Watch
 from labiac.backends.incus.machines import FEATURES
+from labiac.backends.mark import is_machine
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
@@ -93,11 +94,13 @@ class IncusBackend:
 
     def delete(self, ref: str) -> None:
         """Delete *ref* and what labiac made for it. Already gone is success."""
-        from labiac.backends.incus import machines, networks
+        from labiac.backends.incus import lans, machines, networks
 
         ours = _held(ref)
         if ours is not None:
             (machines if ours.mark.kind == "machine" else networks).delete(ours)
+        elif is_machine(ref):
+            lans.sweep_behind(*_named(ref))
 
     def start(self, ref: str) -> None:
         """Switch the machine *ref* on, and return when it is ready. On already is success.
@@ -238,8 +241,12 @@ class IncusBackend:
 def _held(ref: str) -> Held | None:
     from labiac.backends.incus.held import held
 
+    return held(ref, *_named(ref))
+
+
+def _named(ref: str) -> tuple[Copy, str]:
     lab, student, _, name = ref.split("/")
-    return held(ref, Copy(lab, student), name)
+    return Copy(lab, student), name
 
 
 def _machine(ref: str) -> Held:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labiac.backends.incus import cluster, images, kernel
+from labiac.backends import nics
+from labiac.backends.incus import cluster, hosts, images, kernel
 from labiac.errors import BackendError, Problem
 from labiac.images import store
 from labiac.plan.model import lan_of
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 def problems(plan: Plan) -> list[Problem]:
     """Return what speaks against making *plan*: by its nature, then on the Incus in use."""
-    found = [problem for network in plan.networks for problem in _network(network)]
+    found = [problem for lan in plan.networks for problem in _network(plan, lan)]
     found += [problem for machine in plan.machines for problem in _machine(machine)]
+    found += nics.deaf("incus", plan, "a macvlan")
     return [*found, *_host(plan)]
 
 
@@ -34,19 +36,25 @@ def _host(plan: Plan) -> Iterator[Problem]:
     except BackendError as error:
         yield Problem(error.where, "", error.problem, error.fix)
         return
+    yield from hosts.problems(plan)
     yield from cluster.problems()
     for name in sorted(missing):
         fix = "labiac image list shows which there are, and how to get them"
         yield Problem("incus", "", f"image {name} is not on this machine", fix)
 
 
-def _network(network: Network) -> Iterator[Problem]:
-    if network.type != "internal":
+def _network(plan: Plan, network: Network) -> Iterator[Problem]:
+    where, path = f"incus {network.name}", f"lans.{lan_of(network.name)}"
+    if network.routes:
+        between = [other for other in plan.networks if other.host_routes and other != network]
+        lost = ", ".join(route.to for route in network.routes)
         yield Problem(
-            f"incus {network.name}",
-            f"lans.{lan_of(network.name)}.type",
-            f"incus makes internal LANs in this version, and none of type {network.type}",
-            "make it internal, or use the backend libvirt or netns",
+            where,
+            f"{path}.host",
+            f"Incus gives its host no routes: what is behind a router here ({lost}) is out of the"
+            " host's reach",
+            "put a router of the lab between the LANs, or use the backend libvirt or netns",
+            level="error" if between else "warning",
         )
 
 
@@ -69,12 +77,19 @@ def _machine(machine: Machine) -> Iterator[Problem]:
 
 def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:
     where = f"incus {machine.name}"
-    if nic.attach in {"nat", "generic"}:
+    if nic.attach == "generic":
         yield Problem(
             where,
             f"{path}.attach",
-            f"incus attaches a NIC to a LAN, or to nothing, and not to {nic.attach}",
-            "attach it to a LAN, or use the backend libvirt or netns",
+            f"incus has no generic driver ({nic.driver or 'none named'})",
+            "attach it to a LAN, to nat, or to nothing",
+        )
+    if nic.attach == "nat" and any(":" in address for address in nic.addresses):
+        yield Problem(
+            where,
+            f"{path}.ipv6",
+            "a NIC with a NAT of its own gets an address of IPv4 alone on incus",
+            "leave its IPv6 address out, or plug it into a LAN of type nat",
         )
     impair = nic.impair
     if impair.delay_ms or impair.jitter_ms or impair.loss_percent or impair.rate_kbit:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labiac.backends.incus import api
-from labiac.backends.incus.names import MARK, bridge, place
+from labiac.backends.incus.names import MARK, bridge, place, project
 from labiac.backends.mark import is_machine, legible
 from labiac.errors import ForeignError
 
@@ -67,13 +67,25 @@ def held_or_free(mark: Mark) -> Held | None:
 
 def all_held() -> Iterator[Held]:
     """Yield all that labiac made here: machines, then networks."""
-    instances = api.path_of("instances", **{"recursion": "1", "all-projects": "true"})
-    networks = api.path_of("networks", recursion="1")
-    for path in (instances, networks):
-        for each in api.get(path) or ():
-            ours = _ours(each)
-            if ours is not None:
-                yield ours
+    yield from _all(api.path_of("instances", **{"recursion": "1", "all-projects": "true"}))
+    yield from networks_held()
+
+
+def networks_held() -> Iterator[Held]:
+    """Yield all networks that labiac made here."""
+    yield from _all(api.path_of("networks", recursion="1"))
+
+
+def machines_held(copy: Copy) -> Iterator[Held]:
+    """Yield the machines of *copy*."""
+    yield from _all(api.path_of("instances", project=project(copy), recursion="1"))
+
+
+def _all(path: str) -> Iterator[Held]:
+    for each in api.get(path) or ():
+        ours = _ours(each)
+        if ours is not None:
+            yield ours
 
 
 def _path(ref: str, copy: Copy, name: str) -> str:

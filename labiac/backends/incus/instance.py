@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from labiac.backends.incus.names import MARK, SEED, bridge
+from labiac.backends.incus.network import behind
+from labiac.backends.inside import in_order
+from labiac.plan.model import Forward
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from labiac.backends.base import Copy
+    from labiac.backends.incus.held import Held
     from labiac.backends.mark import Mark
-    from labiac.plan.model import Machine, Nic
+    from labiac.plan.model import Machine, Nic, Protocol
 
 Device = dict[str, str]
 
 ROOT: Final = "root"
 _OWN: Final = ("volatile.", "image.")
 """What the keys begin with that Incus keeps of an instance for itself."""
+_JOINED: Final = frozenset({"lan", "nat"})
+"""Attachments of NICs whose cable leads to a network of Incus."""
+_END: Final = re.compile(r"(?P<protocol>tcp|udp):(?P<host>\[[^]]+\]|[^:]+):(?P<port>\d+)")
 
 
 def configuration(mark: Mark, known: Mapping[str, str]) -> dict[str, str]:
@@ -33,33 +41,101 @@ def configuration(mark: Mark, known: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def devices(copy: Copy, machine: Machine, pool: str) -> dict[str, Device]:
-    """Return the devices of *machine*: its disk in the storage *pool*, and its NICs."""
+def devices(
+    copy: Copy, machine: Machine, pool: str, forwards: Iterable[Forward] = ()
+) -> dict[str, Device]:
+    """Return the devices of *machine*: its disk in the storage *pool*, its NICs, and its ports.
+
+    Args:
+        copy: Whose copy it is of.
+        machine: What it shall be.
+        pool: The storage pool that its disk is in.
+        forwards: Ports of the host that lead to it.
+    """
     root = {"type": "disk", "path": "/", "pool": pool}
-    return {ROOT: root, **{nic.name: _card(copy, nic) for nic in machine.nics}}
+    cards = {nic.name: _card(copy, machine, nic) for nic in machine.nics}
+    return {ROOT: root, **cards, **{_port(each): _proxy(each) for each in forwards}}
 
 
 def observed(planned: Machine, copy: Copy, found: Mapping[str, Device]) -> Machine:
-    """Return *planned* with the NICs that its instance has: of each its MAC and its LAN."""
-    nics = (_nic(nic, copy, found[nic.name]) for nic in planned.nics if nic.name in found)
+    """Return *planned* with the NICs that its instance has: of each its MAC, LAN and ports."""
+    nics = (
+        _nic(nic, bridge(copy, _lan(planned, nic)), found)
+        for nic in planned.nics
+        if nic.name in found
+    )
     return replace(planned, nics=tuple(nics))
 
 
-def _card(copy: Copy, nic: Nic) -> Device:
+def lacking(forwards: Iterable[Forward], guest: Held) -> Iterator[Forward]:
+    """Yield those of *forwards* that should lead to the machine *guest*, and do not."""
+    own = {address.partition("/")[0] for address in guest.mark.machine.addresses()}
+    for port in forwards:
+        if port.guest in own and guest.known["devices"].get(_port(port)) != _proxy(port):
+            yield port
+
+
+def _card(copy: Copy, machine: Machine, nic: Nic) -> Device:
     card = {"type": "nic", "name": nic.name, "hwaddr": nic.mac}
-    if nic.attach != "lan" or not nic.connected:
+    if nic.attach not in _JOINED or not nic.connected:
         return {**card, "nictype": "p2p"}
     if nic.impair.rate_kbit:
         card["limits.ingress"] = f"{nic.impair.rate_kbit}kbit"
-    return {**card, "network": bridge(copy, nic.network)}
+    card["network"] = bridge(copy, _lan(machine, nic))
+    own = [address.partition("/")[0] for address in nic.addresses if ":" not in address]
+    if nic.attach == "nat" and own:
+        card["ipv4.address"] = own[0]  # which DHCP gives it
+    return card
 
 
-def _nic(nic: Nic, copy: Copy, card: Mapping[str, Any]) -> Nic:
-    """Return *nic* as its *card* has it; one that leads elsewhere than planned says where."""
+def _lan(machine: Machine, nic: Nic) -> str:
+    """Return the LAN that *nic* leads to, which may be one that it is alone in."""
+    return behind(machine, nic).name if nic.attach == "nat" else nic.network
+
+
+def _nic(nic: Nic, lan: str, found: Mapping[str, Device]) -> Nic:
+    """Return *nic*, which leads to *lan*, as it was *found*; one that leads elsewhere says so."""
+    card = found[nic.name]
     nic = replace(nic, mac=card.get("hwaddr", ""))
     leads = card.get("network", "")
-    if nic.attach != "lan":
+    if nic.attach not in _JOINED:
         return nic
+    if nic.attach == "nat":
+        nic = replace(nic, forwards=_forwards(nic, found))
     if not leads:
         return replace(nic, connected=False)
-    return nic if leads == bridge(copy, nic.network) else replace(nic, network=leads)
+    return nic if leads == lan else replace(nic, network=leads)
+
+
+def _port(forward: Forward) -> str:
+    """Return what the device is called that listens: no two do so on the same port."""
+    return f"{forward.protocol}:{forward.host_address}:{forward.host_port}"
+
+
+def _proxy(forward: Forward) -> Device:
+    """Return the device that listens on the host, and speaks to the guest from inside it."""
+    listen = _end(forward.protocol, forward.host_address, forward.host_port)
+    connect = _end(forward.protocol, forward.guest, forward.guest_port)
+    return {"type": "proxy", "listen": listen, "connect": connect}
+
+
+def _end(protocol: str, address: str, port: int) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"{protocol}:{host}:{port}"
+
+
+def _forwards(nic: Nic, found: Mapping[str, Device]) -> tuple[Forward, ...]:
+    """Return the ports that lead to *nic*, with its NAT; strange ones of its addresses, too."""
+    there = (_led(device) for device in found.values() if device["type"] == "proxy")
+    own = {address.partition("/")[0] for address in nic.addresses}
+    return in_order(nic.forwards, {port for port in there if port and port.guest in own})
+
+
+def _led(device: Device) -> Forward | None:
+    """Return the port that *device* is, or None where labiac has no words for it."""
+    listen, connect = (_END.fullmatch(device.get(end, "")) for end in ("listen", "connect"))
+    if not (listen and connect) or listen["protocol"] != connect["protocol"]:
+        return None
+    protocol: Protocol = "udp" if listen["protocol"] == "udp" else "tcp"
+    guest, guest_port = connect["host"].strip("[]"), int(connect["port"])
+    return Forward(protocol, int(listen["port"]), guest, guest_port, listen["host"].strip("[]"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends.base import Copy, Features, Observed
 from labiac.backends.guest import changed
-from labiac.backends.incus import api, cluster, guest, images, instance, projects
+from labiac.backends.incus import api, cluster, guest, images, instance, lans, projects
 from labiac.backends.incus.held import Held, held, held_or_free
 from labiac.backends.incus.names import MARK, place
 from labiac.backends.mark import Mark
@@ -25,7 +25,7 @@ FEATURES: Final = Features(
     live=frozenset(
         {
             *("forwards", "hosts", "nics", "policy", "role", "routes", "translation"),
-            *("ipv4", "ipv6"),
+            *("host_addresses", "host_routes", "ipv4", "ipv6"),
         }
     ),
 )
@@ -57,16 +57,13 @@ def create(copy: Copy, item: Machine, watch: Watch, *, was: Machine | None = Non
     if ours is not None and ours.mark.machine.image != item.image:
         delete(ours)
         ours = None
+    lans.behind(copy, item)
     runs = ours is not None and ours.is_active and _follows(ours, item)
     on = item.start or (ours is not None and ours.is_active)
     if ours is None:
         _make(mark)
-    elif runs:
-        guest.tell(ours.place, ours.mark.machine, item)
-        _become(ours, mark)
     else:
-        stop(ours)
-        _become(ours, mark)
+        _change(ours, mark, runs=runs)
     there = place(copy, item.name)
     if on:
         if not runs:
@@ -94,7 +91,13 @@ def delete(ours: Held) -> None:
     with suppress(api.RefusedError):  # it is off, or gone
         _switch(ours.mark, "stop", force=True)
     api.call("DELETE", ours.place.path())
+    lans.tidy_behind(ours.mark.copy, ours.mark.machine, None)
     projects.tidy(ours.mark.copy)
+
+
+def wire(ours: Held) -> None:
+    """Give a machine the cables and ports that it shall have, while it runs or not."""
+    _become(ours, ours.mark)
 
 
 def stop(ours: Held) -> None:
@@ -145,6 +148,16 @@ def _make(mark: Mark) -> None:
     cluster.add_instance(mark.copy, {**wanted, **_told(mark, {})})
 
 
+def _change(ours: Held, mark: Mark, *, runs: bool) -> None:
+    """Make the instance of *ours* that of *mark*: while it *runs*, or off."""
+    if runs:
+        guest.tell(ours.place, ours.mark.machine, mark.machine)
+    else:
+        stop(ours)
+    _become(ours, mark)
+    lans.tidy_behind(mark.copy, ours.mark.machine, mark.machine)
+
+
 def _become(ours: Held, mark: Mark) -> None:
     """Give an instance the configuration and the devices of *mark*, while it runs or not."""
     kept = {key: ours.known[key] for key in ("architecture", "ephemeral", "profiles")}
@@ -156,7 +169,7 @@ def _told(mark: Mark, known: dict[str, str]) -> dict[str, Any]:
     return {
         "description": item.host_name,
         "config": instance.configuration(mark, known),
-        "devices": instance.devices(mark.copy, item, images.pool()),
+        "devices": instance.devices(mark.copy, item, images.pool(), lans.forwards(mark.copy, item)),
     }
 
 

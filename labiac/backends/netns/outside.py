@@ -21,7 +21,6 @@ from labiac.backends.base import Copy
 from labiac.backends.netns import dump, kernel, nat, netlink, wiring
 from labiac.backends.netns.places import bridge, host_end, switch_end
 from labiac.errors import BackendError, ForeignError
-from labiac.plan.place import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,8 +58,8 @@ def join(ground: Ground, network: Network) -> None:
         messages = _configure(sock, index, alias, network)
         ground.insist(network.name, sock.send(messages))
     if natted:
-        subnets = [subnet for subnet in (network.ipv4, network.ipv6) if subnet]
-        _hide(ground, network.host_name, name, subnets, network.forwards)
+        hidden = [subnet for subnet in (network.ipv4, network.ipv6) if subnet]
+        _hide(ground, network.host_name, name, hidden, network.forwards)
 
 
 def leave(ground: Ground, network: Network) -> None:
@@ -104,16 +103,8 @@ def interface_of(ground: Ground, network: str) -> str:
 
 def clashes(plan: Plan) -> Iterator[Problem]:
     """Yield where the host is to have an address in a subnet that it has one in already."""
-    wanted = [*subnets.of_lans(plan), *_of_nics(plan)]
+    wanted = [*subnets.of_lans(plan), *subnets.of_nics(plan)]
     return subnets.clashes("netns", wanted, _held(plan) if wanted else ())
-
-
-def _of_nics(plan: Plan) -> Iterator[subnets.Wanted]:
-    """Yield the addresses that the host is to have behind NICs with a NAT of their own."""
-    for machine in plan.machines:
-        for number, nic in enumerate(machine.nics):
-            for address in nic.addresses if nic.attach == "nat" else ():
-                yield subnets.Wanted(machine.name, place(machine, number), _gateway(address))
 
 
 def _held(plan: Plan) -> Iterator[subnets.Held]:
@@ -141,7 +132,7 @@ def _nat_nic(ground: Ground, machine: Machine, nic: Nic, space: int) -> None:
     with netlink.Socket() as sock:
         cable = wiring.veth(wiring.End(name), guest, up=False)
         ground.insist(machine.name, sock.send([netlink.delete_link(name, errno.ENODEV), cable]))
-        gateways = [_gateway(address) for address in nic.addresses]
+        gateways = [subnets.gateway(address) for address in nic.addresses]
         _settle(name, gateways, forwards=True, natted=True)
         index = if_nametoindex(name)
         ground.insist(
@@ -153,15 +144,8 @@ def _nat_nic(ground: Ground, machine: Machine, nic: Nic, space: int) -> None:
                 ]
             ),
         )
-    subnets = [str(ip_interface(address).network) for address in nic.addresses]
-    _hide(ground, owner, name, subnets, nic.forwards)
-
-
-def _gateway(address: str) -> str:
-    """Return the host's address in the subnet of a NIC with a NAT of its own: the first free."""
-    own = ip_interface(address)
-    first = own.network.network_address + 1
-    return f"{first if first != own.ip else first + 1}/{own.network.prefixlen}"
+    hidden = [str(ip_interface(address).network) for address in nic.addresses]
+    _hide(ground, owner, name, hidden, nic.forwards)
 
 
 def _physical(ground: Ground, machine: Machine, nic: Nic, space: int) -> None:

@@ -40,18 +40,35 @@ def test_labs_are_looked_for_where_somebody_said_and_nowhere_else(monkeypatch):
     assert open_backend("incus").find() == []
 
 
-def test_a_lan_that_meets_the_host_is_refused_at_its_place(monkeypatch):
-    lab = {"lans": {"lan1": {"type": "nat"}}, "pcs": {"pc1": {"lan": "lan1"}}}
-    (problem,) = problems(monkeypatch, **lab)
-    assert (problem.field, "nat" in problem.problem) == ("lans.lan1.type", True)
+def test_a_host_that_is_to_know_what_is_behind_a_router_is_told_that_it_will_not(monkeypatch):
+    lans = {"lan1": {"type": "nat"}, "lan2": {}}
+    lab = {"routers": {"r1": {"lans": ["lan1", "lan2"]}}, "pcs": {"pc1": {"lan": "lan2"}}}
+    (problem,) = problems(monkeypatch, lans=lans, **lab)
+    assert (problem.field, problem.level) == ("lans.lan1.host", "warning")
+    assert "10.0.2.0/24" in problem.problem
+    lans["lan3"] = {"type": "host", "host": {"router": True}}
+    (problem,) = problems(monkeypatch, lans=lans, **lab)
+    assert problem.level == "error"
+
+
+def test_a_switch_can_not_join_a_bridged_lan(monkeypatch):
+    lans = {"lan1": {"type": "bridged", "interface": "eth0"}, "lan2": {}}
+    box = {"box": {"role": "bridge", "lans": ["lan1", "lan2"]}}
+    (problem,) = problems(monkeypatch, lans=lans, middleboxes=box, pcs={"pc1": {"lan": "lan1"}})
+    assert (problem.field, "macvlan" in problem.problem) == ("lans.lan1.type", True)
 
 
 def test_what_a_nic_can_not_be_is_refused_at_its_place(monkeypatch):
-    nics = [{"attach": "nat"}, {"lan": "lan1", "impair": {"delay_ms": 5}}]
+    nics = [
+        {"attach": "generic", "driver": "VDE"},
+        {"lan": "lan1", "impair": {"delay_ms": 5}},
+        {"attach": "nat", "ipv6": "fd00::5/64"},
+    ]
     found = problems(monkeypatch, lans={"lan1": {}}, pcs={"pc1": {"nics": nics}})
     assert [problem.field for problem in found] == [
         "pcs.pc1.nics[0].attach",
         "pcs.pc1.nics[1].impair",
+        "pcs.pc1.nics[2].ipv6",
     ]
 
 
