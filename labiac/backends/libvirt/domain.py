@@ -51,6 +51,7 @@ class Host:
         console: Path of the file that keeps what its serial console says.
         screen: Whether it has a screen, which VNC shows on the host alone.
         user: Number of the user whose own libvirt it is; None where it is the host's.
+        agent: Path of the socket to its agent; of none, libvirt chooses one.
     """
 
     accelerator: Accelerator
@@ -59,6 +60,7 @@ class Host:
     console: str
     screen: Screen
     user: int | None = None
+    agent: str = ""
 
 
 def domain(machine: Machine, mark: Mark, host: Host) -> str:
@@ -90,7 +92,10 @@ def domain(machine: Machine, mark: Mark, host: Host) -> str:
     serial = add(devices, "serial", type="pty")
     add(serial, "log", file=host.console, append="off")
     add(serial, "target", type="isa-serial", port="0")
-    add(add(devices, "channel", type="unix"), "target", type="virtio", name=AGENT)
+    channel = add(devices, "channel", type="unix")
+    if host.agent:
+        add(channel, "source", mode="bind", path=host.agent)
+    add(channel, "target", type="virtio", name=AGENT)
     _screen(devices, host.screen)
     add(add(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
     add(devices, "memballoon", model="none")

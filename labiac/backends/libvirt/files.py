@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt import storage
@@ -13,6 +16,8 @@ from labiac.backends.seed import iso
 if TYPE_CHECKING:
     from labiac.plan.model import Machine
 
+_DIGITS: Final = 16
+
 
 class Files:
     """A machine's disk, its seed, and what its console said."""
@@ -22,11 +27,12 @@ class Files:
         self._disk, self._seed, self._console = (
             f"{machine.host_name}.{suffix}" for suffix in ("qcow2", "iso", "console")
         )
+        self._agent = _agent(machine)
 
     def host(self, accelerator: xml.Accelerator) -> xml.Host:
         """Return what a domain's XML says of them, made or not."""
         disk, seed, console = map(self._at, (self._disk, self._seed, self._console))
-        return xml.Host(accelerator, disk, seed, console, screen(), own_user())
+        return xml.Host(accelerator, disk, seed, console, screen(), own_user(), self._agent)
 
     def _at(self, name: str) -> str:
         return f"{storage.path(self._pool)}/{name}"
@@ -63,3 +69,17 @@ class Files:
         """Delete all of them. Already gone is fine."""
         for name in (self._disk, self._seed, self._console):
             storage.remove(self._pool, name)
+        if self._agent:
+            Path(self._agent).unlink(missing_ok=True)
+
+
+def _agent(machine: Machine) -> str:
+    """Return where the socket to a guest's agent is, or nothing where libvirt may say.
+
+    libvirt 9.0 has a user's below their home, where a path is soon longer than the 107 characters
+    of a socket's.
+    """
+    session = os.environ.get("XDG_RUNTIME_DIR")
+    if own_user() is None or not session:
+        return ""
+    return f"{session}/labiac-{sha256(machine.host_name.encode()).hexdigest()[:_DIGITS]}"

@@ -1,7 +1,7 @@
 """Ports of the host that lead into a LAN of type nat: a process each, on the host itself.
 
 libvirt's own rules let nobody in from outside, but for the host, which has an address in the LAN
-(docs/decisions/0027-what-labiac-runs-beside-libvirt.md).
+(docs/decisions/0028-what-labiac-runs-beside-libvirt.md).
 """
 
 from __future__ import annotations
