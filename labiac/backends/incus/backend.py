@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from labiac.backends.base import BaseImage, Ping, Spare
+    from labiac.backends.base import BaseImage, Ping, Snapshot, Spare
     from labiac.backends.incus.held import Held
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
@@ -131,6 +131,44 @@ class IncusBackend:
         from labiac.backends.incus import machines
 
         return machines.reset(_machine(ref), self._watch)
+
+    def take(self, copy: Copy, name: str) -> Snapshot:
+        """Keep the disks of *copy* as they are now: its machines stand still meanwhile.
+
+        Raises:
+            UsageError: that is no name of a snapshot, or there is one of that name.
+            BackendError: the copy is not up, or Incus refused; nothing is kept then.
+        """
+        from labiac.backends.incus import snapshots
+
+        return snapshots.take(copy, name)
+
+    def snapshots(self, copy: Copy) -> list[Snapshot]:
+        """Return all snapshots of *copy*, the oldest first."""
+        from labiac.backends.incus import snapshots
+
+        return snapshots.snapshots(copy)
+
+    def restore(self, copy: Copy, name: str) -> Snapshot:
+        """Give *copy* the disks that it had; machines that were on boot, and are ready then.
+
+        Raises:
+            UsageError: there is no such snapshot.
+            BackendError: a part of it is lost, the copy is another by now, or Incus refused.
+        """
+        from labiac.backends.incus import snapshots
+
+        return snapshots.restore(copy, name, self._watch)
+
+    def forget(self, copy: Copy, name: str) -> None:
+        """Delete what is kept of the snapshot called *name*, whole or not.
+
+        Raises:
+            UsageError: there is no such snapshot.
+        """
+        from labiac.backends.incus import snapshots
+
+        snapshots.forget(copy, name)
 
     def execute(self, ref: str, argv: Sequence[str], *, timeout_s: float) -> Ran:
         """Run *argv* on the machine *ref* and return what came of it.

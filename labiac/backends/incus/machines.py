@@ -67,7 +67,7 @@ def create(copy: Copy, item: Machine, watch: Watch, *, was: Machine | None = Non
     there = place(copy, item.name)
     if on:
         if not runs:
-            _switch(mark, "start")
+            _switch_on(mark)
         guest.wait(there, item.name, watch)
     done = replace(mark, whole=True)
     _note(done)
@@ -88,8 +88,7 @@ def start(ours: Held, watch: Watch) -> None:
 
 def delete(ours: Held) -> None:
     """Delete a machine, and its project with the last one."""
-    with suppress(api.RefusedError):  # it is off, or gone
-        _switch(ours.mark, "stop", force=True)
+    cut(ours)
     api.call("DELETE", ours.place.path())
     lans.tidy_behind(ours.mark.copy, ours.mark.machine, None)
     projects.tidy(ours.mark.copy)
@@ -107,8 +106,13 @@ def stop(ours: Held) -> None:
     try:
         _switch(ours.mark, "stop", timeout_s=_SHUTDOWN_S)
     except api.RefusedError:
-        with suppress(api.RefusedError):  # it went off meanwhile
-            _switch(ours.mark, "stop", force=True)
+        cut(ours)
+
+
+def cut(ours: Held) -> None:
+    """Switch a machine off as if by its plug. Off is success."""
+    with suppress(api.RefusedError):  # it is off, or gone
+        _switch(ours.mark, "stop", force=True)
 
 
 def reset(ours: Held, watch: Watch) -> Observed:
@@ -176,6 +180,15 @@ def _told(mark: Mark, known: dict[str, str]) -> dict[str, Any]:
 def _note(mark: Mark) -> None:
     config = {MARK: mark.to_json()}
     api.call("PATCH", place(mark.copy, mark.item.name).path(), {"config": config})
+
+
+def _switch_on(mark: Mark) -> None:
+    try:
+        _switch(mark, "start")
+    except api.RefusedError:
+        ours = held(mark.ref, mark.copy, mark.item.name)
+        if ours is None or not ours.is_active:
+            raise  # else its host was quicker: it has just come back itself
 
 
 def _switch(mark: Mark, action: str, *, force: bool = False, timeout_s: int = -1) -> None:

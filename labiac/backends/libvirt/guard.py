@@ -1,31 +1,14 @@
-"""Lets guests go on whose labiac was killed: ``python -m labiac.backends.libvirt.guard UUID...``.
-
-It waits on its standard input, which ends with the process that made it.
-"""
+"""Lets guests go on whose labiac was killed: ``python -m labiac.backends.libvirt.guard``."""
 
 from __future__ import annotations
 
 import sys
-import time
 from contextlib import suppress
-from typing import Final
 
 from labiac.backends.libvirt.connection import connect, found, library
-from labiac.backends.libvirt.still import WOKEN, side_by_side, wake
+from labiac.backends.libvirt.still import wake
+from labiac.backends.still import guard
 from labiac.errors import LabError
-
-_PATIENCE_S: Final = 300
-"""How long libvirt may be busy with what the dead labiac had asked of it."""
-_POLL_S: Final = 1
-
-
-def main(*domains: str) -> None:
-    """Wait for the end of the input; unless it says that all is well, wake *domains*."""
-    if sys.stdin.buffer.read() == WOKEN:
-        return
-    end = time.monotonic() + _PATIENCE_S
-    while not all(side_by_side(_woken, domains)) and time.monotonic() < end:
-        time.sleep(_POLL_S)
 
 
 def _woken(uuid: str) -> bool:
@@ -39,4 +22,4 @@ def _woken(uuid: str) -> bool:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    guard(sys.argv[1:], _woken)

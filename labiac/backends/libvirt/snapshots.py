@@ -13,7 +13,7 @@ from labiac.backends.libvirt.connection import library, told
 from labiac.backends.libvirt.files import Files
 from labiac.backends.libvirt.held import Held, all_held
 from labiac.backends.libvirt.moment import definition, part_of
-from labiac.backends.libvirt.still import side_by_side, still
+from labiac.backends.libvirt.still import still
 from labiac.backends.moments import (
     fresh_name,
     insist_whole,
@@ -24,6 +24,7 @@ from labiac.backends.moments import (
     used_networks,
     whole,
 )
+from labiac.backends.still import side_by_side
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
