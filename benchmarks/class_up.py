@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pulumi_up import own_home
+from pulumi_up import new_stack, own_home
 from rivals import HERE, PROJECT, Figures
 from timing import run
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LAB = "three-lans"
+LONGEST_LOOP = 10
+"""Students: each takes the loop as long as the one before."""
 
 
 def labiac_class(copies: int) -> Figures:
@@ -38,7 +40,12 @@ def labiac_class(copies: int) -> Figures:
 
 
 def pulumi_loop(copies: int) -> Figures:
-    """Return the figures of `pulumi stack init` and `pulumi up`, one student after the other."""
+    """Return the figures of `pulumi stack init` and `pulumi up`, one student after the other.
+
+    Of a class for which that would take minutes there are none.
+    """
+    if copies > LONGEST_LOOP:
+        return {}
     figures = dict.fromkeys(("up_ms", "cpu_ms", "down_ms"), 0.0)
     with own_home() as env:
         for student in _students(copies):
@@ -46,8 +53,7 @@ def pulumi_loop(copies: int) -> Figures:
             config = Path(env["LABIAC_HOME"], f"Pulumi.{student}.yaml")
             config.write_text("config:\n  labiac:backend: netns\n")
             how = ["--stack", stack, "--config-file", str(config), "--yes", "--skip-preview"]
-            for argv in (["stack", "init", stack, "--no-select"], ["up", *how]):
-                ran = run(["pulumi", *argv], cwd=PROJECT, env=env)
+            for ran in (new_stack(stack, env), run(["pulumi", "up", *how], cwd=PROJECT, env=env)):
                 figures["up_ms"] += ran.wall_ms
                 figures["cpu_ms"] += ran.cpu_s * 1000
         figures["down_ms"] = _down(copies, env)

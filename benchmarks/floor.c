@@ -224,6 +224,17 @@ static void set(const char *path, const char *value) {
     close(file);
 }
 
+/* What a new namespace takes from the host: routers shall forward, and PCs shall not. */
+static int host_forwards;
+
+static void ask_host(void) {
+    char value = '0';
+    int file = open("/proc/sys/net/ipv4/ip_forward", O_RDONLY);
+    if (file < 0 || read(file, &value, 1) != 1) die("ip_forward");
+    close(file);
+    host_forwards = value == '1';
+}
+
 static void space_path(char path[64], int copy, int space) {
     snprintf(path, 64, "/run/netns/floor-%d-%s", copy, SPACE[space]);
 }
@@ -276,7 +287,8 @@ static void make_space(struct copy *copy, int number, int space) {
         set("/proc/sys/net/ipv4/conf/all/accept_redirects", "0");
         set("/proc/sys/net/ipv4/conf/default/accept_redirects", "0");
     }
-    if (space == R1 || space == R2) set("/proc/sys/net/ipv4/ip_forward", "1");
+    if (space < NODES && (space == R1 || space == R2) != host_forwards)
+        set("/proc/sys/net/ipv4/ip_forward", host_forwards ? "0" : "1");
     if (space >= PC1 && space < NODES) {
         int ping = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMP);
         if (ping < 0) die("raw socket");
@@ -409,6 +421,7 @@ int main(int arguments, char **argument) {
     struct copy *copies = calloc(count, sizeof *copies);
     int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     prepare();
+    ask_host();
     double start = now_ms();
     for (int i = 0; i < count; i++) build(&copies[i], i);
     double built = now_ms();

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rivals import PROJECT, Figures
-from timing import MissingError, run
+from timing import MissingError, Ran, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 STACK = "three-lans.bench"
 
@@ -42,7 +42,7 @@ def _pulumi(backend: str, copies: int) -> Figures:
     with own_home() as env:
         config = Path(env["LABIAC_HOME"], "Pulumi.bench.yaml")
         config.write_text(f"config:\n  labiac:lab: three-lans\n  labiac:backend: {backend}\n")
-        run(["pulumi", "stack", "init", STACK], cwd=PROJECT, env=env)
+        new_stack(STACK, env)
         how = ["--stack", STACK, "--config-file", str(config), "--yes", "--skip-preview"]
         return _up_and_down(["pulumi", "up", *how], ["pulumi", "destroy", *how], env)
 
@@ -53,6 +53,17 @@ def _up_and_down(up: list[str], down: list[str], env: dict[str, str]) -> Figures
     finally:  # also what a failure left half made
         deleted = run(down, cwd=PROJECT, env=env)
     return {"wall_ms": made.wall_ms, "down_ms": deleted.wall_ms, "rss_mib": made.rss_mib}
+
+
+def new_stack(name: str, env: Mapping[str, str]) -> Ran:
+    """`pulumi stack init`. The settings that it leaves in the project are not those of the bench.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    made = run(["pulumi", "stack", "init", name, "--no-select"], cwd=PROJECT, env=env)
+    Path(PROJECT, f"Pulumi.{name}.yaml").unlink()
+    return made
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from rivals import Figures
 
 Tool = Callable[[int], Figures]
 OURS = "labiac"
+FLOOR = "C, raw netlink"
 MEMORY = "most memory of a process, MiB (no less than the bench itself has)"
 
 
@@ -47,14 +48,15 @@ SECTIONS = (
         "an interpreter nor planning counts, for nobody. The C floor makes the same lab: named "
         "namespaces, interfaces, addresses, routes, kernel settings, and the nodes' own "
         "`/etc/hosts` and `/etc/resolv.conf`. It keeps no marks and takes no locks, so a crash of "
-        "it leaves nobody who knows what it made.",
+        "it leaves nobody who knows what it made. How many times faster than Mininet the floor "
+        "itself is stands in brackets above: nobody can be faster by more.",
         {
             OURS: rivals.labiac,
-            "C, raw netlink": rivals.floor,
+            FLOOR: rivals.floor,
             "ip -batch": rivals.ip_batch,
             "Mininet": rivals.mininet,
         },
-        {1: 9, 10: 5, 100: 3},
+        {1: 9, 10: 5, 100: 2},
         {
             "up_ms": "created until every pair has answered, ms a copy",
             "create_ms": "of that, created, ms a copy",
@@ -69,7 +71,7 @@ SECTIONS = (
         "before: no start-up and no imports count, and nothing is written. netlab plans its own "
         "addresses, and OSPF on the routers.",
         {OURS: rivals.labiac_plan, "netlab": rivals.netlab_plan},
-        {1: 5, 10: 3, 100: 3},
+        {1: 5, 10: 3, 100: 1},
         {"wall_ms": "ms for all copies", "rss_mib": MEMORY},
     ),
     Section(
@@ -78,7 +80,7 @@ SECTIONS = (
         "From start to end. `netlab create` also writes its configuration files. Of `labiac plan` "
         "on a small lab nearly all is start-up: Python, Pydantic, and the classes of the lab file.",
         {"labiac plan": rivals.labiac_command, "netlab create": rivals.netlab_command},
-        {1: 5, 10: 3, 100: 3},
+        {1: 5, 10: 3, 100: 1},
         {"wall_ms": "ms for all copies", "rss_mib": MEMORY},
     ),
     Section(
@@ -118,11 +120,11 @@ SECTIONS = (
         "The practical for a class",
         "A new stack a student in a local state folder, each lab measured pair by pair. "
         "`pulumi up` in a loop is `pulumi stack init` and `pulumi up`, one student after the "
-        "other. Nobody starts less than the CLI once a student; a CLI that only says its version "
-        "takes 160 ms of CPU, and the key of a stack's secrets, a million rounds of SHA-256, "
-        "another 150.",
+        "other: of ten at most, since each takes as long as the one before. Nobody starts less "
+        "than the CLI once a student; a CLI that only says its version takes 160 ms of CPU, and "
+        "the key of a stack's secrets, a million rounds of SHA-256, another 150.",
         {"labiac class": class_up.labiac_class, "pulumi up in a loop": class_up.pulumi_loop},
-        {1: 3, 10: 3, 100: 1},
+        {1: 3, 10: 1, 100: 1},
         {
             "up_ms": "up, ms a student",
             "cpu_ms": "of a CPU, ms a student",
@@ -145,6 +147,7 @@ class Promise:
         figure: Which figure.
         least: The least that the quotient may be.
         most: The most.
+        floor: What *base* is compared with to tell how much it could be at best, or empty.
     """
 
     section: str
@@ -154,6 +157,7 @@ class Promise:
     figure: str
     least: float = 0
     most: float = math.inf
+    floor: str = ""
 
     def holds(self, value: float) -> bool:
         """Return whether *value* keeps the promise."""
@@ -161,9 +165,11 @@ class Promise:
 
 
 PROMISES = (
-    Promise("labs", "20 times faster than Mininet", "Mininet", OURS, "up_ms", least=20),
+    Promise(
+        "labs", "20 times faster than Mininet", "Mininet", OURS, "up_ms", least=20, floor=FLOOR
+    ),
     Promise("labs", "faster than `ip -batch`", "ip -batch", OURS, "up_ms", least=1),
-    Promise("labs", "within 1.5 of the C floor", OURS, "C, raw netlink", "up_ms", most=1.5),
+    Promise("labs", "within 1.5 of the C floor", OURS, FLOOR, "up_ms", most=1.5),
     Promise("labs", "destroyed in under 5 ms a lab", OURS, "", "down_ms", most=5),
     Promise("plan", "plans 20 times faster than netlab", "netlab", OURS, "wall_ms", least=20),
     Promise("matrix", "the matrix of 1,000 nodes in under 5 s", OURS, "", "wall_s", most=5),

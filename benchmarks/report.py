@@ -99,17 +99,18 @@ def promises(kept: Sequence[Promise], rows: Sequence[Row]) -> str:
     """Return which promises hold, for each number of copies."""
     lines = [_line("labiac promises", "copies", "measured", "holds"), "| --- | ---: | ---: | --- |"]
     for promise in kept:
-        lines += [
-            _line(
-                promise.text, str(copies), _number(value), "yes" if promise.holds(value) else "no"
-            )
-            for copies, value in _values(promise, rows)
-        ]
+        for copies, value, best in _values(promise, rows):
+            measured = _number(value) + (f" ({promise.floor}: {_number(best)})" if best else "")
+            kept_it = "yes" if promise.holds(value) else "no"
+            lines.append(_line(promise.text, str(copies), measured, kept_it))
     return "\n".join(lines)
 
 
-def _values(promise: Promise, rows: Sequence[Row]) -> Iterator[tuple[int, float]]:
-    """Yield what was measured of *promise*: a ratio, or without a base the figure of one copy."""
+def _values(promise: Promise, rows: Sequence[Row]) -> Iterator[tuple[int, float, float | None]]:
+    """Yield what was measured of *promise*, by number of copies.
+
+    That is a ratio, or without a base the figure of one copy; beside it the ratio of its floor.
+    """
     medians = {
         (row.tool, row.copies): row.median
         for row in rows
@@ -118,5 +119,6 @@ def _values(promise: Promise, rows: Sequence[Row]) -> Iterator[tuple[int, float]
     for copies in sorted({n for _, n in medians}):
         value = medians.get((promise.tool, copies))
         base = medians.get((promise.base, copies)) if promise.base else copies
+        floor = medians.get((promise.floor, copies)) if promise.floor else None
         if value is not None and base:
-            yield copies, value / base
+            yield copies, value / base, value / floor if floor else None

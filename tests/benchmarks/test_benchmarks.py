@@ -97,6 +97,20 @@ def test_a_promise_that_does_not_hold_is_said():
     assert "| 20 times faster than Mininet | 10 | 15 | no |" in said
 
 
+def test_beside_a_ratio_stands_what_the_floor_reaches():
+    from questions import PROMISES
+    from report import promises
+
+    said = promises(PROMISES, rows(labiac=100.0, Mininet=1500.0, **{"C, raw netlink": 80.0}))
+    assert "| 20 times faster than Mininet | 10 | 15 (C, raw netlink: 18.8) | no |" in said
+
+
+def test_the_loop_of_a_class_that_would_take_minutes_is_not_begun():
+    import class_up
+
+    assert class_up.pulumi_loop(class_up.LONGEST_LOOP + 1) == {}
+
+
 def test_a_tool_that_is_missing_is_said_and_promises_nothing():
     from questions import PROMISES, SECTIONS
     from report import page
