@@ -89,7 +89,7 @@ SECTIONS = (
             THREADS: partial(_lab, "threads", "empty"),
             VIRSH: partial(_lab, "virsh", "empty"),
         },
-        {1: 5},
+        {1: 3},
         {"create_ms": "defined and started, ms", "down_ms": DESTROYED, "memory_mib": MEMORY},
     ),
     Section(

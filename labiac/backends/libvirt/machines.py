@@ -81,6 +81,8 @@ def create(
 def delete(connection: Any, ours: Held) -> None:
     """Delete a machine: what runs, its files, and last what says that they are labiac's."""
     boot.cut_off(ours.object)
+    if (user := own_user()) is not None:
+        switches.unplug(ours.mark.copy, ours.mark.machine, user)
     Files(connection, ours.mark.machine).remove()
     ours.object.undefineFlags(library().VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
 

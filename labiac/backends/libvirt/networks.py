@@ -33,7 +33,7 @@ def create(connection: Any, copy: Copy, item: Network) -> Observed:
         switches.start(item, copy, _machines(connection, copy), user)
     elif not ours.is_active:
         ours.object.create()
-    if item.type == "nat":
+    if _may_forward(item):
         lan_forwards.settle(item, mark.uuid)
     return observed(ours)
 
@@ -64,9 +64,14 @@ def observed(ours: Held) -> Observed:
     user, lan = own_user(), ours.mark.network
     running = ours.is_active if user is None else switches.runs(lan.host_name, user)
     item = xml.observed(lan, ours.live)
-    if lan.type == "nat":
+    if _may_forward(lan):
         item = lan_forwards.observed(item, ours.mark.uuid)
     return Observed(ours.mark.ref, item, running=running)
+
+
+def _may_forward(lan: Network) -> bool:
+    """Return whether ports of this host can lead into *lan*."""
+    return lan.type == "nat" and is_local()
 
 
 def _machines(connection: Any, copy: Copy) -> Iterator[Machine]:

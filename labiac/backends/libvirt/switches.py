@@ -15,7 +15,7 @@ from labiac.host.home import home
 from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from labiac.backends.base import Copy
@@ -40,6 +40,7 @@ def start(network: Network, copy: Copy, machines: Iterable[Machine], user: int) 
     if runs(name, user):
         return
     folder = _folder(name)
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     for machine in machines:
         plug(copy, machine, user)
@@ -63,10 +64,23 @@ def plug(copy: Copy, machine: Machine, user: int) -> None:
 
     What has no switch yet is known to it as soon as it starts.
     """
+    for port in _ports(copy, machine, user):
+        if port.parent.exists():
+            port.touch()
+
+
+def unplug(copy: Copy, machine: Machine, user: int) -> None:
+    """Let the switches of *copy* forget the cards of *machine*. Already forgotten is fine."""
+    for port in _ports(copy, machine, user):
+        port.unlink(missing_ok=True)
+
+
+def _ports(copy: Copy, machine: Machine, user: int) -> Iterator[Path]:
+    """Yield the file of each card of *machine* in the folder of its switch."""
     for nic in machine.nics:
-        name = host_name(copy.lab, copy.student, nic.network)
-        if nic.attach == "lan" and _folder(name).exists():
-            (_folder(name) / str(port_of(name, user, nic.mac))).touch()
+        if nic.attach == "lan":
+            name = host_name(copy.lab, copy.student, nic.network)
+            yield _folder(name) / str(port_of(name, user, nic.mac))
 
 
 def end(network: str, user: int) -> None:

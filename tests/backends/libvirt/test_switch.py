@@ -148,3 +148,17 @@ def test_the_sockets_of_a_lab_are_all_its_own(plan):
     others = [switch_of(lan.host_name, USER + 1), switch_of(f"{lan.host_name}x", USER)]
     assert len({*ours, *others}) == len(ours) + len(others)
     assert all(each.address.startswith("127.") for each in ours)
+
+
+def test_a_guest_that_is_gone_is_no_port_any_more(plan, tmp_path):
+    name = started(plan)
+    folder = tmp_path / "libvirt" / "switches" / name
+    copy, gone = Copy(plan.lab, plan.student), plan.machines[0]
+    assert len(list(folder.iterdir())) == len(plan.machines)
+    switches.unplug(copy, gone, USER)
+    switches.unplug(copy, gone, USER)
+    assert [each.name for each in folder.iterdir()] == [
+        str(port_of(name, USER, plan.machines[1].nics[0].mac))
+    ]
+    switches.plug(copy, gone, USER)
+    assert len(list(folder.iterdir())) == len(plan.machines)
