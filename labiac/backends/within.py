@@ -59,10 +59,8 @@ def wait(run: Runs, name: str, *, where: str, timeout_s: float, watch: Watch) ->
     while not (result := _result(run)):
         waited_s = time.monotonic() - begun
         if waited_s > timeout_s:
-            problem = f"the guest is not ready after {timeout_s:g} s"
-            fix = (
-                "labiac up goes on where this left off; an image needs cloud-init and an SSH server"
-            )
+            problem = f"cloud-init has not finished after {timeout_s:g} s, as far as SSH tells"
+            fix = "labiac up goes on where this left off; an image needs cloud-init and sshd"
             raise BackendError(where, problem, fix=fix)
         watch.say(f"{name}: boots, {waited_s:.0f} s")
         if watch.cancelled.wait(_POLL_S):

@@ -257,11 +257,13 @@ def _live_pairs(plan: Plan) -> Sequence[Pair]:
     """Return the pairs of end nodes as the live lab has them."""
     from labiac.backends.base import Measures
     from labiac.cli.measure import matrices
+    from labiac.plan.managed import is_entered
     from labiac.provider.lifecycle import backend
 
     opened = backend(plan.backend)
-    if not isinstance(opened, Measures):
-        note(f"backend {plan.backend} measures nothing: who reaches whom is a forecast")
+    if not isinstance(opened, Measures) or not is_entered(plan):
+        how = "measures nothing" if is_entered(plan) else "measures nothing with management: none"
+        note(f"backend {plan.backend} {how}: who reaches whom is a forecast")
         return []
     _, live = matrices(plan, opened)
     return [live[ends] for ends in permutations(plan.end_nodes, 2)]

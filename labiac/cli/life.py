@@ -95,6 +95,7 @@ def _each(
 ) -> None:
     """Do *work* on the machines of *plan* called *names*, all at once, and tell what came of it."""
     from labiac.backends import open_backend
+    from labiac.plan.managed import is_entered
 
     machines = [node_of(plan, name) for name in names] if names else plan.machines
     backend = open_backend(plan.backend)
@@ -108,7 +109,7 @@ def _each(
         each.name: ref_of(Copy(plan.lab, plan.student), "machine", each.name) for each in machines
     }
     # What nobody can ask is on, and no more is known.
-    on = "ready" if isinstance(backend, Executes) else "on"
+    on = "ready" if isinstance(backend, Executes) and is_entered(plan) else "on"
     done = _at_once(backend, refs, work, on if runs else "off")
     failed = [each for each in done if each.error]
     for said in dict.fromkeys(str(each.error) for each in failed):

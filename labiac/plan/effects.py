@@ -45,6 +45,7 @@ BOOTED: dict[str, Effect] = {
 GUEST: dict[str, Effect] = {
     "forwards": "reseed",
     "hosts": "reseed",
+    "management": "reseed",
     "nics": "restart",
     "policy": "reseed",
     "role": "reseed",

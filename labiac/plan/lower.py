@@ -187,6 +187,7 @@ class _Row:
                 image=lab.defaults.image,
                 start=True,
                 seed=(),
+                management=None,
             )
 
     def _bare(self) -> Network:

@@ -1,11 +1,9 @@
 """The plan: what will exist, with every default made a value.
 
-Frozen, and complete: no field means "work it out later". ``None`` and the empty tuple mean "there
-is none". A plan is plain data, so that it compares, hashes, prints and travels as JSON (see
-`labiac.plan.document`); importing it costs no third-party library.
-
-Source:
-    The words are those of the course: a *network* is one LAN's switch, a *machine* is a node.
+A *network* is one LAN's switch, a *machine* is a node. Frozen, and complete: no field means "work
+it out later". ``None`` and the empty tuple mean "there is none". A plan is plain data, so that it
+compares, hashes, prints and travels as JSON (see `labiac.plan.document`); importing it costs no
+third-party library.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from labiac.plan.management import Management  # noqa: TC001 -- likewise
 from labiac.plan.speaker import Speaker  # noqa: TC001 -- read at run time (labiac.plan.document)
 
 if TYPE_CHECKING:
@@ -299,6 +298,7 @@ class Machine:
         image: Name of the base image in the catalogue (virtual machines).
         start: Whether it is started when it is made (virtual machines); else it stays as it is.
         seed: What the guest reads on first boot; empty on a backend where nothing boots.
+        management: How labiac reaches its guest, where it takes a NIC of its own.
     """
 
     name: str
@@ -321,6 +321,7 @@ class Machine:
     image: str
     start: bool
     seed: tuple[SeedFile, ...]
+    management: Management | None
 
     @property
     def section(self) -> str:
@@ -347,7 +348,6 @@ END_ROLES = frozenset({"pc"})
 
 SWITCHING = frozenset({"bridge", "switch"})
 """Roles of the machines that pass on frames: IP does not see them."""
-
 
 _Item = TypeVar("_Item", Network, Machine)
 

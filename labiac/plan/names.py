@@ -24,6 +24,9 @@ OCTETS = 6
 BOOTS = frozenset({"libvirt", "virtualbox", "hyperv", "incus"})
 """Backends whose machines boot an operating system, and read a seed."""
 
+MANAGED = frozenset({"virtualbox"})
+"""Those of them to whose guests there is no way but by a network."""
+
 CARRY_VLANS = frozenset({"hyperv", "memory", "netns"})
 """Backends whose own switches carry VLANs. On all others a LAN with VLANs becomes machines."""
 

@@ -9,6 +9,7 @@ from labiac.errors import DescriptionError
 from labiac.plan.faults import Faults
 from labiac.plan.graph import Graph, host_routes, routing_of
 from labiac.plan.lower import lowered
+from labiac.plan.managed import managed
 from labiac.plan.middleboxes import Middleboxes, middleboxes
 from labiac.plan.model import Forward, Machine, Network, Nic, Plan, Service, Vlan
 from labiac.plan.names import BOOTS, host_name, student_name
@@ -93,7 +94,7 @@ def resolve(
     plan = replace(built.plan, checks=checks)
     if faulty and not stage:
         plan = planted(plan, lab, built.boxes.planted)
-    plan = lowered(plan, goal, built.hosts)
+    plan = managed(lowered(plan, goal, built.hosts), goal)
     if backend in BOOTS:
         return _seeded(goal, plan)
     _insist_templates(goal, plan)
@@ -220,6 +221,7 @@ def _machine(
         image=node.image or lab.defaults.image,
         start=True,
         seed=(),
+        management=None,
     )
 
 

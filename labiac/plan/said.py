@@ -119,6 +119,7 @@ def _machine(machine: Machine) -> Said:
         "disk": (f"{machine.disk_gib} GiB",),
         "image": (machine.image,),
         "started": (_yes(machine.start),),
+        "management": ("ssh",) if machine.management else (),
     }
 
 

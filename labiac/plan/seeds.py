@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from labiac.errors import DescriptionError
 from labiac.plan.addressing import Prefix
 from labiac.plan.frr import configuration, integrated
+from labiac.plan.management import NAME
 from labiac.plan.model import SWITCHING, SeedFile
 from labiac.plan.nftables import ruleset
 from labiac.seed.facts import Facts, FrrFacts, NicFacts, RouteFacts, ServiceFacts, VlanFacts
@@ -19,7 +20,7 @@ from labiac.seed.merge import MergeError, merged
 from labiac.seed.templates import has, render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from labiac.plan.model import Machine, Nic, SubInterface, Switch
     from labiac.schema.lab import Lab
@@ -61,6 +62,7 @@ def facts_of(machine: Machine, lab: Lab, student: str) -> Facts:
         hostname=machine.name,
         hosts=machine.hosts,
         nics=tuple(_nic(machine, nic, routes) for nic in machine.nics),
+        management=tuple(_management(machine)),
         services=tuple(ServiceFacts(each.name, each.command) for each in machine.services),
         ruleset=ruleset(machine),
         frr=FrrFacts(integrated(machine), tuple(configuration(machine))),
@@ -128,6 +130,22 @@ def _nic(machine: Machine, nic: Nic, routes: RoutesBy) -> NicFacts:
         untagged=_untagged(machine.switch, nic) if machine.switch else None,
         tagged=tuple(sub.id for sub in nic.trunk) if machine.switch else (),
     )
+
+
+def _management(machine: Machine) -> Iterator[NicFacts]:
+    if machine.management:
+        yield NicFacts(
+            name=NAME,
+            mac=machine.management.mac,
+            dhcp=False,
+            optional=False,
+            addresses=(machine.management.address,),
+            ipv6=False,
+            routes=(),
+            vlans=(),
+            untagged=None,
+            tagged=(),
+        )
 
 
 def _vlan(sub: SubInterface, nic: Nic, routes: RoutesBy) -> VlanFacts:

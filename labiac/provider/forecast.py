@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from labiac.plan.managed import is_entered
 from labiac.plan.names import digest
 from labiac.provider.shape import camel
 
@@ -29,7 +30,7 @@ class Forecast:
     Args:
         pairs: ``pc1 -> pc4``: ``ok``, or the reason why not, where that may be told.
         pings: ``pc1 -> pc4``: the addresses of pc4 that must all answer pc1. A pair that is not
-            in it is not measured; where machines are not started, none is.
+            in it is not measured; where machines are not started, or not entered, none is.
         addresses: Addresses of each node, with prefix.
         routes: Static routes of each node: ``10.0.3.0/24 via 10.0.2.2``.
         subnets: Subnets of each LAN.
@@ -58,13 +59,14 @@ def forecast(plan: Plan, timeout_s: float = TIMEOUT_S) -> Forecast:
     from labiac.reach.student import students_pairs
 
     pairs = {pair.ends: pair for pair in matrix(plan)}
+    is_measured = all(machine.start for machine in plan.machines) and is_entered(plan)
     asked = {
         _arrow(*ends): tuple(ping.address for ping in each) for ends, each in pings(plan).items()
     }
     theirs = students_pairs(plan, pairs)
     return Forecast(
         pairs={_arrow(*ends): _told(plan, pair) for ends, pair in pairs.items()},
-        pings=asked if all(machine.start for machine in plan.machines) else {},
+        pings=asked if is_measured else {},
         addresses={machine.name: tuple(machine.addresses()) for machine in plan.machines},
         routes={
             machine.name: tuple(f"{route.to} via {route.via}" for route in machine.routes)

@@ -72,6 +72,11 @@ class Lab(Strict):
     login: Login = Field(
         default_factory=Login, description="Who may log in to virtual machines, and how."
     )
+    management: Literal["ssh", "none"] = Field(
+        default="ssh",
+        description="How labiac reaches guests that have no agent (virtualbox): by ssh it takes "
+        "a NIC beside those of the lab.",
+    )
     checks: tuple[Check, ...] = Field(
         default=(), strict=False, description="What must hold beside the predicted matrix."
     )

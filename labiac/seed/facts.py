@@ -97,6 +97,7 @@ class Facts:
         hostname: Name of the node.
         hosts: Text of ``/etc/hosts``.
         nics: In the order of the lab file.
+        management: The NIC by which labiac reaches the guest, if there is one.
         services: Programs that run in the background.
         ruleset: What nftables shall load; empty where nothing is filtered or translated.
         frr: What FRR runs.
@@ -109,6 +110,7 @@ class Facts:
     hostname: str
     hosts: str
     nics: tuple[NicFacts, ...]
+    management: tuple[NicFacts, ...]
     services: tuple[ServiceFacts, ...]
     ruleset: str
     frr: FrrFacts

@@ -12,13 +12,22 @@ import yaml
 
 from labiac.backends.netns import kernel
 
-_START = 'mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -e -f "$0"'
+_START = """
+mount -t tmpfs tmpfs /run && mkdir /run/sshd /run/cloud-init || exit
+[ -z "$1" ] || printf %s "$1" >/run/cloud-init/result.json
+exec /usr/sbin/sshd -D -e -f "$0"
+"""
+READY = '{"v1": {"errors": []}}'
+"""What cloud-init says when it is done."""
 _LIMIT_S = 30
 
 
 @contextmanager
-def served(bench, name, folder, files, port):
-    """Answer over SSH on the loopback of namespace *name*, as the guest would that read *files*."""
+def served(bench, name, folder, files, port, *, result=READY):
+    """Answer over SSH on the loopback of namespace *name*, as the guest would that read *files*.
+
+    Its cloud-init has come to *result*.
+    """
     (vendor,) = (file.text for file in files if file.name == "vendor-data")
     said = yaml.safe_load(vendor)
     folder.mkdir()
@@ -34,7 +43,8 @@ def served(bench, name, folder, files, port):
     ):
         Path(folder, file).write_text(text)
         Path(folder, file).chmod(0o600)
-    argv = ["ip", "netns", "exec", bench.prefix + name, "sh", "-c", _START, f"{folder}/config"]
+    shell = ["sh", "-c", _START, f"{folder}/config", result]
+    argv = ["ip", "netns", "exec", bench.prefix + name, *shell]
     server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         _wait(server)

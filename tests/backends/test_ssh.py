@@ -7,12 +7,14 @@ import pty
 import stat
 import subprocess
 from dataclasses import replace
+from functools import partial
+from threading import Event
 
 import pytest
 import yaml
 
 from labiac.backends import ssh, within
-from labiac.backends.base import Ping
+from labiac.backends.base import Ping, Watch
 from labiac.backends.ssh import Door, SilentError
 from labiac.errors import BackendError
 from tests.backends.sshd import entered, served
@@ -120,6 +122,28 @@ def test_a_command_at_a_terminal_has_one(door, inside):
     status, said = inside(attached)
     assert status == 7, said
     assert b"/dev/pts/" in said
+
+
+def waited(door, inside, timeout_s=20):
+    run, watch = partial(ssh.execute, door), Watch(lambda _news: None, Event())
+    inside(lambda: within.wait(run, "pc1", where=door.where, timeout_s=timeout_s, watch=watch))
+
+
+def test_a_guest_is_ready_when_cloud_init_is_done(door, inside):
+    waited(door, inside)
+
+
+def test_a_guest_whose_seed_failed_never_gets_ready_and_says_why(bench, door, tmp_path):
+    result = '{"v1": {"errors": ["no such user"]}}'
+    bench.add("host")
+    server = served(bench, "host", tmp_path / "sshd", ssh.seed(door.folder), PORT, result=result)
+    with server, entered(bench, "host") as run, pytest.raises(BackendError, match="no such user"):
+        waited(door, run)
+
+
+def test_a_guest_that_does_not_get_ready_in_time_is_given_up(door, inside):
+    with pytest.raises(BackendError, match="has not finished after 0 s, as far as SSH tells"):
+        waited(replace(door, port=PORT + 1), inside, timeout_s=0)
 
 
 def test_pings_of_a_guest_are_asked_together(door, inside):

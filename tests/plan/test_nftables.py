@@ -46,6 +46,7 @@ def machine(policy=None, translation=None, nics=()):
         student=False, hosts="", services=(), memory_mib=512, cpus=1, disk_gib=2, image="",
         start=True,
         seed=(),
+        management=None,
     )  # fmt: skip
 
 

@@ -158,6 +158,7 @@ def evil(nics=(), keys=(KEY,)):
         frr=FrrFacts(EVIL, ("ospfd",)),
         user="lab",
         keys=keys,
+        management=(),
     )
 
 

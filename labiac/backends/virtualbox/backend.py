@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
+from threading import Event
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from labiac.backends.base import Copy, Features, Found, Observed
+from labiac.backends.base import Copy, Features, Found, Observed, Watch, ref_of
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
-    from labiac.backends.base import BaseImage, Snapshot
+    from labiac.backends.base import BaseImage, Exported, Ping, Ran, Snapshot
     from labiac.backends.mark import Mark
+    from labiac.backends.ssh import Door
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
@@ -25,6 +28,14 @@ class VirtualBox:
 
     name: ClassVar[str] = "virtualbox"
     features: ClassVar[Features] = FEATURES
+    exports: ClassVar[str] = "ova"
+
+    def __init__(self, watch: Watch | None = None) -> None:
+        self._watch = watch or Watch(lambda _news: None, Event())
+
+    def watched(self, watch: Watch) -> VirtualBox:
+        """Return one that tells *watch* how far each machine is, and gives up with it."""
+        return VirtualBox(watch)
 
     def check(self, plan: Plan) -> list[Problem]:
         """Return every reason that *plan* can't be made here. Changes nothing."""
@@ -52,18 +63,20 @@ class VirtualBox:
         from labiac.backends.virtualbox import machines, networks
 
         if isinstance(item, Machine):
-            return machines.create(copy, item)
+            return machines.create(copy, item, self._watch)
         return networks.create(copy, item)
 
     def read(self, ref: str) -> Observed | None:
         """Return the item behind *ref* as it is now, or None when it is gone."""
-        from labiac.backends.virtualbox import machines, marks, networks
+        from labiac.backends.virtualbox import machines
 
-        mark = marks.mark_of(ref)
-        if mark is None:
-            return None
-        is_machine = mark.kind == "machine"
-        return machines.observed(mark) if is_machine else networks.observed(mark)
+        return _read(ref, machines.observed)
+
+    def glance(self, ref: str) -> Observed | None:
+        """Return the item behind *ref* as it is outside, or None when it is gone."""
+        from labiac.backends.virtualbox import machines
+
+        return _read(ref, machines.glimpsed)
 
     def update(self, ref: str, was: Item, now: Item) -> Observed:
         """Make the item behind *ref* as in *now*; a machine that must change for it restarts.
@@ -85,14 +98,14 @@ class VirtualBox:
             (machines if mark.kind == "machine" else networks).delete(mark)
 
     def start(self, ref: str) -> None:
-        """Switch the machine *ref* on; it boots then. On already is success.
+        """Switch the machine *ref* on, and return when it is ready. On already is success.
 
         Raises:
-            BackendError: it is gone, or VirtualBox refused.
+            BackendError: it is gone, VirtualBox refused, or the guest does not get ready.
         """
         from labiac.backends.virtualbox import machines
 
-        machines.start(self._made(ref))
+        machines.start(self._made(ref), self._watch)
 
     def stop(self, ref: str) -> None:
         """Shut the machine *ref* down; one that does not heed it is cut off. Off is success.
@@ -112,7 +125,47 @@ class VirtualBox:
         """
         from labiac.backends.virtualbox import machines
 
-        return machines.reset(self._made(ref))
+        return machines.reset(self._made(ref), self._watch)
+
+    def execute(self, ref: str, argv: Sequence[str], *, timeout_s: float) -> Ran:
+        """Run *argv* on the machine *ref* and return what came of it.
+
+        Raises:
+            BackendError: it does not run, labiac has no way into it, or the command takes longer
+                than *timeout_s*.
+        """
+        from labiac.backends import ssh
+
+        return ssh.execute(self._door(ref), argv, timeout_s=timeout_s)
+
+    def attach(self, ref: str, argv: Sequence[str]) -> int:
+        """Become *argv* on the machine *ref*, with this terminal; return if that can't begin.
+
+        Raises:
+            BackendError: it does not run, or labiac has no way into it.
+        """
+        from labiac.backends import ssh
+
+        return ssh.attach(self._door(ref), argv)
+
+    def measure(
+        self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool
+    ) -> list[bool]:
+        """Return, in the order asked, whether each ping was answered.
+
+        Raises:
+            BackendError: a guest does not answer us, or labiac has no way into it.
+        """
+        from labiac.backends import ssh
+        from labiac.backends.virtualbox import machines, marks
+        from labiac.backends.within import Runs, measure
+
+        def runs(name: str) -> Runs | None:
+            mark = marks.mark_of(ref_of(copy, "machine", name))
+            door = machines.door(mark) if mark else None
+            return partial(ssh.execute, door) if door else None
+
+        return measure(runs, pings, timeout_s=timeout_s, settle=settle)
 
     def bring(self, name: str) -> BaseImage:
         """Have the image *name* where machines boot from it, unless it is there.
@@ -169,15 +222,15 @@ class VirtualBox:
 
         snapshots.forget(copy, name)
 
-    def export(self, copy: Copy, file: Path) -> tuple[str, ...]:
-        """Write all machines of *copy* to *file*, an OVA, and return their names.
+    def export(self, copy: Copy, place: str) -> Exported:
+        """Write all machines of *copy* to the file *place*, an OVA.
 
         Raises:
             BackendError: the copy is not up, one of its machines is on, or VirtualBox refused.
         """
         from labiac.backends.virtualbox import appliance
 
-        return appliance.export(copy, file)
+        return appliance.export(copy, place)
 
     def find(self) -> list[Found]:
         """Return every copy on this host, sorted by lab and student.
@@ -193,6 +246,15 @@ class VirtualBox:
         copies = (list(group) for _, group in groupby(made, key=_whose))
         return [_found(copy, running) for copy in copies]
 
+    def _door(self, ref: str) -> Door:
+        """Return the way into the machine *ref*, which must run."""
+        from labiac.backends.virtualbox import machines
+
+        if (door := machines.door(self._made(ref))) is None:
+            fix = "labiac start switches it on"
+            raise BackendError(f"virtualbox {ref}", "it is off", fix=fix)
+        return door
+
     @staticmethod
     def _made(ref: str) -> Mark:
         """Return the mark of what was made."""
@@ -203,6 +265,15 @@ class VirtualBox:
         if mark is None:
             raise gone(ref)
         return mark
+
+
+def _read(ref: str, observed: Callable[[Mark], Observed | None]) -> Observed | None:
+    from labiac.backends.virtualbox import marks, networks
+
+    mark = marks.mark_of(ref)
+    if mark is None:
+        return None
+    return observed(mark) if mark.kind == "machine" else networks.observed(mark)
 
 
 def _whose(mark: Mark) -> tuple[str, str]:

@@ -13,11 +13,11 @@ from labiac.backends.virtualbox import cards
 from labiac.plan.names import digest, host_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from labiac.backends.base import Copy
     from labiac.backends.virtualbox.cards import Card, Wire
-    from labiac.plan.model import Machine
+    from labiac.plan.model import Machine, SeedFile
 
 MOST_NICS: Final = 36
 """Slots of the larger chipset, ICH9."""
@@ -46,6 +46,7 @@ class Box:
         console: Path of the file that its serial port writes to, or empty.
         rates: Its bandwidth groups, kbit/s.
         cards: What is in its slots, from 1.
+        left: What a card that was in an empty slot has left there.
     """
 
     state: str
@@ -57,6 +58,7 @@ class Box:
     console: str
     rates: Mapping[str, int]
     cards: Mapping[int, Card]
+    left: Mapping[int, Card]
 
     @property
     def is_off(self) -> bool:
@@ -78,12 +80,16 @@ class Wanted:
         machine: The machine.
         wires: What its LANs are, by their names.
         console: Path of the file that its serial port is to write to.
+        seed: What its guest is to read.
+        port: Which port of this host is to lead to its guest's SSH server, if labiac needs one.
     """
 
     copy: Copy
     machine: Machine
     wires: Mapping[str, Wire]
     console: str
+    seed: tuple[SeedFile, ...]
+    port: int
 
     @property
     def uuid(self) -> str:
@@ -100,8 +106,7 @@ def box(info: Mapping[str, str], settings: str) -> Box:
     for slot in range(1, MOST_NICS + 1):
         adapter = adapters.get(slot, Element("Adapter"))
         rate = rates.get(adapter.get("bandwidthGroup", ""), 0)
-        if (card := cards.read(slot, info, adapter, rate)) is not None:
-            found[slot] = card
+        found[slot] = cards.read(slot, info, adapter, rate)
     kind, _, console = info.get("uartmode1", "").partition(",")
     return Box(
         state=info.get("VMState", ""),
@@ -112,7 +117,8 @@ def box(info: Mapping[str, str], settings: str) -> Box:
         seed=_medium(info, 1),
         console=console if kind == "file" else "",
         rates=rates,
-        cards=found,
+        cards={slot: card for slot, card in found.items() if card.wire.mode != cards.EMPTY},
+        left={slot: card for slot, card in found.items() if card.wire.mode == cards.EMPTY},
     )
 
 
@@ -129,24 +135,43 @@ def _medium(info: Mapping[str, str], port: int) -> str:
 
 def bare(state: str = "poweroff") -> Box:
     """Return a machine with nothing in it, as it is when it was just cloned."""
-    return Box(state, 0, 0, "piix3", "", "", "", {}, {})
+    return Box(state, 0, 0, "piix3", "", "", "", {}, {}, {})
 
 
 def chipset(machine: Machine) -> str:
     """Return the chipset that has room for the NICs of *machine*."""
-    return "piix3" if len(machine.nics) <= SMALL_NICS else "ich9"
+    return "piix3" if slots(machine) <= SMALL_NICS else "ich9"
+
+
+def slots(machine: Machine) -> int:
+    """Return how many slots *machine* takes: its NICs, and after them labiac's own, if any."""
+    return len(machine.nics) + (machine.management is not None)
+
+
+def port(machine: Machine, there: Box) -> int:
+    """Return the port of this host that leads to *machine*, as it is *there*; 0 when none does."""
+    card = there.cards.get(slots(machine)) if machine.management else None
+    return cards.door_port(card) if card else 0
+
+
+def _cards(want: Wanted) -> dict[int, Card]:
+    """Return what is to be in each slot."""
+    machine = want.machine
+    found = {slot: cards.card_of(nic, want.wires) for slot, nic in enumerate(machine.nics, 1)}
+    if machine.management:
+        found[slots(machine)] = cards.door(machine.management, want.port)
+    return found
 
 
 def changes(was: Box, want: Wanted) -> list[list[str]]:
     """Return the calls that make a machine, which is off, from *was* to what we *want*."""
-    uuid, machine, wires = want.uuid, want.machine, want.wires
-    wanted = {slot: cards.card_of(nic, wires) for slot, nic in enumerate(machine.nics, 1)}
+    uuid, machine, wanted = want.uuid, want.machine, _cards(want)
     board = [f"--chipset={chipset(machine)}"] if was.chipset != chipset(machine) else []
-    slots = sorted(was.cards.keys() | wanted.keys())
+    there = {**was.left, **was.cards}
     plugs = [
         word
-        for slot in slots
-        for word in cards.options(slot, was.cards.get(slot), wanted.get(slot))
+        for slot in sorted(was.cards.keys() | wanted.keys())
+        for word in cards.options(slot, there.get(slot), wanted.get(slot))
     ]
     rest = [*_hardware(was, want), *plugs]
     groups = {cards.group(slot): card.rate_kbit for slot, card in wanted.items() if card.rate_kbit}
@@ -188,9 +213,9 @@ def _hardware(was: Box, want: Wanted) -> list[str]:
     return said
 
 
-def seed_name(machine: Machine) -> str:
-    """Return the name of the file with the seed of *machine*: another seed has another."""
-    files = (part for file in machine.seed for part in (file.name, file.text))
+def seed_name(seed: Iterable[SeedFile]) -> str:
+    """Return the name of the file with *seed*: another seed has another."""
+    files = (part for file in seed for part in (file.name, file.text))
     return f"seed-{digest(*files):064x}"[: len("seed-") + _SEED_DIGITS] + ".iso"
 
 
@@ -202,12 +227,14 @@ def observed(want: Wanted, there: Box) -> Machine:
         for slot, nic in enumerate(planned.nics, 1)
         if slot in there.cards
     ]
-    extra = sorted(slot for slot in there.cards if slot > len(planned.nics))
+    extra = sorted(slot for slot in there.cards if slot > slots(planned))
+    own = there.cards.get(slots(planned)) == _cards(want).get(slots(planned))
     nics += [cards.unplanned(f"eth{slot - 1}", there.cards[slot], prefix) for slot in extra]
     return replace(
         planned,
         memory_mib=there.memory_mib,
         cpus=there.cpus,
         nics=tuple(nics),
-        seed=planned.seed if PurePath(there.seed).name == seed_name(planned) else (),
+        seed=planned.seed if PurePath(there.seed).name == seed_name(want.seed) else (),
+        management=planned.management if own else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Final
 
 from labiac.plan.model import Forward, Impairments
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from xml.etree.ElementTree import Element
 
+    from labiac.plan.management import Management
     from labiac.plan.model import Attachment, Network, Nic, Protocol
 
 MODELS: Final = {
@@ -30,8 +32,13 @@ _NAMED_BY: Final = {
 """By mode: the option of modifyvm that names what a card is attached to, and the key read back."""
 _ATTACH: Final[dict[str, Attachment]] = {"nat": "nat", "null": "none", "generic": "generic"}
 """Modes that are no LAN's."""
+EMPTY: Final = "none"
+"""The mode of a slot without a card."""
 _PROTOCOLS: Final = {"0": "udp", "1": "tcp"}
 _BITS: Final = 8
+_DOOR: Final = "labiac"
+"""The name of the rule by which labiac reaches a guest."""
+_SSH: Final = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class Card:
         rate_kbit: What its bandwidth group lets it send, kbit/s; 0 is without limit.
         forwards: Rules of a NAT of its own, as modifyvm takes them, sorted.
         properties: Of a generic driver, sorted.
+        subnet: Of a NAT of its own; empty is VirtualBox's choice.
     """
 
     wire: Wire
@@ -71,6 +79,7 @@ class Card:
     rate_kbit: int
     forwards: tuple[str, ...]
     properties: tuple[tuple[str, str], ...]
+    subnet: str = ""
 
 
 def wire_of(lan: Network, adapter: str = "") -> Wire:
@@ -106,6 +115,28 @@ def card_of(nic: Nic, wires: Mapping[str, Wire]) -> Card:
     )
 
 
+def door(management: Management, port: int) -> Card:
+    """Return the card by which labiac reaches a guest: *port* of this host leads there."""
+    own = ip_interface(management.address)
+    return Card(
+        wire=Wire("nat"),
+        mac=management.mac.replace(":", "").upper(),
+        model=MODELS["virtio"],
+        cable=True,
+        promiscuous=False,
+        rate_kbit=0,
+        forwards=(f"{_DOOR},tcp,127.0.0.1,{port},{own.ip},{_SSH}",),
+        properties=(),
+        subnet=str(own.network),
+    )
+
+
+def door_port(card: Card) -> int:
+    """Return the port of this host by which labiac reaches a guest; 0 when *card* has none."""
+    rules = (rule.split(",") for rule in card.forwards)
+    return next((int(words[3]) for words in rules if words[0] == _DOOR), 0)
+
+
 def group(slot: int) -> str:
     """Return the name of the bandwidth group of the card in *slot*."""
     return f"nic{slot}"
@@ -116,7 +147,7 @@ def options(slot: int, was: Card | None, now: Card | None) -> list[str]:
     if was == now:
         return []
     if now is None:
-        return [f"--nic{slot}=none"]
+        return [f"--nic{slot}={EMPTY}"]
     named = _NAMED_BY.get(now.wire.mode)
     # fmt: off
     return [
@@ -140,6 +171,7 @@ def _nat(slot: int, were: tuple[str, ...], now: Card) -> list[str]:
     if now.wire.mode == "nat":
         # The host's own loopback is no part of any lab.
         said.append(f"--nat-localhostreachable{slot}=off")
+        said.append(f"--nat-net{slot}={now.subnet or 'default'}")
     return [*said, *(word for rule in now.forwards for word in (f"--nat-pf{slot}", rule))]
 
 
@@ -156,8 +188,8 @@ def _rule(forward: Forward) -> str:
     return f"{name},{forward.protocol},{ends}"
 
 
-def read(slot: int, info: Mapping[str, str], adapter: Element, rate_kbit: int) -> Card | None:
-    """Return the card in *slot*, or None when there is none.
+def read(slot: int, info: Mapping[str, str], adapter: Element, rate_kbit: int) -> Card:
+    """Return the card in *slot*; that of an empty one has the rules and properties left there.
 
     Args:
         slot: From 1.
@@ -165,9 +197,7 @@ def read(slot: int, info: Mapping[str, str], adapter: Element, rate_kbit: int) -
         adapter: The element of the settings file: what is not told in *info* stands there.
         rate_kbit: What its bandwidth group lets through.
     """
-    mode = info.get(f"nic{slot}", "none").lower()
-    if mode == "none":
-        return None
+    mode = info.get(f"nic{slot}", EMPTY).lower()
     named = _NAMED_BY.get(mode)
     said = _all(adapter, "Property")
     return Card(
@@ -179,6 +209,7 @@ def read(slot: int, info: Mapping[str, str], adapter: Element, rate_kbit: int) -
         rate_kbit=rate_kbit,
         forwards=tuple(sorted(map(_rule_text, _all(adapter, "Forwarding")))),
         properties=tuple(sorted((each.get("name", ""), each.get("value", "")) for each in said)),
+        subnet=info.get(f"natnet{slot}", "").removeprefix("nat"),
     )
 
 

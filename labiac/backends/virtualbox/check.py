@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labiac.backends import nics
+from labiac.backends import nics, ssh
 from labiac.backends.virtualbox import host
-from labiac.backends.virtualbox.box import MOST_NICS
+from labiac.backends.virtualbox.box import MOST_NICS, slots
 from labiac.backends.virtualbox.cards import MODELS
 from labiac.errors import Problem
 from labiac.plan.model import lan_of
@@ -21,6 +21,8 @@ def problems(plan: Plan) -> list[Problem]:
     """Return what speaks against making *plan*: by its nature, then on this host."""
     found = [problem for network in plan.networks for problem in _network(network)]
     found += [problem for machine in plan.machines for problem in _machine(machine)]
+    entered = any(machine.management for machine in plan.machines)
+    found += ssh.problems("virtualbox") if entered else ()
     return [*found, *nics.problems("virtualbox", plan), *host.problems(plan)]
 
 
@@ -77,12 +79,15 @@ def _host_only(network: Network, where: str, path: str) -> Iterator[Problem]:
 
 def _machine(machine: Machine) -> Iterator[Problem]:
     where, path = f"virtualbox {machine.name}", f"{machine.section}.{machine.name}.nics"
-    if len(machine.nics) > MOST_NICS:
+    if (count := slots(machine)) > MOST_NICS:
+        own, fix = (", one of them labiac's own,", "; or say management: none")
+        if machine.management is None:
+            own = fix = ""
         yield Problem(
             where,
             path,
-            f"{len(machine.nics)} NICs are more than the {MOST_NICS} that VirtualBox has slots for",
-            "give it fewer, or trunks",
+            f"{count} NICs{own} are more than the {MOST_NICS} that VirtualBox has slots for",
+            f"give it fewer, or trunks{fix}",
         )
     for number, nic in enumerate(machine.nics):
         yield from _nic(where, f"{path}[{number}]", nic)

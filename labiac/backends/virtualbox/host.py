@@ -7,7 +7,7 @@ from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends import room
+from labiac.backends import room, subnets
 from labiac.backends.virtualbox import marks
 from labiac.backends.virtualbox.info import blocks
 from labiac.backends.virtualbox.manage import (
@@ -44,7 +44,7 @@ def problems(plan: Plan) -> list[Problem]:
     if not program():
         return [Problem("virtualbox", "", "there is no VBoxManage", NO_PROGRAM_FIX)]
     try:
-        return [*_virtualbox(plan), *_lans(plan), *_machines(plan)]
+        return [*_virtualbox(plan), *_lans(plan), *_clashes(plan), *_machines(plan)]
     except LabError as error:
         said = f"{error.problem} ({error.detail})" if error.detail else error.problem
         return [Problem(error.where, "", said, error.fix)]
@@ -77,6 +77,29 @@ def _lans(plan: Plan) -> Iterator[Problem]:
     for lan in plan.networks:
         if lan.type == "host":
             yield from _host_only(lan)
+
+
+def _clashes(plan: Plan) -> Iterator[Problem]:
+    """Yield the host's addresses that are to be in subnets where it has others already."""
+    wanted = [*subnets.of_lans(plan)]
+    yield from subnets.clashes("virtualbox", wanted, _held(plan) if wanted else ())
+
+
+def _held(plan: Plan) -> Iterator[subnets.Held]:
+    """Yield the host's addresses, those in LANs of other copies too that are still to be made."""
+    known = set()
+    for mark in marks.marks():
+        for address in mark.network.host_addresses if mark.kind == "network" else ():
+            if mark.network.type == "host":
+                known.add(str(ip_interface(address).ip))
+                if (mark.copy.lab, mark.copy.student) != (plan.lab, plan.student):
+                    yield subnets.of_copy(address, mark.item.name, mark.copy)
+    for kind in ("hostonlyifs", "bridgedifs"):
+        for each in blocks(manage("list", kind)):
+            own, mask = each.get("IPAddress", ""), each.get("NetworkMask", "")
+            if own not in {"", "0.0.0.0", *known} and mask:  # noqa: S104  # none, in its words
+                remedy = f"remove {each['Name']}, or its address"
+                yield subnets.Held(f"{own}/{mask}", f"on {each['Name']}", remedy)
 
 
 def _host_only(lan: Network) -> Iterator[Problem]:

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from labiac.backends import within
 from labiac.backends.base import Copy, Observed
 from labiac.backends.mark import Mark
 from labiac.backends.room import image_of
 from labiac.backends.seed import iso
 from labiac.backends.virtualbox import box as boxes
-from labiac.backends.virtualbox import images, marks, networks
+from labiac.backends.virtualbox import doors, images, marks, networks
 from labiac.backends.virtualbox.box import DISKS, LOST, Box, Wanted
 from labiac.backends.virtualbox.info import scan
 from labiac.backends.virtualbox.manage import (
@@ -26,20 +27,29 @@ from labiac.backends.virtualbox.manage import (
     manage,
     unreadable,
 )
+from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from labiac.plan.model import Machine
+    from labiac.backends.base import Watch
+    from labiac.backends.ssh import Door
 
+_BOOT_S: Final = 600.0
+"""How long a guest may take to boot beside all others of its lab."""
+_ROUNDS: Final = 4
+"""How often to look again: networkd, too, answers what happens to a link, a moment after it."""
 _SHUTDOWN_S: Final = 60.0
 _POLL_S: Final = 1.0
 
 
-def create(copy: Copy, item: Machine) -> Observed:
-    """Make *item* so, whatever there is of it. One that must change for it restarts.
+def create(copy: Copy, item: Machine, watch: Watch) -> Observed:
+    """Make *item* so, whatever there is of it, and return when its guest is ready.
+
+    One that must change for it restarts. Where labiac has no way in, nobody knows of ready.
 
     Raises:
         ForeignError: its name is another one's.
-        BackendError: VirtualBox refused, there is no such image, or a LAN of it is missing.
+        BackendError: VirtualBox refused, there is no such image, a LAN of it is missing, the guest
+            does not get ready, or *watch* is cancelled.
     """
     mark = Mark(copy, item, whole=False)
     networks.insist(copy, item)
@@ -49,6 +59,8 @@ def create(copy: Copy, item: Machine) -> Observed:
         _remove(want, was)
         was = None
     marks.claim(mark)
+    doors.prepare(item, runs=was is not None and was.state == "running")
+    want = _wanted(mark)
     if was is None:
         _clear(item)
         images.clone(item, want.uuid)
@@ -56,13 +68,31 @@ def create(copy: Copy, item: Machine) -> Observed:
     running, ran = _changed(want, was), was.state == "running"
     if (item.start or ran) and not running:
         _switch_on(want)
+    if item.start or ran:
+        _wait(item, want.port, watch)
     done = replace(mark, whole=True)
     marks.claim(done)
-    return observed(done) or Observed(mark.ref, item, running=False)
+    return _mended(done) or Observed(mark.ref, item, running=False)
 
 
 def observed(mark: Mark) -> Observed | None:
-    """Return a machine as it is now, or None when it is gone.
+    """Return a machine as it is now, inside too, or None when it is gone.
+
+    A guest that does not answer does not run. What a student configures inside is theirs, and not
+    looked at; nor can be what labiac has no way into.
+    """
+    outside = glimpsed(mark)
+    machine = mark.machine
+    if not outside or not outside.running or not machine.management or machine.student:
+        return outside
+    if not isinstance(there := outside.item, Machine) or there.management is None:
+        return outside
+    item = within.look(doors.way(machine, doors.port(machine)), there)
+    return replace(outside, item=item) if item else replace(outside, running=False)
+
+
+def glimpsed(mark: Mark) -> Observed | None:
+    """Return a machine as VirtualBox has it, or None when it is gone.
 
     One that is not whole, or is off, does not run.
     """
@@ -74,7 +104,7 @@ def observed(mark: Mark) -> Observed | None:
     return Observed(mark.ref, boxes.observed(want, now), running=running)
 
 
-def reset(mark: Mark) -> Observed:
+def reset(mark: Mark, watch: Watch) -> Observed:
     """Make a machine anew, with a new disk; on again if it was on.
 
     Raises:
@@ -86,9 +116,9 @@ def reset(mark: Mark) -> Observed:
     if (was := _there(want)) is None:
         raise gone(item.name)
     _remove(want, was)
-    made = create(mark.copy, item)
+    made = create(mark.copy, item, watch)
     if was.state == "running" and not item.start:
-        _switch_on(want)
+        start(mark, watch)
     return observed(mark) or made
 
 
@@ -102,8 +132,19 @@ def delete(mark: Mark) -> None:
     shutil.rmtree(folder(mark.machine), ignore_errors=True)
 
 
-def start(mark: Mark) -> None:
-    """Switch a machine on; on already is fine.
+def start(mark: Mark, watch: Watch) -> None:
+    """Switch a machine on, and return when its guest is ready; on already is fine.
+
+    Raises:
+        BackendError: it is gone, VirtualBox refused, the guest does not get ready, or *watch* is
+            cancelled.
+    """
+    switch_on(mark)
+    _wait(mark.machine, doors.port(mark.machine), watch)
+
+
+def switch_on(mark: Mark) -> None:
+    """Switch a machine on, and leave it to boot; on already is fine.
 
     Raises:
         BackendError: it is gone, or VirtualBox refused.
@@ -111,6 +152,18 @@ def start(mark: Mark) -> None:
     want = _wanted(mark)
     if not _runs(want, _insisted(want)):
         _switch_on(want)
+
+
+def door(mark: Mark) -> Door | None:
+    """Return the way into a machine's guest; None when it is off.
+
+    Raises:
+        BackendError: it is gone, or labiac has no way into it.
+    """
+    there = _insisted(_wanted(mark))
+    if there.state != "running":
+        return None
+    return doors.door(mark.machine, boxes.port(mark.machine, there))
 
 
 def stop(mark: Mark) -> None:
@@ -149,7 +202,8 @@ def console(machine: Machine) -> str:
 
 def _wanted(mark: Mark) -> Wanted:
     wires = networks.wires(mark.copy, mark.machine)
-    return Wanted(mark.copy, mark.machine, wires, console(mark.machine))
+    seed, port = doors.seed(mark.machine), doors.port(mark.machine)
+    return Wanted(mark.copy, mark.machine, wires, console(mark.machine), seed, port)
 
 
 def folder(machine: Machine) -> Path:
@@ -189,7 +243,7 @@ def _insisted(want: Wanted) -> Box:
 
 def _changed(want: Wanted, was: Box) -> bool:
     """Bring what *was* to what we *want*, off meanwhile if it differs; return whether it runs."""
-    seed = folder(want.machine) / boxes.seed_name(want.machine)
+    seed = folder(want.machine) / boxes.seed_name(want.seed)
     calls = boxes.changes(was, want)
     if not calls and Path(was.seed) == seed:
         return _runs(want, was)
@@ -209,12 +263,32 @@ def _runs(want: Wanted, was: Box) -> bool:
     return was.state == "running"
 
 
+def _wait(machine: Machine, port: int, watch: Watch) -> None:
+    """Wait until the guest of *machine* is ready, if labiac has a way in that says so."""
+    if machine.management:
+        where, run = f"virtualbox {machine.name}", doors.way(machine, port)
+        within.wait(run, machine.name, where=where, timeout_s=_BOOT_S, watch=watch)
+
+
+def _mended(mark: Mark) -> Observed | None:
+    """Make the guest inside what it is to be, where that differs; return it as it is."""
+    found = observed(mark)
+    for _ in range(_ROUNDS):
+        if not found or not found.running or found.item == mark.item:
+            break
+        if not isinstance(found.item, Machine) or found.item.management is None:
+            break
+        within.mend(doors.way(mark.machine, doors.port(mark.machine)), found.item, mark.machine)
+        found = observed(mark)
+    return found
+
+
 def _insert(want: Wanted, seed: Path) -> None:
     """Put the seed into the drive of a machine that is off, in the place of any other."""
     older = [file for file in seed.parent.glob("seed-*.iso") if file != seed]
     partial = seed.with_suffix(".partial")
     partial.touch(mode=0o600)
-    partial.write_bytes(iso(want.machine.seed))
+    partial.write_bytes(iso(want.seed))
     partial.replace(seed)
     drive = [f"--storagectl={DISKS}", "--port=1", "--device=0", "--type=dvddrive"]
     _manage(want, "storageattach", want.uuid, *drive, f"--medium={seed}")

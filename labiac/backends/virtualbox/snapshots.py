@@ -96,7 +96,7 @@ def restore(copy: Copy, name: str) -> Snapshot:
         each.guest.manage("snapshot", "restore", each.entry.uuid)
     for each in kept:
         if each.part.goes_on:
-            machines.start(each.guest.mark)
+            machines.switch_on(each.guest.mark)
     return snapshot
 
 

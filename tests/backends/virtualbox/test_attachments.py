@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 
 from labiac.backends.mark import uuid_of
-from labiac.backends.virtualbox import machines
+from labiac.backends.virtualbox import doors, machines
 from labiac.backends.virtualbox.manage import manage
 from labiac.plan.model import Forward, Impairments
 from tests.backends.virtualbox.conftest import Lab
@@ -150,10 +150,29 @@ def test_what_was_changed_by_hand_is_seen_and_mended(pc1, walker, options, seen)
 def test_a_nic_taken_out_or_put_in_by_hand_is_seen_and_mended(pc1, walker):
     planned, lab = pc1(LAN), walker["lab"]
     uuid = str(uuid_of(lab.ref(planned)))
-    manage("modifyvm", uuid, "--nic2=none", "--nic3=nat", "--mac-address3=0800270000BB")
+    manage("modifyvm", uuid, "--nic2=none", "--nic4=nat", "--mac-address4=0800270000BB")
     seen = lab.read(planned).nics
-    assert [nic.name for nic in seen] == ["eth0", "eth2"]
+    assert [nic.name for nic in seen] == ["eth0", "eth3"]
     assert (seen[1].attach, seen[1].mac) == ("nat", "08:00:27:00:00:bb")
+    assert pc1(LAN) == planned
+
+
+@pytest.mark.parametrize(
+    "option", ["--nic3=none", "--cable-connected3=off", "--nat-net3=10.9.9.0/24", "--nic3=intnet"]
+)
+def test_labiacs_own_nic_changed_by_hand_is_seen_and_mended(pc1, walker, option):
+    planned, lab = pc1(LAN), walker["lab"]
+    manage("modifyvm", str(uuid_of(lab.ref(planned))), option)
+    assert lab.read(planned) == replace(planned, management=None)
+    assert pc1(LAN) == planned
+
+
+def test_a_port_that_leads_elsewhere_is_seen_and_mended(pc1, walker):
+    planned, lab = pc1(LAN), walker["lab"]
+    uuid = str(uuid_of(lab.ref(planned)))
+    rule = f"labiac,tcp,127.0.0.1,{doors.port(planned) + 1},,22"
+    manage("modifyvm", uuid, "--nat-pf3", "delete", "labiac", "--nat-pf3", rule)
+    assert lab.read(planned) == replace(planned, management=None)
     assert pc1(LAN) == planned
 
 
@@ -166,7 +185,7 @@ def test_a_rate_changed_by_hand_is_seen_and_mended(pc1, walker):
 
 
 def test_a_machine_has_up_to_36_nics_and_goes_back_to_one(virtualbox, lab):
-    made = lab({"lans": {"lan1": {}}, "pcs": {"pc1": {"nics": [LAN] * 36}}})
+    made = lab({"lans": {"lan1": {}}, "pcs": {"pc1": {"nics": [LAN] * 36}}, "management": "none"})
     for machine in made.up()[1:]:
         assert machine.item == made.plan.machine("pc1")
     for count in (9, 8, 1):

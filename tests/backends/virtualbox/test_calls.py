@@ -20,6 +20,7 @@ SAMPLES = Path(__file__).with_name("samples")
 ANA = Copy("course", "ana")
 COURSE = {
     "name": "course",
+    "management": "none",
     "lans": {
         "lan1": {},
         "out": {
@@ -68,7 +69,8 @@ def course():
 
 def wanted(plan, name):
     wires = {lan.name: wire_of(lan, "vboxnet0") for lan in plan.networks}
-    return Wanted(Copy(plan.lab, plan.student), plan.machine(name), wires, "console.log")
+    machine = plan.machine(name)
+    return Wanted(Copy(plan.lab, plan.student), machine, wires, "console.log", machine.seed, 22_001)
 
 
 def text(calls):
@@ -103,10 +105,9 @@ def test_a_machine_that_was_read_is_the_one_that_was_planned(course):
 
 def test_a_seed_is_known_by_the_name_of_its_file(course):
     want = r1(course)
-    there = replace(sample(course), seed=f"/anywhere/{boxes.seed_name(want.machine)}")
+    there = replace(sample(course), seed=f"/anywhere/{boxes.seed_name(want.seed)}")
     assert boxes.observed(want, there) == want.machine
-    other = replace(want.machine, seed=want.machine.seed[1:])
-    assert boxes.seed_name(other) != boxes.seed_name(want.machine)
+    assert boxes.seed_name(want.seed[1:]) != boxes.seed_name(want.seed)
 
 
 def test_cards_go_when_a_nic_goes_and_their_rules_before_they_are_another(course):

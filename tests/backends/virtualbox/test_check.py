@@ -60,9 +60,19 @@ def test_a_nic_that_can_not_be_made_is_refused_at_its_place(nic, field, why):
 
 
 def test_more_than_36_nics_are_refused():
-    found = problems({"routers": {"r1": {"nics": [{"lan": "lan1"}] * 37}}})
+    found = problems(
+        {"management": "none", "routers": {"r1": {"nics": [{"lan": "lan1"}] * 37}}},
+    )
     assert "37 NICs are more than the 36" in found["routers.r1.nics"].problem
-    assert problems({"routers": {"r1": {"nics": [{"lan": "lan1"}] * 36}}}) == {}
+    assert problems({"routers": {"r1": {"nics": [{"lan": "lan1"}] * 35}}}) == {}
+
+
+def test_labiacs_own_nic_takes_a_slot_too():
+    router = {"routers": {"r1": {"nics": [{"lan": "lan1"}] * 36}}}
+    assert "routers.r1.nics" not in problems({"management": "none", **router})
+    refused = problems(router)["routers.r1.nics"]
+    assert "37 NICs, one of them labiac's own, are more" in refused.problem
+    assert "management: none" in refused.fix
 
 
 def test_a_mac_that_is_there_twice_is_found():

@@ -15,8 +15,12 @@ from tests.backends.killed import killed
 
 pytestmark = pytest.mark.slow
 
-PAIR = {"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}}}
-ONE = {"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}}}
+PAIR = {
+    "management": "none",  # nobody answers where nothing boots
+    "lans": {"lan1": {}},
+    "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}},
+}
+ONE = {"management": "none", "lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}}}
 
 
 def uuid(lab, name):
