@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from labiac.backends.netns.check import lookups
-from labiac.backends.room import GUEST_MIB, WRITTEN_MIB
+from labiac.backends.room import CONTAINER_WATCHERS, GUEST_MIB, WRITTEN_MIB
 
 if TYPE_CHECKING:
     from labiac.plan.model import Plan
@@ -24,8 +24,6 @@ CONTAINER_DISK_MIB = 1.0
 """What an idle container has written: 0.04 MiB where its pool copies by reference, as on btrfs."""
 CONTAINER_PROCESSES = 11
 """Processes of an idle container, and the one that watches it."""
-CONTAINER_WATCHERS = 6
-"""Instances of inotify that systemd and its services hold in a container (2026-11-23)."""
 GUESTS_A_CPU = 8.0
 """Virtual CPUs of idle guests for each of the host's; a choice, not a measurement."""
 KEPT_MIB = 512.0

@@ -36,6 +36,11 @@ class Held:
         return self.known["status"] in {"Running", "Created"}
 
     @property
+    def is_still(self) -> bool:
+        """Return whether it is an instance that somebody stopped in the middle of its work."""
+        return bool(self.known["status"] == "Frozen")
+
+    @property
     def place(self) -> Place:
         """Return where it is, if it is an instance."""
         return place(self.mark.copy, self.mark.item.name)

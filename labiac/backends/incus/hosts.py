@@ -11,6 +11,7 @@ from labiac.backends.incus import api, cluster
 from labiac.backends.incus.names import MARK, project
 from labiac.backends.incus.network import host_addresses
 from labiac.backends.mark import legible
+from labiac.backends.room import CONTAINER_WATCHERS
 from labiac.errors import Problem
 from labiac.plan.model import lan_of
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from labiac.plan.model import Network, Plan
 
 _INOTIFY: Final = Path("/proc/sys/fs/inotify/max_user_instances")
-INSTANCES: Final = 6
-"""Of inotify, that a container takes: 4 when it is up, more while it boots, and one that gets none
-does not boot (Debian 12, Incus 6.0.4, 2026-11-23)."""
 _EVERYWHERE: Final = "global"
 
 
@@ -94,12 +92,13 @@ def _inotify(plan: Plan) -> Iterator[Problem]:
     all_ = api.get(api.path_of("instances", **{"all-projects": "true"}))
     others = [path for path in all_ if not path.endswith(own)]
     containers = len(plan.machines) + len(others)
+    wanted = containers * CONTAINER_WATCHERS
     limit = int(_INOTIFY.read_text(encoding="ascii"))
-    if containers * INSTANCES > limit:
+    if wanted > limit:
         yield Problem(
             "incus",
             "",
-            f"{containers} containers take {containers * INSTANCES} instances of inotify, and the"
-            f" kernel that they share gives {limit}",
-            f"sysctl -w fs.inotify.max_user_instances={2 * containers * INSTANCES}",
+            f"{containers} containers take {wanted} instances of inotify, and the kernel that"
+            f" they share gives {limit}",
+            f"sysctl -w fs.inotify.max_user_instances={2 * wanted}",
         )

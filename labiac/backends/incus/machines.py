@@ -12,6 +12,7 @@ from labiac.backends.guest import changed
 from labiac.backends.incus import api, cluster, guest, images, instance, lans, projects
 from labiac.backends.incus.held import Held, held, held_or_free
 from labiac.backends.incus.names import MARK, place
+from labiac.backends.incus.still import wake
 from labiac.backends.mark import Mark
 from labiac.errors import BackendError
 from labiac.plan.diff import cost
@@ -53,7 +54,7 @@ def create(copy: Copy, item: Machine, watch: Watch, *, was: Machine | None = Non
         BackendError: Incus refused, it does not get ready, or *watch* is cancelled.
     """
     mark = Mark(copy, item, whole=False)
-    ours = held_or_free(mark)
+    ours = _awake(mark)
     if ours is not None and ours.mark.machine.image != item.image:
         delete(ours)
         ours = None
@@ -150,6 +151,15 @@ def _make(mark: Mark) -> None:
     wanted = {"name": item.name, "type": "container", "profiles": [], "source": source}
     projects.ensure(mark.copy)
     cluster.add_instance(mark.copy, {**wanted, **_told(mark, {})})
+
+
+def _awake(mark: Mark) -> Held | None:
+    """Return what there is of the machine of *mark*; one that stands still goes on."""
+    ours = held_or_free(mark)
+    if ours is None or not ours.is_still:
+        return ours
+    wake(ours.place.path("state"))
+    return held_or_free(mark)
 
 
 def _change(ours: Held, mark: Mark, *, runs: bool) -> None:

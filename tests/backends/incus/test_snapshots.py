@@ -138,3 +138,11 @@ def test_containers_that_stand_still_go_on_when_labiac_is_killed(copy):
     while {status(copy, name) for name in ("pc1", "pc2")} != {"Running"}:
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def test_a_container_that_stands_still_goes_on_when_the_lab_is_brought_up(plan, copy):
+    state = names.place(copy, "pc1").path("state")
+    api.call("PUT", state, {"action": "freeze", "timeout": -1})
+    assert not INCUS.read(ref(copy, "pc1")).running
+    assert INCUS.create(copy, plan.machine("pc1")).running
+    assert status(copy, "pc1") == "Running"
