@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
     from threading import Event
     from typing import BinaryIO
 
@@ -264,43 +263,6 @@ class BootsImages(Protocol):
 
 
 @runtime_checkable
-class KeepsDisks(Protocol):
-    """A backend whose machines have their disks elsewhere than in labiac's own folder."""
-
-    def free_mib(self) -> float:
-        """Return how much is free where they lie, in MiB; infinite where nobody can tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spare:
-    """What a host has that nobody uses.
-
-    Args:
-        memory_mib: Memory.
-        disk_mib: Disk where the machines lie.
-        cpus: CPUs, used or not.
-    """
-
-    memory_mib: float
-    disk_mib: float
-    cpus: float
-
-
-@runtime_checkable
-class Spreads(Protocol):
-    """A backend that may have many hosts, members of a cluster: a copy is whole on one of them."""
-
-    def misplaced(self, host: str) -> str:
-        """Return why no copy can be made on *host* now, or the empty string where one can.
-
-        Where there is but one host, nobody chooses, and any name will do.
-        """
-
-    def spare(self) -> dict[str, Spare]:
-        """Return what each member has left that takes copies now; of one host alone, nothing."""
-
-
-@runtime_checkable
 class Resets(Protocol):
     """A backend that makes one machine anew, with nothing of what was done on it."""
 
@@ -365,12 +327,30 @@ class Snapshots(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A whole copy as it was written for elsewhere.
+
+    Args:
+        nodes: Names of its machines.
+        place: Where it is.
+        size: Bytes that it takes.
+    """
+
+    nodes: tuple[str, ...]
+    place: str
+    size: int
+
+
 @runtime_checkable
 class Exports(Protocol):
-    """A backend that writes a whole copy to a file, which its hypervisor takes in elsewhere."""
+    """A backend that writes a whole copy down, for its hypervisor to take it in elsewhere."""
 
-    def export(self, copy: Copy, file: Path) -> tuple[str, ...]:
-        """Write all machines of *copy* to *file*, in the place of any other; return their names.
+    exports: ClassVar[str]
+    """What it writes: ``ova``, a file here, or ``folder``, one on the host with the hypervisor."""
+
+    def export(self, copy: Copy, place: str) -> Exported:
+        """Write all machines of *copy* to *place*: a file takes the place of any other.
 
         Raises:
             BackendError: the copy is not up, one of its machines is on, or the host refused.

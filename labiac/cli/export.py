@@ -24,39 +24,62 @@ class Form(StrEnum):
     """What it can be exported as."""
 
     OVA = "ova"
+    FOLDER = "folder"
 
 
 @app.command()
 def export(
     file: File,
     *,
-    form: Annotated[Form, typer.Option("--format", help="What to write.")] = Form.OVA,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write; else LAB-STUDENT.ova in this folder."),
+    form: Annotated[
+        Form | None, typer.Option("--format", help="What to write; else what the backend does.")
     ] = None,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="File to write, else LAB-STUDENT.ova in this folder; of Hyper-V, folder there.",
+            show_default=False,
+        ),
+    ] = "",
     student: Student = "local",
     backend: BackendName = "auto",
     json: Json = False,
 ) -> None:
-    """Write all nodes of a lab, which are off, to one file that VirtualBox imports elsewhere."""
+    """Write all nodes of a lab, which are off, for another VirtualBox or Hyper-V to import."""
     from labiac.backends import open_backend
     from labiac.plan.names import student_name
 
     located(file)
     begun, opened = time.monotonic(), open_backend(chosen(backend))
     if not isinstance(opened, Exports):
-        fix = "machines of VirtualBox can be exported: --backend virtualbox"
+        fix = "machines of two backends can be exported: --backend virtualbox, or hyperv"
         raise LabError(f"backend {opened.name}", "exports nothing", fix=fix)
+    if form and form != opened.exports:
+        problem = f"writes no {form}, but {opened.exports}"
+        raise LabError(f"backend {opened.name}", problem, fix="leave --format out")
     copy = Copy(lab_name(file), student_name(student))
-    target = (output or Path(f"{copy.lab}-{copy.student}.{form}")).absolute()
-    if not target.parent.is_dir():
-        raise LabError(str(target), "there is no such folder", fix="choose another place with -o")
+    place = _file(output, copy) if opened.exports == Form.OVA else output
     with Progress(f"exporting {copy.lab}"):
-        nodes = opened.export(copy, target)
-    size, took_s = target.stat().st_size, time.monotonic() - begun
+        made = opened.export(copy, place)
+    took_s = time.monotonic() - begun
     if json:
-        known = {"ok": True, "file": str(target), "nodes": list(nodes), "bytes": size}
+        known = {"ok": True, "file": made.place, "nodes": list(made.nodes), "bytes": made.size}
         write_json({**known, "seconds": round(took_s, 3)})
     else:
-        typer.echo(f"{', '.join(nodes)} in {target}: {size / _MB:.1f} MB in {took_s:.1f} s")
+        nodes = ", ".join(made.nodes)
+        typer.echo(f"{nodes} in {made.place}: {made.size / _MB:.1f} MB in {took_s:.1f} s")
+
+
+def _file(output: str, copy: Copy) -> str:
+    """Return the file of this machine that *output* names.
+
+    Raises:
+        LabError: it can't be written there.
+    """
+    target = Path(output or f"{copy.lab}-{copy.student}.{Form.OVA}").absolute()
+    if not target.parent.is_dir():
+        raise LabError(str(target), "there is no such folder", fix="choose another place with -o")
+    return str(target)

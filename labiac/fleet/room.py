@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.backends import open_backend
-from labiac.backends.base import KeepsDisks, Spreads
+from labiac.backends.spare import KeepsDisks, Spreads
 from labiac.errors import BackendError
 from labiac.fleet.sizing import KEPT_MIB, Needs
 from labiac.host.home import home
@@ -19,7 +19,7 @@ from labiac.host.home import home
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from labiac.backends.base import Spare
+    from labiac.backends.spare import Spare
 
 _MIB = 1 << 20
 _PROC = Path("/proc")

@@ -12,7 +12,7 @@ from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from labiac.backends.base import BaseImage, Copy, Snapshot
+    from labiac.backends.base import BaseImage, Copy, Exported, Snapshot
     from labiac.backends.hyperv.shell import Row
     from labiac.backends.mark import Mark
     from labiac.errors import Problem
@@ -26,25 +26,23 @@ class HyperV:
 
     name: ClassVar[str] = "hyperv"
     features: ClassVar[Features] = FEATURES
+    exports: ClassVar[str] = "folder"
+
+    def version(self) -> str:
+        """Return which Windows the host is, and which PowerShell.
+
+        Raises:
+            BackendError: there is no host, or it does not answer.
+        """
+        from labiac.backends.hyperv import host
+
+        return host.version()
 
     def check(self, plan: Plan) -> list[Problem]:
         """Return every reason that *plan* can't be made here. Changes nothing."""
         from labiac.backends.hyperv.check import problems
 
         return problems(plan)
-
-    def version(self) -> str:
-        """Return that of the host's PowerShell, and of Windows where labiac runs on it.
-
-        Raises:
-            BackendError: there is no host, or it does not answer.
-        """
-        import platform
-
-        from labiac.backends.hyperv import host
-
-        here = f", Windows {platform.version()}" if platform.system() == "Windows" else ""
-        return f"Hyper-V by PowerShell {host.edition()}{here}"
 
     def create(self, copy: Copy, item: Item) -> Observed:
         """Create *item*, or complete what labiac made of it before.
@@ -176,6 +174,18 @@ class HyperV:
         from labiac.backends.hyperv import snapshots
 
         snapshots.forget(copy, name)
+
+    def export(self, copy: Copy, place: str) -> Exported:
+        """Write all machines of *copy* to the folder *place* of the host; of none, in labiac's own.
+
+        Raises:
+            UsageError: *place* is none.
+            BackendError: the copy is not up, one of its machines is on, there is such a folder, or
+                the host refused.
+        """
+        from labiac.backends.hyperv import exported
+
+        return exported.export(copy, place)
 
     def find(self) -> list[Found]:
         """Return every copy on the host, sorted by lab and student.

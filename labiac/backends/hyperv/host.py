@@ -8,7 +8,14 @@ from threading import RLock
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from labiac.backends.hyperv.shell import Command, LostError, RefusedError, Statement
+from labiac.backends.hyperv.shell import (
+    Command,
+    LostError,
+    RefusedError,
+    Statement,
+    command,
+    select,
+)
 from labiac.errors import BackendError
 
 if TYPE_CHECKING:
@@ -63,6 +70,17 @@ def edition() -> int:
     """
     with _GUARD:
         return _shell().edition
+
+
+def version() -> str:
+    """Return which Windows the host is, and which PowerShell.
+
+    Raises:
+        BackendError: there is no host, or it does not answer.
+    """
+    system = command("Get-CimInstance", ClassName="Win32_OperatingSystem")
+    (row,) = look(system | select("Caption", "Version"), where="hyperv")
+    return f"Hyper-V of {row['Caption']} {row['Version']}, PowerShell {edition()}"
 
 
 def close() -> None:

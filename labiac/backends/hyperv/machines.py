@@ -162,11 +162,12 @@ def _make(mark: Mark, wanted: dict[str, adapters.Adapter], *, start: bool) -> li
         *boxes.added(item, mark.to_json(), folder, image, boots),
         where=where,
     )
-    box = boxes.by_id(UUID(str(row["Id"])))
+    made = UUID(str(row["Id"]))
+    box = boxes.by_id(made)
     return host.change(
         *boxes.furnished(item, box, boots, str(seed)),
         *adapters.changes(box, {}, wanted),
-        box | _whole(mark),
+        box | _whole(mark, made),
         *([box | command("Start-VM")] if start else []),
         *_reads(mark.ref),
         where=where,
@@ -188,7 +189,7 @@ def _mend(mark: Mark, was: Box, wanted: dict[str, adapters.Adapter]) -> list[Row
         changes += _inserted(was, item, seed)
     if changes:
         _switch_off(was, where)
-    done = [] if before == replace(mark, whole=True) else [box | _whole(mark)]
+    done = [] if before == replace(mark, whole=True) else [box | _whole(mark, was.id)]
     wakes = item.start or was.state == "Running"
     on = boxes.switched_on(was.id, "Off" if changes else was.state) if wakes else ()
     return host.change(*changes, *done, *on, *_reads(mark.ref), where=where)
@@ -208,8 +209,8 @@ def _statement(each: Command) -> Statement:
     return each | command("Out-Null")
 
 
-def _whole(mark: Mark) -> Command:
-    return command("Set-VM", Notes=replace(mark, whole=True).to_json())
+def _whole(mark: Mark, made: UUID) -> Command:
+    return command("Set-VM", Notes=marks.notes(replace(mark, whole=True), made))
 
 
 def _another_disk(was: Box, item: Machine) -> bool:

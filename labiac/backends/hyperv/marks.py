@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends.hyperv import host, switches
 from labiac.backends.hyperv.shell import command, select
-from labiac.backends.mark import Mark
+from labiac.backends.mark import legible
 from labiac.errors import BackendError, ForeignError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from uuid import UUID
 
     from labiac.backends.hyperv.shell import Row
+    from labiac.backends.mark import Mark
 
 KEYS: Final = ("Id", "Name", "State", "Notes")
 """What of a machine tells whose it is."""
+_HOLDS_FOR: Final = "id"
 _MACHINES: Final = command("Get-VM") | select(*KEYS)
 _SWITCHES: Final = command("Get-VMSwitch") | select(*switches.KEYS)
+
+
+def notes(mark: Mark, machine: UUID) -> str:
+    """Return the notes of a *machine*, known by its Id: labiac's mark, that holds for it alone.
+
+    Whoever exports the machine and imports it gets another one, with the same notes.
+    """
+    return json.dumps({**json.loads(mark.to_json()), _HOLDS_FOR: str(machine)})
 
 
 def mark_of(row: Row) -> Mark | None:
@@ -25,10 +37,10 @@ def mark_of(row: Row) -> Mark | None:
     text = str(row.get("Notes") or "")
     if not text.startswith('{"copy": '):
         return None
-    try:
-        return Mark.from_json(text)
-    except (KeyError, TypeError, ValueError):
-        return None
+    mark = legible(text)
+    machine = row.get("VMId") or row.get("Id")
+    holds = mark and json.loads(text).get(_HOLDS_FOR) in (None, str(machine))
+    return mark if holds else None
 
 
 def ours(rows: Sequence[Row], ref: str) -> Row | None:

@@ -45,9 +45,9 @@ class Checkpoint:
         return Statement((command("Get-VMSnapshot", Id=self.id),))
 
 
-def notes(part: Part) -> str:
-    """Return the notes of a machine while *part* is taken: labiac's mark, and what that is."""
-    known = json.loads(part.mark.to_json())
+def notes(part: Part, machine: UUID) -> str:
+    """Return the notes of a *machine* while *part* is taken: labiac's mark, and what that is."""
+    known = json.loads(marks.notes(part.mark, machine))
     beside = {"moment": to_data(part.moment), "goes_on": part.goes_on}
     return json.dumps({**known, _BESIDE: beside})
 

@@ -97,7 +97,9 @@ def forget(copy: Copy, name: str) -> None:
 
 def _restored(kept: Checkpoint) -> Iterator[Statement]:
     yield kept.found | command("Restore-VMSnapshot", Confirm=False)
-    yield boxes.by_id(kept.machine) | command("Set-VM", Notes=kept.part.mark.to_json())
+    yield boxes.by_id(kept.machine) | command(
+        "Set-VM", Notes=marks.notes(kept.part.mark, kept.machine)
+    )
 
 
 def _resumed(kept: Checkpoint) -> Iterator[Statement]:
@@ -129,14 +131,14 @@ class _Guest:
     def kept(self, moment: Moment) -> Iterator[Statement]:
         """Yield what keeps it as it is, as a part of *moment*."""
         part = Part(moment, self.mark, still=True, goes_on=self.is_on)
-        yield self.box | command("Set-VM", Notes=parts.notes(part))
+        yield self.box | command("Set-VM", Notes=parts.notes(part, self.id))
         yield self.box | command("Checkpoint-VM", SnapshotName=moment.name)
         yield self.noted
 
     @property
     def noted(self) -> Statement:
         """What gives it its own notes again."""
-        return self.box | command("Set-VM", Notes=self.mark.to_json())
+        return self.box | command("Set-VM", Notes=marks.notes(self.mark, self.id))
 
 
 class _Here:

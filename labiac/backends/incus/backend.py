@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from labiac.backends.base import BaseImage, Ping, Snapshot, Spare
+    from labiac.backends.base import BaseImage, Ping, Snapshot
     from labiac.backends.incus.held import Held
+    from labiac.backends.spare import Spare
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 

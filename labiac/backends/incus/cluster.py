@@ -10,9 +10,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from labiac.backends.base import Spare
 from labiac.backends.incus import api, images
 from labiac.backends.incus.names import project
+from labiac.backends.spare import Spare
 from labiac.errors import Problem
 
 if TYPE_CHECKING:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from labiac.backends.base import Exported
 from labiac.backends.virtualbox import machines, marks
 from labiac.backends.virtualbox.manage import manage
 from labiac.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from labiac.backends.base import Copy
     from labiac.backends.mark import Mark
@@ -20,8 +21,8 @@ _WRITE_S: Final = 3600.0
 """Each disk is read whole, and packed."""
 
 
-def export(copy: Copy, file: Path) -> tuple[str, ...]:
-    """Write all machines of *copy* to *file*, in the place of any other; return their names.
+def export(copy: Copy, place: str) -> Exported:
+    """Write all machines of *copy* to the file *place*, in the place of any other.
 
     Raises:
         BackendError: the copy is not up, one of its machines is on, or VirtualBox refused.
@@ -36,6 +37,7 @@ def export(copy: Copy, file: Path) -> tuple[str, ...]:
     if on := [mark.item.name for mark in guests if not machines.is_off(mark)]:
         fix = "labiac stop FILE shuts them down"
         raise BackendError(where, f"{', '.join(on)} must be off for it", fix=fix)
+    file = Path(place)
     partial = file.with_name(f".{file.stem}.partial.ova")
     partial.unlink(missing_ok=True)
     try:
@@ -44,7 +46,7 @@ def export(copy: Copy, file: Path) -> tuple[str, ...]:
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
-    return tuple(mark.item.name for mark in guests)
+    return Exported(tuple(mark.item.name for mark in guests), place, file.stat().st_size)
 
 
 def _write(guests: Sequence[Mark], file: Path) -> None:

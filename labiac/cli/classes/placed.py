@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labiac.backends import found_here, open_backend
-from labiac.backends.base import Spreads
+from labiac.backends.spare import Spreads
 from labiac.errors import Problem, UnsupportedError
 
 if TYPE_CHECKING:

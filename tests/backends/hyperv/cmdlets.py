@@ -340,6 +340,24 @@ def set_vmcomport(world, VM, Number, Path, **_):
         machine.com[Number] = Path
 
 
+@cmdlet
+def export_vm(world, VM, Path, **_):
+    """Write a machine with all its disks, those below them too, to a folder of its name."""
+    for machine in VM:
+        folder = PureWindowsPath(Path) / machine.Name
+        if world.file(folder):
+            raise invalid("Export-VM", f"{folder} is there already", "OperationFailed")
+        new_item(world, [str(folder / "Virtual Machines")], "Directory")
+        new_item(world, [str(folder / "Virtual Hard Disks")], "Directory")
+        world.put(File(str(folder / "Virtual Machines" / f"{machine.Id}.vmcx"), 1000))
+        for drive in machine.disks:
+            disk = world.file(drive.Path)
+            while disk:
+                name = PureWindowsPath(disk.FullName).name
+                world.put(File(str(folder / "Virtual Hard Disks" / name), disk.Length))
+                disk = world.file(disk.parent) if disk.parent else None
+
+
 # Drives and adapters
 
 
@@ -598,15 +616,19 @@ def add_content(world, LiteralPath, Value, Encoding=None, **_):
 
 @cmdlet
 def copy_item(world, LiteralPath, Destination, **_):
+    (path,) = LiteralPath
     _insist_on_folder(world, Destination)
-    world.put(File(Destination, Path(LiteralPath[0]).stat().st_size))
+    known = world.file(path)  # else it is of the machine that labiac runs on, which is the host
+    world.put(File(Destination, known.Length if known else Path(path).stat().st_size))
 
 
 @cmdlet
 def move_item(world, LiteralPath, Destination, **_):
-    file = world.files.pop(LiteralPath[0].lower())
-    file.FullName = Destination
-    world.put(file)
+    (path,) = LiteralPath
+    for file in [world.file(path), *world.under(path)]:
+        del world.files[file.FullName.lower()]
+        file.FullName = Destination + file.FullName[len(path) :]
+        world.put(file)
 
 
 @cmdlet
@@ -615,7 +637,7 @@ def set_itemproperty(world, LiteralPath, Name, Value):
 
 
 @cmdlet
-def get_childitem(world, LiteralPath, Filter="*", **_):
+def get_childitem(world, LiteralPath, Filter="*", Recurse=False, File=False, **_):
     (path,) = LiteralPath
     if world.file(path) is None:
         said = f"Cannot find path '{path}' because it does not exist."
@@ -624,7 +646,8 @@ def get_childitem(world, LiteralPath, Filter="*", **_):
     found = []
     for file in world.under(path):
         name = PureWindowsPath(file.FullName)
-        if str(name.parent).lower() == path.lower() and matches(Filter, name.name):
+        near = Recurse or str(name.parent).lower() == path.lower()
+        if near and matches(Filter, name.name) and not (File and file.folder):
             found.append(file)
             if file.merging == 1:
                 del world.files[file.FullName.lower()]
@@ -645,4 +668,5 @@ def get_ciminstance(world, ClassName):
     if ClassName == "Win32_LogicalDisk":
         return [Thing({"DeviceID": "C:", "FreeSpace": world.free_bytes})]
     assert ClassName == "Win32_OperatingSystem"
-    return [Thing({"FreePhysicalMemory": 16 << 20})]
+    system = {"Caption": "Microsoft Windows Server 2025 Standard", "Version": "10.0.26100"}
+    return [Thing({**system, "FreePhysicalMemory": 16 << 20})]

@@ -30,7 +30,7 @@ S, L, B, W = "String", "String[]", "Boolean", "SwitchParameter"
 OWN = {
     "Add-Content": {"LiteralPath": L, "Value": "Object[]", "Encoding": S, "AsByteStream": W},
     "Copy-Item": {"LiteralPath": L, "Destination": S, "Force": W},
-    "Get-ChildItem": {"LiteralPath": L, "Filter": S, "Force": W},
+    "Get-ChildItem": {"LiteralPath": L, "Filter": S, "Force": W, "Recurse": W, "File": W},
     "Get-CimInstance": {"ClassName": S},
     "Move-Item": {"LiteralPath": L, "Destination": S, "Force": W},
     "New-Item": {"Path": L, "ItemType": S, "Force": W},

@@ -135,6 +135,12 @@ def test_a_door_that_is_closed_is_named(monkeypatch):
         host.look(command("Get-VM"), where="test")
 
 
+def test_a_host_says_what_it_is(transport, server):
+    del transport
+    said = "Hyper-V of Microsoft Windows Server 2025 Standard 10.0.26100, PowerShell 5"
+    assert server.backend.version() == said
+
+
 def test_ssh_is_asked_for_its_subsystem_and_reads_no_option_in_a_host():
     assert host.argv("ssh://ana@server:2222") == [
         "ssh", "-o", "BatchMode=yes", "-p", "2222", "-l", "ana", "-s", "--", "server", "powershell",

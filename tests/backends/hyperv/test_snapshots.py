@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from labiac.backends.base import KeepsDisks, Snapshots
+from labiac.backends.base import Snapshots
 from labiac.backends.hyperv import machines
 from labiac.backends.hyperv.shell import LostError, RefusedError
+from labiac.backends.spare import KeepsDisks
 from labiac.errors import BackendError, UsageError
 from labiac.plan.model import SeedFile
 from tests.backends.hyperv.world import Fault, Snapshot

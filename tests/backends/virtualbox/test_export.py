@@ -53,7 +53,8 @@ def test_a_lab_is_imported_with_its_networks_macs_disks_and_seeds(
     there = [said_of(str(uuid_of(made.ref(each)))) for each in made.plan.machines]
     file = tmp_path / "lab.ova"
     file.write_text("of yesterday")
-    assert virtualbox.export(made.copy, file) == ("pc1", "r1")
+    exported = virtualbox.export(made.copy, str(file))
+    assert (exported.nodes, exported.size) == (("pc1", "r1"), file.stat().st_size)
     assert [made.read(each) for each in made.plan.machines] == list(made.plan.machines)
     assert (
         said_of(str(uuid_of(made.ref(made.plan.machine("pc1")))))["uartmode1"]
@@ -82,12 +83,12 @@ def test_a_lab_that_is_on_or_not_up_is_not_exported_and_nothing_is_written(
 ):
     made = lab(CHAIN)
     with pytest.raises(BackendError, match="is not up on virtualbox"):
-        virtualbox.export(made.copy, tmp_path / "lab.ova")
+        virtualbox.export(made.copy, str(tmp_path / "lab.ova"))
     made.up()
     virtualbox.start(made.ref(made.plan.machine("r1")))
     power.calls()
     with pytest.raises(BackendError, match="r1 must be off for it"):
-        virtualbox.export(made.copy, tmp_path / "lab.ova")
+        virtualbox.export(made.copy, str(tmp_path / "lab.ova"))
     assert power.calls("modifyvm", "export") == []
     assert not [*tmp_path.glob("*.ova")]
 
@@ -106,7 +107,7 @@ def test_where_it_is_refused_the_older_file_stays_and_the_consoles_are_back(
 
     monkeypatch.setattr(appliance, "_write", refuse)
     with pytest.raises(BackendError, match="VERR_DISK_FULL"):
-        virtualbox.export(made.copy, file)
+        virtualbox.export(made.copy, str(file))
     assert [path.name for path in tmp_path.iterdir()] == ["lab.ova"]
     assert file.read_text() == "of yesterday"
     uuid = str(uuid_of(made.ref(made.plan.machine("pc1"))))
