@@ -7,23 +7,20 @@ import os
 import select
 import signal
 import struct
-import sys
 import termios
 import threading
-import tty
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends.libvirt import agent
 from labiac.backends.libvirt.connection import library
+from labiac.backends.terminal import LEAVE, at_console, insist
 from labiac.errors import BackendError
 from labiac.host.signals import heeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-LEAVE: Final = b"\x1d"
-"""Ctrl-], which leaves a console, as with telnet and virsh."""
 DEVICE: Final = "/dev/ttyS0"
 """The console, as the guest calls it."""
 _CHUNK: Final = 4096
@@ -42,16 +39,10 @@ def attach(domain: Any, name: str) -> None:
     Raises:
         BackendError: this is no terminal, or somebody else is at that console.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        fix = "labiac exec FILE NODE -- COMMAND runs a command, and takes its input from anywhere"
-        raise BackendError(f"libvirt {name}", "a console needs a terminal", fix=fix)
+    insist(f"libvirt {name}")
     stream = _open(domain, name)
-    sys.stderr.write(f"console of {name}: Ctrl-] leaves it\n")
-    try:
-        with heeded() as came, _raw(), _resized(domain):
-            _talk(stream, came)
-    finally:
-        sys.stderr.write(f"\nleft the console of {name}\n")
+    with heeded() as came, at_console(name), _resized(domain):
+        _talk(stream, came)
     if came:
         raise SystemExit(128 + came[0])
 
@@ -95,17 +86,6 @@ def _talk(stream: Any, came: Sequence[int]) -> None:
             if leave or not typed:
                 break
     stream.abort()
-
-
-@contextmanager
-def _raw() -> Iterator[None]:
-    """Hand every key on as it is; whatever happens, the terminal is as before in the end."""
-    before = termios.tcgetattr(0)
-    tty.setraw(0)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
 @contextmanager

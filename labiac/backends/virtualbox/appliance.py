@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends.base import Exported
-from labiac.backends.virtualbox import machines, marks
+from labiac.backends.virtualbox import console, machines, marks
 from labiac.backends.virtualbox.manage import manage
 from labiac.errors import BackendError
 
@@ -59,12 +59,12 @@ def _write(guests: Sequence[Mark], file: Path) -> None:
 
 @contextmanager
 def _without_consoles(guests: Sequence[Mark]) -> Iterator[None]:
-    """Let the serial ports of *guests* write nowhere: their file is none on another machine."""
+    """Let the serial ports of *guests* lead nowhere: their socket is none on another machine."""
     try:
         for mark in guests:
             manage("modifyvm", str(mark.uuid), "--uart-mode1", "disconnected")
         yield
     finally:
         for mark in guests:
-            mode = ["--uart-mode1", "file", machines.console(mark.machine)]
+            mode = ["--uart-mode1", "server", console.place(mark.machine)]
             manage("modifyvm", str(mark.uuid), *mode)

@@ -148,6 +148,18 @@ class VirtualBox:
 
         return ssh.attach(self._door(ref), argv)
 
+    def console(self, ref: str) -> None:
+        """Be at the serial console of the machine *ref* until Ctrl-], or until it is off.
+
+        Raises:
+            BackendError: it does not run, or this is no terminal.
+        """
+        from labiac.backends.virtualbox import console, machines
+
+        mark = self._made(ref)
+        machines.insist_on(mark)
+        console.attach(mark.machine)
+
     def measure(
         self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool
     ) -> list[bool]:

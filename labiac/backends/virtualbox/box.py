@@ -43,7 +43,7 @@ class Box:
         chipset: ``piix3`` or ``ich9``.
         disk: Path of its disk, or empty.
         seed: Path of the medium in its drive, or empty.
-        console: Path of the file that its serial port writes to, or empty.
+        console: Path of the socket that its serial port is at, or empty.
         rates: Its bandwidth groups, kbit/s.
         cards: What is in its slots, from 1.
         left: What a card that was in an empty slot has left there.
@@ -79,7 +79,7 @@ class Wanted:
         copy: Whose copy of which lab it belongs to.
         machine: The machine.
         wires: What its LANs are, by their names.
-        console: Path of the file that its serial port is to write to.
+        console: Path of the socket that its serial port is to be at.
         seed: What its guest is to read.
         port: Which port of this host is to lead to its guest's SSH server, if labiac needs one.
     """
@@ -115,7 +115,7 @@ def box(info: Mapping[str, str], settings: str) -> Box:
         chipset=info.get("chipset", ""),
         disk=_medium(info, 0),
         seed=_medium(info, 1),
-        console=console if kind == "file" else "",
+        console=console if kind == "server" else "",
         rates=rates,
         cards={slot: card for slot, card in found.items() if card.wire.mode != cards.EMPTY},
         left={slot: card for slot, card in found.items() if card.wire.mode == cards.EMPTY},
@@ -207,7 +207,7 @@ def _hardware(was: Box, want: Wanted) -> list[str]:
             "--ioapic=on", "--rtc-use-utc=on", "--audio-enabled=off",
             "--graphicscontroller=vmsvga", "--vram=16",
             "--boot1=disk", "--boot2=none", "--boot3=none", "--boot4=none",
-            "--uart1", "0x3F8", "4", "--uart-mode1", "file", want.console,
+            "--uart1", "0x3F8", "4", "--uart-mode1", "server", want.console,
         ]
         # fmt: on
     return said

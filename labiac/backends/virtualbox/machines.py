@@ -1,4 +1,4 @@
-"""Nodes in VirtualBox: a machine each, with its disk, its seed, and what its console says."""
+"""Nodes in VirtualBox: a machine each, with its disk, its seed, and its console."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labiac.backends.mark import Mark
 from labiac.backends.room import image_of
 from labiac.backends.seed import iso
 from labiac.backends.virtualbox import box as boxes
-from labiac.backends.virtualbox import doors, images, marks, networks
+from labiac.backends.virtualbox import console, doors, images, marks, networks
 from labiac.backends.virtualbox.box import DISKS, LOST, Box, Wanted
 from labiac.backends.virtualbox.info import scan
 from labiac.backends.virtualbox.manage import (
@@ -27,6 +27,7 @@ from labiac.backends.virtualbox.manage import (
     manage,
     unreadable,
 )
+from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
@@ -154,6 +155,17 @@ def switch_on(mark: Mark) -> None:
         _switch_on(want)
 
 
+def insist_on(mark: Mark) -> None:
+    """Refuse a machine that is off.
+
+    Raises:
+        BackendError: it is, or it is gone.
+    """
+    if _insisted(_wanted(mark)).state != "running":
+        fix = "labiac start switches it on"
+        raise BackendError(f"virtualbox {mark.item.name}", "it is off", fix=fix)
+
+
 def door(mark: Mark) -> Door | None:
     """Return the way into a machine's guest; None when it is off.
 
@@ -195,15 +207,10 @@ def is_off(mark: Mark) -> bool:
     return _insisted(_wanted(mark)).is_off
 
 
-def console(machine: Machine) -> str:
-    """Return the path of the file that the serial port of *machine* writes to."""
-    return str(folder(machine) / "console.log")
-
-
 def _wanted(mark: Mark) -> Wanted:
     wires = networks.wires(mark.copy, mark.machine)
     seed, port = doors.seed(mark.machine), doors.port(mark.machine)
-    return Wanted(mark.copy, mark.machine, wires, console(mark.machine), seed, port)
+    return Wanted(mark.copy, mark.machine, wires, console.place(mark.machine), seed, port)
 
 
 def folder(machine: Machine) -> Path:

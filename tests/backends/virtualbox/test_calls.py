@@ -70,7 +70,7 @@ def course():
 def wanted(plan, name):
     wires = {lan.name: wire_of(lan, "vboxnet0") for lan in plan.networks}
     machine = plan.machine(name)
-    return Wanted(Copy(plan.lab, plan.student), machine, wires, "console.log", machine.seed, 22_001)
+    return Wanted(Copy(plan.lab, plan.student), machine, wires, "console", machine.seed, 22_001)
 
 
 def text(calls):
@@ -194,4 +194,4 @@ def sample(plan):
 
 
 def r1(plan):
-    return replace(wanted(plan, "r1"), console="/home/ana/labs/r1/console.log")
+    return replace(wanted(plan, "r1"), console="/home/ana/labs/r1/console")

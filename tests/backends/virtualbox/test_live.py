@@ -87,11 +87,11 @@ def test_a_node_that_is_switched_on_is_ready_when_its_guest_is_and_runs_commands
         assert re.fullmatch(r"pc1 ready +\d+\.\d s\n", started.out), started.err
         assert power.state(machine(live, "pc1")) == "running"
         command = ["sh", "-c", 'echo "$0"; exit 3', "it's me"]
-        ran = inside(lambda: live("exec", LAB, "pc1", *ON, "--", *command))
-        assert (ran.code, ran.out) == (3, "it's me\n")
+        ran = inside(lambda: live("exec", LAB, "pc1", *ON, tail=("--", *command)))
+        assert (ran.code, ran.out) == (3, "it's me\n"), ran.err
     assert re.fullmatch(r"pc1 off +\d+\.\d s\n", live("stop", LAB, "pc1", *ON).out)
     assert power.state(machine(live, "pc1")) == "poweroff"
-    refused = live("exec", LAB, "pc1", *ON, "--", "true")
+    refused = live("exec", LAB, "pc1", *ON, tail=("--", "true"))
     assert (refused.code, "is off" in refused.err) == (1, True)
 
 
