@@ -56,13 +56,13 @@ def _labiac_up(copies: int) -> Figures:
     """Return the figures of `labiac up` until all guests are ready and have been measured."""
     del copies
     images = home() / "images"
-    whose = ["three-lans", "--student", f"bench{os.getpid()}", "--backend", "libvirt"]
+    whose = ["three-lans", "--student", f"bench{os.getpid()}"]
     labiac = [sys.executable, "-m", "labiac"]
     with own_home() as env:
         Path(env["LABIAC_HOME"], "images").symlink_to(images)
         begun = time.monotonic()
         try:
-            run([*labiac, "up", *whose], cwd=PROJECT, env=env)
+            run([*labiac, "up", *whose, "--backend", "libvirt"], cwd=PROJECT, env=env)
             ready_s = time.monotonic() - begun
             mib = guests_lab.memory_mib(whose[2])
         finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends import room, subnets
 from labiac.backends.libvirt import kernel, needs
-from labiac.backends.libvirt.accelerator import accelerator, offered
+from labiac.backends.libvirt.accelerator import DEVICE, accelerator, is_barred, offered
 from labiac.backends.libvirt.connection import (
     connect,
     found,
@@ -65,6 +65,15 @@ def _host(connection: Any, kind: str) -> Iterator[Problem]:
             f"libvirt at {uri()} runs no x86-64 guests by {kind}",
             "apt-get install qemu-system-x86 on its host"
             + ("" if kind == "tcg" else ", or set LABIAC_LIBVIRT_ACCEL=tcg"),
+        )
+
+    if is_barred():
+        yield Problem(
+            "libvirt",
+            "",
+            f"this user may not open {DEVICE}: guests run in software, 20 times slower",
+            "sudo usermod --append --groups kvm $USER, and log in again",
+            level="warning",
         )
 
 

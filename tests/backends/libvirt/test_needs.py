@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from labiac.backends.libvirt import host, needs
+from labiac.backends.libvirt import accelerator, host, needs
 from labiac.backends.libvirt.chosen import SCREEN, screen
 from labiac.backends.libvirt.connection import URI
 from labiac.errors import BackendError
@@ -101,3 +101,31 @@ def test_a_choice_that_there_is_not_is_told_with_those_that_there_are(monkeypatc
     monkeypatch.setenv(SCREEN, "spice")
     with pytest.raises(BackendError, match="'spice' is none of none, vnc"):
         screen()
+
+
+@pytest.fixture
+def device(monkeypatch, tmp_path):
+    """A /dev/kvm of a processor that has one; nobody chose an accelerator."""
+    device = tmp_path / "kvm"
+    device.touch()
+    monkeypatch.setattr(accelerator, "DEVICE", device)
+    monkeypatch.setattr(accelerator, "_drives_kvm", lambda: True)
+    monkeypatch.delenv(accelerator.VARIABLE, raising=False)
+    return device
+
+
+def test_a_user_who_may_not_open_kvm_is_told_where_it_is_up_to_them(device, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, _how: path != device)
+    monkeypatch.delenv(URI, raising=False)
+    assert not accelerator.is_barred(), "the host's libvirt opens it"
+    monkeypatch.setenv(URI, "qemu:///session")
+    assert accelerator.is_barred()
+    monkeypatch.setenv(accelerator.VARIABLE, "tcg")
+    assert not accelerator.is_barred(), "nobody wants it"
+
+
+@pytest.mark.usefixtures("device")
+def test_a_user_who_may_open_kvm_has_nothing_to_hear(monkeypatch):
+    monkeypatch.setenv(URI, "qemu:///session")
+    monkeypatch.setattr(os, "access", lambda _path, _how: True)
+    assert not accelerator.is_barred()
