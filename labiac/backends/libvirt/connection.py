@@ -99,9 +99,9 @@ def _answers(connection: Any) -> bool:
 
 @cache
 def _connection(where: str, _process: int) -> Any:
-    libvirt = library()
     if own_user() is not None and not is_local():
         raise BackendError("libvirt", f"{where} is a user's own on another host", fix=_NO_LANS)
+    libvirt = library()
     libvirt.registerErrorHandler(lambda _context, _error: None, None)  # else it prints them
     atexit.register(_connection.cache_clear)  # it closes itself while Python still can
     try:
