@@ -75,7 +75,7 @@ class Ground:
 
     def tidy(self) -> None:
         """Let the switch die with all that is in it, and the folder, when no item is left."""
-        if self.folder.names("machine") or self.folder.names("network"):
+        if not self.folder.empty():
             return
         if os.path.exists(self._switch_mark):  # noqa: PTH110
             self.spaces.delete(switch_space(self.copy))

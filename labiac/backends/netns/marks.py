@@ -12,8 +12,9 @@ import os
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from labiac.backends.base import Copy
 from labiac.backends.netns import kernel
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from labiac.plan.model import Item
 
 
+_MARK: Final = ".json"
 _DYING, _TALKED = "dying~", "talked~"
 """Files beside the marks; one with such a name keeps no folder alive."""
 
@@ -117,13 +119,12 @@ class Folder:
 
     def file(self, kind: Kind, name: str, suffix: str) -> Path:
         """Return the file with *suffix* that lies beside the mark of an item."""
-        return self.path / f"{kind}.{name}.{suffix}"
+        return Path(f"{self.text}/{kind}.{name}.{suffix}")
 
     def read(self, kind: Kind, name: str) -> Mark | None:
         """Return the mark of an item, or None when labiac made no such thing."""
         try:
-            with open(self._mark(kind, name), encoding="utf-8") as file:  # noqa: PTH123  # hot
-                text = file.read()
+            text = get(self._mark(kind, name))
         except (FileNotFoundError, NotADirectoryError):
             return None
         return _decode(kind, text)
@@ -148,7 +149,7 @@ class Folder:
         os.rename(f"{path}~", path)  # noqa: PTH104  # on the hot path
 
     def _mark(self, kind: Kind, name: str) -> str:
-        return f"{self.text}/{kind}.{name}.json"
+        return f"{self.text}/{kind}.{name}{_MARK}"
 
     def remove(self, kind: Kind, name: str) -> None:
         """Forget an item. Already forgotten is fine."""
@@ -161,11 +162,11 @@ class Folder:
             files = os.listdir(self.text)  # noqa: PTH208  # likewise
         except (FileNotFoundError, NotADirectoryError):
             return []
-        start, end = f"{kind}.", ".json"
+        start = f"{kind}."
         return sorted(
-            file[len(start) : -len(end)]
+            file[len(start) : -len(_MARK)]
             for file in files
-            if file.startswith(start) and file.endswith(end)
+            if file.startswith(start) and file.endswith(_MARK)
         )
 
     def machines(self) -> list[Machine]:
@@ -192,6 +193,10 @@ class Folder:
     def talked(self) -> bool:
         """Return whether the machines may know each other."""
         return os.path.exists(f"{self.text}/{_TALKED}")  # noqa: PTH110  # likewise
+
+    def empty(self) -> bool:
+        """Return whether no item has a mark."""
+        return not any(file.endswith(_MARK) for file in os.listdir(self.text))  # noqa: PTH208
 
     def tidy(self) -> None:
         """Remove the folder, which is locked, when nothing but the lock is left in it."""
@@ -241,6 +246,15 @@ def locked_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def get(path: str) -> str:
+    """Return what is in the file *path*, with few calls: one is read for every item deleted."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, os.fstat(descriptor).st_size).decode()
+    finally:
+        os.close(descriptor)
+
+
 def put(path: str, data: bytes, how: int = os.O_TRUNC, mode: int = 0o644) -> None:
     """Write *data* to the file *path* with few calls: some are written for every item made."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, mode)
@@ -284,11 +298,10 @@ def _decode(kind: Kind, text: str) -> Mark | None:
     *lines, _cut_off = text.split("\n")
     if len(lines) < 2:  # noqa: PLR2004  # the item, and what is known of it
         return None
-    item, known = lines[0], json.loads(lines[1]) | json.loads(lines[-1])
-    data = json.loads(item)
+    text, known = lines[0], json.loads(lines[1]) | json.loads(lines[-1])
     return Mark(
-        item=from_data(Machine, data) if kind == "machine" else from_data(Network, data),
-        text=item,
+        item=_item(kind, text),
+        text=text,
         owner=known["owner"],
         state=known["state"],
         space=known["space"],
@@ -297,3 +310,9 @@ def _decode(kind: Kind, text: str) -> Mark | None:
         boot=known["boot"],
         created=known["created"],
     )
+
+
+@lru_cache(maxsize=256)  # the LAN of a machine's every NIC is asked for
+def _item(kind: Kind, text: str) -> Item:
+    data = json.loads(text)
+    return from_data(Machine, data) if kind == "machine" else from_data(Network, data)

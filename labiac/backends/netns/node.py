@@ -11,6 +11,7 @@ from labiac.backends.netns import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from labiac.backends.netns.ground import Ground
     from labiac.plan.model import Machine
@@ -51,7 +52,7 @@ def settle_in(ground: Ground, machine: Machine) -> None:
     Raises:
         BackendError: the machine's namespace is gone.
     """
-    ground.folder.file("machine", machine.name, "used").touch()
+    _guest_book(ground, machine).touch()
     with ground.spaces.opened(machine.host_name) as space:
         kernel.setns(space)
     kernel.unshare(kernel.NEW_MOUNTS | kernel.NEW_HOSTNAME)
@@ -85,11 +86,13 @@ def residents(ground: Ground, machine: Machine) -> Iterator[int]:
                     yield int(name)
 
 
+def visited(ground: Ground, machine: Machine) -> bool:
+    """Return whether anybody ever was on *machine*: else it has no processes, and left none."""
+    return _guest_book(ground, machine).exists()
+
+
 def end_residents(ground: Ground, machine: Machine) -> None:
     """Kill every process that was started on *machine*, as switching it off would."""
-    used = ground.folder.file("machine", machine.name, "used")
-    if not used.exists():  # nobody ever was there: no need to look through all of /proc
-        return
     for _ in range(_ROUNDS):
         found = list(residents(ground, machine))
         for process in found:
@@ -97,7 +100,15 @@ def end_residents(ground: Ground, machine: Machine) -> None:
                 os.kill(process, 9)
         if not found:
             break
-    used.unlink(missing_ok=True)
+
+
+def forget_visits(ground: Ground, machine: Machine) -> None:
+    """Note that nobody is on *machine*, and that nothing is left of who was."""
+    _guest_book(ground, machine).unlink(missing_ok=True)
+
+
+def _guest_book(ground: Ground, machine: Machine) -> Path:
+    return ground.folder.file("machine", machine.name, "used")
 
 
 _ROUNDS = 20

@@ -81,10 +81,13 @@ def routes_itself(mark: Mark, machine: Machine) -> bool:
 
 def end(ground: Ground, machine: Machine) -> None:
     """End every process on *machine*, and remove the logs of its services."""
+    if not node.visited(ground, machine):
+        return
     node.end_residents(ground, machine)
     for name in os.listdir(ground.folder.text):  # noqa: PTH208  # a pattern takes longer to compile
         if name.startswith(f"machine.{machine.name}.") and name.endswith(".log"):
             (ground.folder.path / name).unlink(missing_ok=True)
+    node.forget_visits(ground, machine)
 
 
 def _start(ground: Ground, machine: Machine, service: Service) -> tuple[str, int, int]:
