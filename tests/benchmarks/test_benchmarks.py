@@ -133,6 +133,9 @@ def test_each_part_of_the_page_is_written_without_the_other():
     assert whole == "# Benchmarks\n\nold\n\n## Virtual machines\n\nguests\n"
     assert beside(whole, "# Benchmarks\n\nnew") == whole.replace("old", "new")
     assert beside(whole, "## Virtual machines\n\nmore") == whole.replace("guests", "more")
+    all_three = beside(whole, "## System containers\n\nthird")
+    assert all_three == f"{whole}\n## System containers\n\nthird\n"
+    assert beside(all_three, "## Virtual machines\n\nmore") == all_three.replace("guests", "more")
 
 
 def test_the_phases_of_a_boot_are_what_all_of_it_takes():
@@ -144,3 +147,11 @@ def test_the_phases_of_a_boot_are_what_all_of_it_takes():
     assert took[guest_phases.ALL] == 28.5 == sum(took.values()) - took[guest_phases.ALL]
     assert took["kernel and initramfs"] == 6
     assert took["systemd, until it starts units"] == 2
+
+
+@pytest.mark.slow
+def test_what_a_hypervisor_is_asked_is_counted():
+    import hypervisor_calls
+
+    figures = hypervisor_calls.hyperv(1)
+    assert (figures["make"], figures["read"], figures["delete"]) == (24, 9, 18)
