@@ -140,12 +140,26 @@ def execute(door: Door, argv: Sequence[str], *, timeout_s: float, stdin: bytes =
     """
     with tempfile.TemporaryDirectory(prefix="labiac-") as folder:
         log = Path(folder, "log")  # what ssh itself says, apart from what the command does
-        command = [*_ssh(door), "-T", "-E", str(log), _ALIAS, shlex.join(argv)]
-        ran = run(command, where=door.where, timeout_s=timeout_s, stdin=stdin)
+        asked = command(door, argv, "-E", str(log))
+        ran = run(asked, where=door.where, timeout_s=timeout_s, stdin=stdin)
         said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     if ran.status == _FAILED and said:
         raise _failed(door, said.strip())
     return ran
+
+
+def command(door: Door, argv: Sequence[str], *options: str) -> list[str]:
+    """Return the command of this machine that runs *argv* in the guest behind *door*.
+
+    Args:
+        door: The way into it.
+        argv: What runs there, without a terminal.
+        options: More of ssh's own.
+
+    Raises:
+        BackendError: there is no ssh here.
+    """
+    return [*_ssh(door), "-T", *options, _ALIAS, shlex.join(argv)]
 
 
 def attach(door: Door, argv: Sequence[str]) -> int:
@@ -154,8 +168,8 @@ def attach(door: Door, argv: Sequence[str]) -> int:
     Raises:
         BackendError: there is no ssh here.
     """
-    terminal = "-tt" if os.isatty(0) and os.isatty(1) else "-T"
-    return become([*_ssh(door), terminal, _ALIAS, shlex.join(argv)])
+    terminal = ["-tt"] if os.isatty(0) and os.isatty(1) else []
+    return become(command(door, argv, *terminal))
 
 
 def _ssh(door: Door) -> list[str]:

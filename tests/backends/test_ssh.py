@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import stat
@@ -13,7 +14,7 @@ from threading import Event
 import pytest
 import yaml
 
-from labiac.backends import ssh, within
+from labiac.backends import pcap, ssh, within
 from labiac.backends.base import Ping, Watch
 from labiac.backends.ssh import Door, SilentError
 from labiac.errors import BackendError
@@ -122,6 +123,23 @@ def test_a_command_at_a_terminal_has_one(door, inside):
     status, said = inside(attached)
     assert status == 7, said
     assert b"/dev/pts/" in said
+
+
+def test_packets_of_a_nic_in_the_guest_are_captured_while_they_pass(door, inside):
+    sink = io.BytesIO()
+    argv = ssh.command(door, pcap.tcpdump("lo", 2))  # which sees the packets of SSH itself
+    ways = {"where": door.where, "seconds": 30}
+    assert inside(lambda: pcap.capture(argv, os.environ, sink, **ways)) == 2
+    said = subprocess.run(
+        ["tcpdump", "-nn", "-r", "-"], input=sink.getvalue(), check=True, capture_output=True
+    )
+    assert said.stdout.count(b"127.0.0.1.22022") == 2
+
+
+def test_a_nic_that_is_not_there_is_said_by_tcpdump_itself(door, inside):
+    argv = ssh.command(door, pcap.tcpdump("eth9", 2))
+    with pytest.raises(BackendError, match="eth9"):
+        inside(lambda: pcap.capture(argv, os.environ, io.BytesIO(), where=door.where, seconds=30))
 
 
 def waited(door, inside, timeout_s=20):

@@ -13,6 +13,7 @@ from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import BinaryIO
 
     from labiac.backends.base import BaseImage, Exported, Ping, Ran, Snapshot
     from labiac.backends.mark import Mark
@@ -147,6 +148,20 @@ class VirtualBox:
         from labiac.backends import ssh
 
         return ssh.attach(self._door(ref), argv)
+
+    def capture(self, ref: str, nic: str, sink: BinaryIO, *, packets: int, seconds: float) -> int:
+        """Write what passes *nic* of machine *ref* to *sink* as pcap; return the packet count.
+
+        Raises:
+            BackendError: it does not run, labiac has no way into it, or it can't capture there.
+        """
+        import os
+
+        from labiac.backends import pcap, ssh
+
+        door = self._door(ref)
+        argv = ssh.command(door, pcap.tcpdump(nic, packets))
+        return pcap.capture(argv, os.environ, sink, where=door.where, seconds=seconds)
 
     def console(self, ref: str) -> None:
         """Be at the serial console of the machine *ref* until Ctrl-], or until it is off.
