@@ -26,7 +26,7 @@ TARGET: Final = "LABIAC_INCUS_TARGET"
 _ONLINE: Final = "Online"
 _OFFLINE: Final = "Offline"
 _MIB: Final = 1 << 20
-_UNREACHED: Final = ("Unable to connect", "is down")
+_UNREACHED: Final = ("Unable to connect", "dial tcp", "is down")
 _RACE: Final = "Failed to delete bridge children interfaces"
 """What Incus 6.0 says where anybody's link goes while it makes a bridge: a container starts."""
 _ATTEMPTS: Final = 10
@@ -169,10 +169,10 @@ def silent(path: str, problem: str) -> str:
         path: An object of the API: an instance, or a network.
         problem: What Incus says.
     """
-    kind, _, name = path.partition("?")[0].removeprefix("/1.0/").partition("/")
-    if kind not in {"instances", "networks"} or (kind == "instances" and not name):
-        return ""  # what is asked below, too
+    kind = path.removeprefix("/1.0/").partition("?")[0].partition("/")[0]
     query = dict(parse_qsl(path.partition("?")[2]))
+    if kind not in {"instances", "networks"} or "recursion" in query:
+        return ""  # it is asked below, too
     listed = api.path_of("instances", recursion="1", project=query.get("project", "default"))
     lost = {each["location"] for each in api.get(listed) or () if each["status"] == "Error"}
     for each in members():

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.incus.names import MARK, SEED, bridge
+from labiac.backends.incus.names import MARK, READY, SEED, bridge
 from labiac.backends.incus.network import behind
 from labiac.backends.inside import in_order
 from labiac.plan.model import Forward
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Device = dict[str, str]
 
 ROOT: Final = "root"
-_OWN: Final = ("volatile.", "image.")
-"""What the keys begin with that Incus keeps of an instance for itself."""
+_KEPT: Final = ("volatile.", "image.", READY)
+"""What the keys begin with that stay: those that Incus has for itself, and what was once so."""
 _JOINED: Final = frozenset({"lan", "nat"})
 """Attachments of NICs whose cable leads to a network of Incus."""
 _END: Final = re.compile(r"(?P<protocol>tcp|udp):(?P<host>\[[^]]+\]|[^:]+):(?P<port>\d+)")
@@ -33,7 +33,7 @@ def configuration(mark: Mark, known: Mapping[str, str]) -> dict[str, str]:
     """Return the configuration of the machine of *mark*; what Incus itself has *known* stays."""
     machine = mark.machine
     return {
-        **{key: value for key, value in known.items() if key.startswith(_OWN)},
+        **{key: value for key, value in known.items() if key.startswith(_KEPT)},
         MARK: mark.to_json(),
         "limits.cpu": str(machine.cpus),
         "limits.memory": f"{machine.memory_mib}MiB",

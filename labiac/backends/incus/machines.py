@@ -11,7 +11,7 @@ from labiac.backends.base import Copy, Features, Observed
 from labiac.backends.guest import changed
 from labiac.backends.incus import api, cluster, guest, images, instance, lans, projects
 from labiac.backends.incus.held import Held, held, held_or_free
-from labiac.backends.incus.names import MARK, place
+from labiac.backends.incus.names import MARK, READY, place
 from labiac.backends.incus.still import wake
 from labiac.backends.mark import Mark
 from labiac.errors import BackendError
@@ -55,7 +55,7 @@ def create(copy: Copy, item: Machine, watch: Watch, *, was: Machine | None = Non
     """
     mark = Mark(copy, item, whole=False)
     ours = _awake(mark)
-    if ours is not None and ours.mark.machine.image != item.image:
+    if ours is not None and (ours.mark.machine.image != item.image or _is_hollow(ours)):
         delete(ours)
         ours = None
     lans.behind(copy, item)
@@ -162,6 +162,11 @@ def _awake(mark: Mark) -> Held | None:
     return held_or_free(mark)
 
 
+def _is_hollow(ours: Held) -> bool:
+    """Return whether a machine never was one: its host went while it was made, maybe its disk."""
+    return not (ours.mark.whole or ours.is_active or READY in ours.known["config"])
+
+
 def _change(ours: Held, mark: Mark, *, runs: bool) -> None:
     """Make the instance of *ours* that of *mark*: while it *runs*, or off."""
     if runs:
@@ -188,7 +193,7 @@ def _told(mark: Mark, known: dict[str, str]) -> dict[str, Any]:
 
 
 def _note(mark: Mark) -> None:
-    config = {MARK: mark.to_json()}
+    config = {MARK: mark.to_json(), READY: "true"}
     api.call("PATCH", place(mark.copy, mark.item.name).path(), {"config": config})
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MARK: Final = "user.labiac"
 """Key of the configuration under which an object carries labiac's mark."""
+READY: Final = "user.labiac.ready"
+"""Key that an instance has once it was whole: from then on there is something on its disk."""
 SEED: Final = "user.labiac.seed."
 """What the keys of a seed's files begin with; the image's templates read them."""
 _LONGEST: Final = 63
