@@ -15,7 +15,7 @@ from labiac.cli.draw.graph import rendered
 from labiac.cli.draw.live import live
 from labiac.cli.draw.picture import plain
 from labiac.cli.draw.topology import topology
-from labiac.fleet.measured import Outcome
+from labiac.fleet.measured import MeasuredPair
 from labiac.plan.resolve import plan_file, resolve
 from labiac.reach.matrix import matrix
 from labiac.schema.load import from_data
@@ -66,7 +66,7 @@ def measured(plan: Plan) -> bytes:
     lost = [replace(node, routes=()) if node.name == "r1" else node for node in plan.machines]
     now = {pair.ends: pair for pair in matrix(replace(plan, machines=tuple(lost)))}
     outcomes = [
-        Outcome(
+        MeasuredPair(
             *was.ends, was.ok, is_.ok, students=False, planned=was.path, path=is_.path, reason=""
         )
         for was in matrix(plan)

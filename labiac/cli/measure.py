@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from labiac.backends.base import Backend
     from labiac.backends.live import AsItIs
     from labiac.plan.model import Plan
-    from labiac.reach.compare import Comparison, Deviation
+    from labiac.reach.compare import Deviation, Deviations
     from labiac.reach.matrix import Ends, Pair
     from labiac.reach.trace import Trace
 
@@ -150,17 +150,17 @@ def examined(plan: Plan, backend: Backend, source: str, target: str) -> Examined
     return Examined(pair, differ, trace(now.plan, *ends, asked) if run else ())
 
 
-def _compared(plan: Plan, backend: Backend) -> tuple[AsItIs, Comparison]:
+def _compared(plan: Plan, backend: Backend) -> tuple[AsItIs, Deviations]:
     """Return what has become of *plan*, and that beside it."""
-    from labiac.reach.compare import Comparison
+    from labiac.reach.compare import Deviations
 
     networks = [network.name for network in plan.networks]
     machines = [machine.name for machine in plan.machines]
     now = as_it_is(backend, Copy(plan.lab, plan.student), networks, machines)
-    return now, Comparison(plan, now.plan, now.broken)
+    return now, Deviations(plan, now.plan, now.broken)
 
 
-def _explained(now: AsItIs, compared: Comparison, answers: Mapping[Ends, bool]) -> dict[Ends, Pair]:
+def _explained(now: AsItIs, compared: Deviations, answers: Mapping[Ends, bool]) -> dict[Ends, Pair]:
     """Return the pairs that answered, or not, with their way, and the reason if they did not.
 
     That is what first differs from the plan on the way, else what the nodes, as they are, give.

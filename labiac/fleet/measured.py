@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labiac.reach.matrix import Ends, Pair
 
 
-class Outcome(NamedTuple):
+class MeasuredPair(NamedTuple):
     """What became of one pair.
 
     Args:
@@ -61,7 +61,7 @@ class Measured:
 
     when: datetime
     plan: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[MeasuredPair, ...]
 
 
 def mark(plan: Plan) -> str:
@@ -71,11 +71,11 @@ def mark(plan: Plan) -> str:
 
 def outcomes(
     plan: Plan, predicted: Mapping[Ends, Pair], live: Mapping[Ends, Pair]
-) -> tuple[Outcome, ...]:
+) -> tuple[MeasuredPair, ...]:
     """Return what became of each pair of the copy of *plan* that was measured."""
     theirs = students_pairs(plan, predicted)
     return tuple(
-        Outcome(*ends, was.ok, now.ok, ends in theirs, was.path, now.path, now.reason)
+        MeasuredPair(*ends, was.ok, now.ok, ends in theirs, was.path, now.path, now.reason)
         for ends, now in live.items()
         for was in [predicted[ends]]
     )
@@ -111,8 +111,8 @@ def forget(copy: Copy) -> None:
         file.unlink(missing_ok=True)
 
 
-def _outcome(*, planned: list[str], path: list[str], **rest: Any) -> Outcome:
-    return Outcome(planned=tuple(planned), path=tuple(path), **rest)
+def _outcome(*, planned: list[str], path: list[str], **rest: Any) -> MeasuredPair:
+    return MeasuredPair(planned=tuple(planned), path=tuple(path), **rest)
 
 
 def _file(plan: Plan) -> Path:

@@ -45,7 +45,7 @@ class Deviation(NamedTuple):
     command: tuple[str, ...] = ()
 
 
-class Comparison:
+class Deviations:
     """A lab as planned and as it is.
 
     Args:

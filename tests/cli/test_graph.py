@@ -13,7 +13,7 @@ from labiac.cli.draw.picture import SIGNS
 from labiac.cli.draw.topology import topology
 from labiac.cli.graph import _ago
 from labiac.cli.measure import remember
-from labiac.fleet.measured import Outcome, recall
+from labiac.fleet.measured import MeasuredPair, recall
 from labiac.plan.resolve import plan_file
 from labiac.reach.matrix import matrix
 
@@ -44,7 +44,7 @@ def outcomes(plan, **silent):
     A pair is called ``pc1_pc4``.
     """
     return [
-        Outcome(
+        MeasuredPair(
             *ends,
             predicted=pair.ok,
             live=name not in silent,

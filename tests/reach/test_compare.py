@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from labiac.plan.model import Route
-from labiac.reach.compare import Comparison
+from labiac.reach.compare import Deviations
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def without(plan, name):
 
 
 def compared(plan, live, source="pc1", target="pc3", **broken):
-    return list(Comparison(plan, live, broken).differences(source, target))
+    return list(Deviations(plan, live, broken).differences(source, target))
 
 
 def texts(*arguments, **broken):

@@ -12,7 +12,7 @@ from labiac.plan.diff import diff
 from labiac.plan.lower import lowered, raised
 from labiac.plan.resolve import resolve
 from labiac.reach.change import Passage
-from labiac.reach.compare import Comparison
+from labiac.reach.compare import Deviations
 from labiac.reach.findings import findings
 from labiac.reach.matrix import matrix, pair
 from labiac.schema.load import from_data
@@ -84,7 +84,7 @@ def test_a_tag_that_a_port_does_not_take_goes_nowhere():
 
 
 def differences(plan, live, source="pc1", target="pc3", **broken):
-    return [each.text for each in Comparison(plan, live, broken).differences(source, target)]
+    return [each.text for each in Deviations(plan, live, broken).differences(source, target)]
 
 
 def test_a_port_that_is_not_as_planned_is_named_with_its_switch():

@@ -114,11 +114,11 @@ def _changed(meant: Plan, given: Plan) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _mend(meant: Plan, given: Plan, breaks: tuple[Ends, ...]) -> tuple[str, ...]:
-    from labiac.reach.compare import Comparison
+    from labiac.reach.compare import Deviations
 
     # What is a student's is not compared; here it is the point.
     machines = tuple(replace(machine, student=False) for machine in meant.machines)
-    compared = Comparison(replace(meant, machines=machines), given, {})
+    compared = Deviations(replace(meant, machines=machines), given, {})
     found = {each for ends in breaks for each in compared.differences(*ends)}
     return next(iter(found)).command if len(found) == 1 else ()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from labiac.cli.conformance.steps import Step
     from labiac.cli.conformance.trial import Trial
 
-Outcome = Literal["passed", "failed", "skipped"]
+_Outcome = Literal["passed", "failed", "skipped"]
 _INTERRUPTED = "interrupted"
 
 
@@ -31,7 +31,7 @@ class Tried:
     """
 
     step: str
-    outcome: Outcome
+    outcome: _Outcome
     seconds: float
     said: str
 
@@ -48,7 +48,7 @@ class Trials:
         """Whether none failed, and nobody stopped them."""
         return not self.interrupted and all(each.outcome != "failed" for each in self.steps)
 
-    def count(self, outcome: Outcome) -> int:
+    def count(self, outcome: _Outcome) -> int:
         """Return how many steps have this *outcome*."""
         return sum(each.outcome == outcome for each in self.steps)
 
@@ -81,7 +81,7 @@ def run(trial: Trial, steps: Sequence[Step], tell: Callable[[Tried], None]) -> T
 def _tried(step: Step, trial: Trial) -> Tried:
     begun = time.monotonic()
 
-    def ended(outcome: Outcome, said: str) -> Tried:
+    def ended(outcome: _Outcome, said: str) -> Tried:
         return Tried(step.name, outcome, time.monotonic() - begun, said)
 
     try:

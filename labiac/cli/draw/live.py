@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from labiac.cli.draw.topology import Link, Topology
-    from labiac.fleet.measured import Outcome
+    from labiac.fleet.measured import MeasuredPair
 
 _LEGEND: tuple[Mark, ...] = ("as predicted", "not as predicted", "does not run")
 
@@ -20,7 +20,10 @@ _NO_NODES: frozenset[BoxKind] = frozenset({"host", "trunk"})
 
 
 def live(
-    what: Topology, outcomes: Collection[Outcome], running: Collection[str], notes: Sequence[str]
+    what: Topology,
+    outcomes: Collection[MeasuredPair],
+    running: Collection[str],
+    notes: Sequence[str],
 ) -> Picture:
     """Return a picture of what was measured.
 
@@ -56,7 +59,7 @@ def live(
     return Picture(signed(what, marks), marks, _LEGEND, tuple(notes))
 
 
-def _lost_at(outcome: Outcome, back: Outcome | None) -> tuple[str, ...]:
+def _lost_at(outcome: MeasuredPair, back: MeasuredPair | None) -> tuple[str, ...]:
     """Return the two nodes that follow each other, as planned, between which a packet was lost.
 
     It is the first hop where the way is not known; of a packet that strayed, the node where it
