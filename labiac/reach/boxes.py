@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from labiac.plan.addressing import Prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from labiac.plan.model import Action, Machine, Plan, Policy, Traffic, Translation
 
+THE_HOST = ""
+"""What the host goes by among firewalls and NATs: no machine is called so."""
 Span = tuple[int, int]
 """The first and last of a range of ports."""
 NO_PORT: Span = (0, 0)
@@ -82,13 +84,14 @@ class Box:
     Args:
         lines: The rules of its policy that can match.
         default: What becomes of a packet that no rule matches; None where nothing is filtered.
-        outside: Interfaces by which it hides what it forwards.
+        outside: Interfaces by which it hides what it forwards, each with the sources that it
+            hides there; None: all.
         redirects: What of its outside leads inside.
     """
 
     lines: tuple[Line, ...]
     default: Action | None
-    outside: frozenset[str]
+    outside: Mapping[str, tuple[Prefix, ...] | None]
     redirects: Redirects
 
     def judge(self, packet: Packet) -> tuple[Action, str]:
@@ -97,6 +100,10 @@ class Box:
             if line.matches(packet):
                 return line.action, line.name
         return (self.default, "policy") if self.default else ("accept", "")
+
+    def hides(self, packet: Packet, interface: str) -> bool:
+        """Return whether *packet* leaves by *interface* with another source than its own."""
+        return interface in self.outside and _within(packet.source, self.outside[interface])
 
     def redirected(self, packet: Packet) -> Packet | None:
         """Return *packet* as it goes on inside, or None: it stays as it is."""
@@ -111,12 +118,38 @@ class Box:
 
 
 def boxes(plan: Plan, version: int) -> dict[str, Box]:
-    """Return the firewalls and NATs of *plan* by name, as IP *version* meets them."""
-    return {
+    """Return the firewalls and NATs of *plan* by name, as IP *version* meets them.
+
+    The host, which is `THE_HOST`, is one where there are NAT networks and others that it is in.
+    """
+    found = {
         machine.name: _box(machine, version)
         for machine in plan.machines
         if machine.policy or machine.translation
     }
+    host = _host(plan, version)
+    return found | {THE_HOST: host} if host.outside else found
+
+
+def _host(plan: Plan, version: int) -> Box:
+    """Return the host, which hides its NAT networks from whatever else it is in."""
+    hidden = [
+        (network.host_name, Prefix.parse(subnet))
+        for network in plan.networks
+        if network.type == "nat"
+        for subnet in (network.ipv4, network.ipv6)
+        if subnet
+    ]
+    outside = {}
+    for network in plan.networks:
+        sources = [
+            prefix
+            for behind, prefix in hidden
+            if behind != network.host_name and prefix.version == version
+        ]
+        if network.host_addresses and sources:
+            outside[network.host_name] = tuple(sources)
+    return Box((), None, outside, {})
 
 
 def _box(machine: Machine, version: int) -> Box:
@@ -130,7 +163,7 @@ def _box(machine: Machine, version: int) -> Box:
         for name, held in nic.interfaces()
     }
     redirects = _redirects(hides, chain.from_iterable(outside.values()), version) if hides else {}
-    return Box(lines, default, frozenset(outside), redirects)
+    return Box(lines, default, dict.fromkeys(outside), redirects)
 
 
 def _redirects(hides: Translation, own: Iterable[str], version: int) -> Redirects:

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import BITS, Prefix
 from labiac.plan.model import SWITCHING, Machine, Network
-from labiac.reach.conversation import exchange
-from labiac.reach.judge import Judge
+from labiac.reach.asked import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from labiac.plan.diff import Change
     from labiac.plan.model import Item, Nic, Plan
@@ -55,9 +55,12 @@ class Passage:
             for change in changes
             if isinstance(change.was, Machine) and isinstance(change.now, Machine)
         }
+        self._renamed = renamed
         self._names = {now: was for was, now in renamed.items()}
-        self._translated = any(each.translation for each in (*old.machines, *new.machines))
-        self._before, self._after = _Asked(old, self._names), _Asked(new, {})
+        self._translated = any(each.translation for each in (*old.machines, *new.machines)) or any(
+            each.type == "nat" for each in (*old.networks, *new.networks)
+        )
+        self._before, self._after = Asked(old, self._names), Asked(new, {})
         # Who became a router is asked too: that others reach it is no news of its role.
         wanted = {*new.end_nodes, *(renamed.get(name, name) for name in old.end_nodes)}
         known = [*self._after.nodes, *(renamed.get(name, name) for name in self._before.nodes)]
@@ -100,6 +103,9 @@ class Passage:
             return ()
         if self._is_its_own(was, now, change.effect):
             return tuple(sorted(self._lasting_of(now.name), key=self._place))
+        if change.effect != "live" and self._is_missed(was, now):
+            through = chain.from_iterable(map(self._pairs_of, self._through[now.name]))
+            return tuple(sorted({*through, *self._lasting_of(now.name)}, key=self._place))
         silent: set[Ends] = set()
         concerned = self._concerned(was, now, change.effect)
         for state in self._midway(was, now, change.effect) if concerned else ():
@@ -122,22 +128,67 @@ class Passage:
             return False
         if effect != "live":
             return True
-        nodes = filter(None, (self._before.node(now.name), self._after.node(now.name)))
-        own = {(v, held.value) for node in nodes for v in BITS for _, held in node.addresses(v)}
-        return self._readdressed(now.name) and all(len(self._owners[each]) == 1 for each in own)
+        return self._readdressed(now.name) and self._owns_its_addresses(now.name)
 
-    def _concerned(self, was: Item, now: Item, effect: str) -> list[tuple[int, int]]:
+    def _owns_its_addresses(self, name: str) -> bool:
+        """Return whether nobody else has, or had, an address that a node has, or had."""
+        nodes = filter(None, (self._before.node(name), self._after.node(name)))
+        own = {(v, held.value) for node in nodes for v in BITS for _, held in node.addresses(v)}
+        return all(len(self._owners[each]) == 1 for each in own)
+
+    def _concerned(self, was: Item, now: Item, effect: str) -> Collection[tuple[int, int]]:
         """Return those of the lasting pairs of groups that the change can silence.
 
         Routes alone concern who has an address that they lead to. A NAT has its own in between.
         """
         prefixes = _rerouted(was, now) if effect == "live" and not self._translated else None
+        if prefixes is None and self._leaves_others(was, now, effect):
+            own = self._of_group.get(self._group.get(now.name, -1), ())
+            return {*own, *self._through[now.name]}
         if prefixes is None:
             return self._lasting
         near = [any(self._in_one_of(prefixes, name) for name in names) for names in self._groups]
         return [
             (source, target) for source, target in self._lasting if near[source] or near[target]
         ]
+
+    def _leaves_others(self, was: Item, now: Item, effect: str) -> bool:
+        """Return whether the change silences nobody but who goes through that node, or to it.
+
+        What it has in the meantime is its own, so that nobody takes it for another. In IPv6 a
+        host passes over a next hop that is silent, and back to it when that is there.
+        """
+        if not isinstance(was, Machine) or not isinstance(now, Machine):
+            return False
+        if any(each.switch or each.role in SWITCHING for each in (was, now)):
+            return False
+        if effect == "live" and (self._before.has_ipv6 or self._after.has_ipv6):
+            return False
+        return self._owns_its_addresses(now.name)
+
+    def _is_missed(self, was: Item, now: Item) -> bool:
+        """Return whether all who go through a node that is down are silent, for certain."""
+        ipv6 = self._before.has_ipv6 or self._after.has_ipv6
+        return not ipv6 and self._leaves_others(was, now, "down")
+
+    def _pairs_of(self, groups: tuple[int, int]) -> Iterator[Ends]:
+        """Return the pairs of two groups."""
+        source, target = groups
+        return _pairs(self._groups[source], self._groups[target])
+
+    @cached_property
+    def _through(self) -> Mapping[str, set[tuple[int, int]]]:
+        """Of each node, the lasting pairs of groups that go through it, before or after."""
+        found: dict[str, set[tuple[int, int]]] = defaultdict(set)
+        for source, target in self._lasting:
+            for ends in islice(_pairs(self._groups[source], self._groups[target]), 1):
+                before = self._before.between(ends)
+                for name in (
+                    *(self._renamed.get(each, each) for each in before),
+                    *self._after.between(ends),
+                ):
+                    found[name].add((source, target))
+        return found
 
     def _in_one_of(self, prefixes: Iterable[Prefix], name: str) -> bool:
         """Return whether a node has, or had, an address in one of *prefixes*."""
@@ -149,7 +200,7 @@ class Passage:
             for _, address in node.addresses(prefix.version)
         )
 
-    def _silent(self, state: _Asked, lasting: Sequence[tuple[int, int]]) -> set[Ends]:
+    def _silent(self, state: Asked, lasting: Collection[tuple[int, int]]) -> set[Ends]:
         """Return those of the *lasting* pairs that do not reach each other in *state*."""
         parts = {
             place: _alike(self._groups[place], state) for place in set(chain.from_iterable(lasting))
@@ -186,14 +237,14 @@ class Passage:
         source, target = ends
         return self._places[source], self._places[target]
 
-    def _midway(self, was: Item, now: Item, effect: str) -> Iterator[_Asked]:
+    def _midway(self, was: Item, now: Item, effect: str) -> Iterator[Asked]:
         """Yield the states on the way."""
         if effect == "live":
-            yield _Asked(_with(self._old, _recabled(was, now)), self._names)
-            yield _Asked(_with(self._new, was), {})
+            yield Asked(_with(self._old, _recabled(was, now)), self._names)
+            yield Asked(_with(self._new, was), {})
         else:
-            yield _Asked(down(self._old, was), self._names)
-            yield _Asked(down(self._new, now), {})
+            yield Asked(down(self._old, was), self._names)
+            yield Asked(down(self._new, now), {})
 
     def _readdressed(self, name: str) -> bool:
         """Return whether a node is known by another address than before."""
@@ -201,58 +252,7 @@ class Passage:
         return was is not None and now is not None and _known_by(was) != _known_by(now)
 
 
-class _Asked:
-    """A plan that is asked who reaches whom, by the nodes' new names."""
-
-    def __init__(self, plan: Plan, names: Mapping[str, str]) -> None:
-        self._judge = Judge(plan)
-        self._names = names
-        self.nodes = {node.name: node for node in self._judge.nodes}
-
-    def node(self, name: str) -> Node | None:
-        return self.nodes.get(self._old(name))
-
-    def _old(self, name: str) -> str:
-        return self._names.get(name, name)
-
-    def kind(self, name: str) -> int | None:
-        """Return what *name* has in common with those that others reach alike, or not."""
-        node = self.node(name)
-        return self._judge.kind(node) if node else None
-
-    def answers(self, ends: Ends) -> bool:
-        source, target = map(self.node, ends)
-        return bool(source and target and self._judge.judgement(source, target).ok)
-
-    def owners(self) -> Iterator[tuple[tuple[int, int], str]]:
-        """Yield each address, with its IP version, and who has it, by the name in the plan."""
-        for version, plane in self._judge.planes.items():
-            for value, ports in plane.owners.items():
-                yield from (((version, value), plane.nodes[port.node].name) for port in ports)
-
-    def hidden(self, ends: Ends, nat: str) -> list[int]:
-        """Return the addresses that *nat* gives the questions of *ends*."""
-        source, target = map(self.node, ends)
-        if source is None or target is None:
-            return []
-        return [
-            act.source
-            for plane, asked in self._judge.questions(source, target)
-            for way in exchange(plane, source, target, asked).there
-            for act in way.acts
-            if act.source is not None and plane.nodes[way.at(act.hop)].name == self._old(nat)
-        ]
-
-    def reason(self, ends: Ends) -> str:
-        """Return why *ends* do not reach each other; empty when they do."""
-        source, target = map(self.node, ends)
-        if source is None or target is None:
-            return f"{ends[0] if source is None else ends[1]} is gone"
-        judgement = self._judge.judgement(source, target)
-        return "" if judgement.ok else self._judge.reason(judgement, source, target)
-
-
-def _owners(*plans: tuple[_Asked, Mapping[str, str]]) -> Mapping[tuple[int, int], set[str]]:
+def _owners(*plans: tuple[Asked, Mapping[str, str]]) -> Mapping[tuple[int, int], set[str]]:
     """Return who has each address, with its IP version, in one of *plans* or another.
 
     By the new name of each node, which a plan may call otherwise.
@@ -264,7 +264,7 @@ def _owners(*plans: tuple[_Asked, Mapping[str, str]]) -> Mapping[tuple[int, int]
     return found
 
 
-def _alike(names: Iterable[str], *asked: _Asked) -> list[list[str]]:
+def _alike(names: Iterable[str], *asked: Asked) -> list[list[str]]:
     """Return *names* in groups: those in one are reached, and reach others, alike."""
     groups: dict[tuple[int | None, ...], list[str]] = {}
     for name in names:

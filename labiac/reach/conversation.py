@@ -229,7 +229,7 @@ class _Conversation:
         if box.outside:
             came = way.visits[hop - 1] if hop else way.came
             entry = plane.entry(plane.nodes[number], way.address, came)
-            if entry is not None and entry.port.name in box.outside:
+            if entry is not None and box.hides(packet, entry.port.name):
                 hidden = masquerade(plane.nodes[number], entry, way.address)
                 packet = packet if hidden is None else packet._replace(source=hidden)
         return packet, rule, ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from labiac.plan.addressing import BITS, IPV4, Prefix, address_text
-from labiac.reach.boxes import boxes
+from labiac.reach.boxes import THE_HOST, boxes
 from labiac.reach.fabric import segment_name
 from labiac.reach.tables import Classes, gateway_of, source_of, tables
 
@@ -128,9 +128,8 @@ class Plane:
         self.nodes = fabric.nodes
         self.bridges = fabric.bridges
         self.tables = made
-        self.boxes = {
-            node.number: filters[node.name] for node in self.nodes if node.name in filters
-        }
+        names = [*(node.name for node in self.nodes[:-1]), THE_HOST]
+        self.boxes = {at: filters[name] for at, name in enumerate(names) if name in filters}
         self.owners: dict[int, list[Port]] = {}
         for node in self.nodes:
             for port, address in node.addresses(version):

@@ -122,6 +122,16 @@ def test_a_nat_lets_in_what_has_a_route_there(forecast, hidden):
     assert forecast("pc4", "pc1", **parts) == "ok: pc4 r1 gw pc1"
 
 
+def test_the_host_hides_a_nat_lan_from_its_other_lans(forecast):
+    lab = {
+        "lans": {"lan1": {"type": "nat"}, "lan2": {"type": "host", "host": {"router": True}}},
+        "pcs": {"host": {"lan": "lan1"}, "pc2": {"lan": "lan2", "gateway": "none"}},
+    }
+    # pc2 answers the host, which is in its own LAN; not to be mistaken for a PC of that name.
+    assert forecast("host", "pc2", **lab).startswith("ok: ")
+    assert forecast("pc2", "host", **lab).startswith("pc2 has no route to 10.0.1.")
+
+
 def test_rules_beyond_a_nat_see_its_address(planned, hidden):
     parts = hidden(routers={})
     fw = {"role": "firewall", "lans": ["lan2", "lan3"], "rules": [{"allow": "icmp", "from": "gw"}]}
