@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
-FEATURES: Final = Features(boots=True, live=frozenset())
+FEATURES: Final = Features(boots=True, live=frozenset({"nics.promiscuous"}))
+"""A cable and the LAN of a NIC too are changed live, but the guest's seed says them as well."""
 
 
 class VirtualBox:

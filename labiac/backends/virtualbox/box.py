@@ -185,6 +185,23 @@ def changes(was: Box, want: Wanted) -> list[list[str]]:
     ]
 
 
+def live(was: Box, want: Wanted) -> list[list[str]] | None:
+    """Return the calls that make a machine, which runs, from *was* to what we *want*.
+
+    None where it must be off for it.
+    """
+    wanted = _cards(want)
+    if wanted.keys() != was.cards.keys() or changes(replace(was, cards=wanted), want):
+        return None
+    calls = []
+    for slot, now in wanted.items():
+        said = cards.live(slot, was.cards[slot], now)
+        if said is None:
+            return None
+        calls += [["controlvm", want.uuid, *words] for words in said]
+    return calls
+
+
 def _groups(uuid: str, were: Mapping[str, int], now: Mapping[str, int]) -> Iterator[list[str]]:
     for name, rate in now.items():
         if name not in were:

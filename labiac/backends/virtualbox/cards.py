@@ -156,13 +156,34 @@ def options(slot: int, was: Card | None, now: Card | None) -> list[str]:
         f"--nic-type{slot}={now.model}",
         f"--mac-address{slot}={now.mac}",
         f"--cable-connected{slot}={'on' if now.cable else 'off'}",
-        f"--nic-promisc{slot}={'allow-all' if now.promiscuous else 'deny'}",
+        f"--nic-promisc{slot}={_policy(now)}",
         f"--nic-speed{slot}={now.rate_kbit}",
         f"--nic-bandwidth-group{slot}={group(slot) if now.rate_kbit else 'none'}",
         *_nat(slot, was.forwards if was else (), now),
         *_driver(slot, was.properties if was else (), now),
     ]
     # fmt: on
+
+
+def live(slot: int, was: Card, now: Card) -> list[list[str]] | None:
+    """Return what controlvm makes of the card in *slot* while its machine runs: *was* to *now*.
+
+    None where the machine must be off for it.
+    """
+    if replace(was, wire=now.wire, cable=now.cable, promiscuous=now.promiscuous) != now:
+        return None
+    said = []
+    if was.wire != now.wire:
+        said.append([f"nic{slot}", now.wire.mode, *([now.wire.name] if now.wire.name else [])])
+    if was.cable != now.cable:
+        said.append([f"setlinkstate{slot}", "on" if now.cable else "off"])
+    if was.promiscuous != now.promiscuous:
+        said.append([f"nicpromisc{slot}", _policy(now)])
+    return said
+
+
+def _policy(card: Card) -> str:
+    return "allow-all" if card.promiscuous else "deny"
 
 
 def _nat(slot: int, were: tuple[str, ...], now: Card) -> list[str]:

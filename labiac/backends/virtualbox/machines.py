@@ -249,11 +249,16 @@ def _insisted(want: Wanted) -> Box:
 
 
 def _changed(want: Wanted, was: Box) -> bool:
-    """Bring what *was* to what we *want*, off meanwhile if it differs; return whether it runs."""
+    """Bring what *was* to what we *want*, off meanwhile if it must be; return whether it runs."""
     seed = folder(want.machine) / boxes.seed_name(want.seed)
     calls = boxes.changes(was, want)
     if not calls and Path(was.seed) == seed:
         return _runs(want, was)
+    live = boxes.live(was, want) if was.state == "running" and Path(was.seed) == seed else None
+    for call in live or ():
+        _manage(want, *call)
+    if live:
+        return True
     _switch_off(want, was)
     for call in calls:
         _manage(want, *call)

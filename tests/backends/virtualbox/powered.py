@@ -7,6 +7,7 @@ what order; it does not prove that VirtualBox does it.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,11 +42,27 @@ def refuse(words):
     sys.exit(1)
 
 
-def control(uuid, word):
+LIVE = re.compile(r"(nic|setlinkstate|nicpromisc)(\d+)")
+"""What controlvm changes in a slot of a machine that runs."""
+NAMED = {"intnet": "intnet", "natnetwork": "nat-network", "hostonly": "host-only-adapter"}
+
+
+def live(uuid, what, slot, value, *name):
+    """Change what is in a slot: of a machine that the real one has off, modifyvm does it."""
+    option = {"setlinkstate": "cable-connected", "nicpromisc": "nic-promisc"}.get(what, what)
+    named = [f"--{NAMED[value]}{slot}={name[0]}"] if name else []
+    done = real("modifyvm", uuid, f"--{option}{slot}={value}", *named)
+    if done.returncode:
+        refuse(done.stderr)
+
+
+def control(uuid, word, *words):
     """Do what controlvm does of its own, or let it pass where that leaves the power as it is."""
     state = power(uuid)
     if state == OFF:
         refuse(f"Machine '{uuid}' is not currently running.")
+    if option := LIVE.fullmatch(word):
+        live(uuid, *option.groups(), *words)
     if word in AFTER:
         if state not in AFTER[word]:
             refuse(f"Invalid machine state: {state}")
@@ -80,7 +97,7 @@ def main(command, *rest):
             refuse(f"The machine '{uuid}' is already locked by a session")
         power(uuid, "running")
     elif command == "controlvm":
-        control(uuid, rest[1])
+        control(uuid, *rest[1:])
     elif command == "hostonlyif" or rest == ("hostonlyifs",):
         adapters(*rest)
     elif command in {"modifyvm", "unregistervm"} and power(uuid) != OFF:

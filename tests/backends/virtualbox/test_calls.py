@@ -10,7 +10,7 @@ from labiac.backends.base import Copy
 from labiac.backends.virtualbox import box as boxes
 from labiac.backends.virtualbox import network
 from labiac.backends.virtualbox.box import Wanted
-from labiac.backends.virtualbox.cards import wire_of
+from labiac.backends.virtualbox.cards import Wire, wire_of
 from labiac.backends.virtualbox.info import blocks, scan
 from labiac.plan.model import Forward
 from labiac.plan.resolve import plan_file, resolve
@@ -137,6 +137,34 @@ def test_the_larger_board_comes_before_the_nics_that_need_it_and_goes_after_them
     assert (board[2:], cards[0]) == (["--chipset=ich9"], "modifyvm")
     there = replace(boxes.bare(), chipset="ich9")
     assert boxes.changes(there, small)[-1][2:] == ["--chipset=piix3"]
+
+
+def test_a_cable_a_lan_and_promiscuity_change_while_the_machine_runs(course):
+    want, there = r1(course), sample(course)
+    moved = replace(there.cards[2], wire=Wire("null"), cable=False, promiscuous=True)
+    was = replace(there, cards={**there.cards, 2: moved})
+    assert [call[2:] for call in boxes.live(was, want)] == [
+        ["nic2", "intnet", "course-ana-lan1"],
+        ["setlinkstate2", "on"],
+        ["nicpromisc2", "deny"],
+    ]
+    assert boxes.live(there, want) == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"mac": "080027000001"}, {"model": "Am79C973"}, {"forwards": ()}, {"rate_kbit": 9}]
+)
+def test_any_other_change_of_a_card_takes_a_machine_that_is_off(course, change):
+    there = sample(course)
+    was = replace(there, cards={**there.cards, 1: replace(there.cards[1], **change)})
+    assert boxes.live(was, r1(course)) is None
+
+
+def test_memory_and_cards_that_come_or_go_take_a_machine_that_is_off(course):
+    there = sample(course)
+    fewer = {slot: card for slot, card in there.cards.items() if slot != 3}
+    assert boxes.live(replace(there, cards=fewer), r1(course)) is None
+    assert boxes.live(replace(there, memory_mib=1), r1(course)) is None
 
 
 def test_a_nat_network_that_is_as_wanted_takes_no_call(course):

@@ -389,3 +389,24 @@ def test_whatever_was_killed_is_completed_by_the_next_run_and_leaves_nothing(lab
     images_only = {path for path in media("hdds") if "/virtualbox/images/" in path}
     assert media("hdds") - images_only <= before[0]
     assert (media("dvds"), call("list", "natnets")) == before[1:]
+
+
+def test_what_was_done_to_a_nic_by_hand_is_undone_while_the_machine_runs(virtualbox, lab, power):
+    made = lab({"management": "none", **ONE_LAN})  # nobody answers where nothing boots
+    made.up()
+    pc1 = made.plan.machine("pc1")
+    uuid = str(uuid_of(made.ref(pc1)))
+    virtualbox.start(made.ref(pc1))
+    call("controlvm", uuid, "setlinkstate1", "off")
+    call("controlvm", uuid, "nic1", "null")
+    found = made.read(pc1).nics[0]
+    assert (found.connected, found.attach) == (False, "none")
+    power.calls()
+    virtualbox.create(made.copy, pc1)
+    lan = made.plan.network("lan1").host_name
+    assert power.calls("controlvm", "modifyvm") == [
+        f"controlvm {uuid} nic1 intnet {lan}",
+        f"controlvm {uuid} setlinkstate1 on",
+    ]
+    assert made.read(pc1) == pc1
+    assert power.state(uuid) == "running"
