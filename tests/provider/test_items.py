@@ -8,6 +8,7 @@ import pytest
 from labiac.backends.base import Copy, Features
 from labiac.errors import BackendError, ForeignError
 from labiac.plan.model import Route, SeedFile
+from labiac.provider.lifecycle import copy_of
 from labiac.provider.values import UNKNOWN, plain, secrets, struct
 from tests.provider.conftest import half_made, inputs_of, planned
 
@@ -46,6 +47,18 @@ def test_a_machine_that_is_off_is_wanted_off_until_it_is_to_start(plugin, whose)
     assert plugin.diff("Machine", state, off) == ({}, [])
     assert plugin.diff("Machine", state, on)[0] == {"running": "update", "start": "update"}
     assert plugin.update("Machine", R1_ID, state, on)["running"] is True
+
+
+def test_a_host_is_where_a_machine_is_made_and_moves_none_that_is_up(plugin, memory, whose):
+    inputs = inputs_of(R1, whose)
+    assert copy_of({**inputs, "host": "two"}).host == "two"
+    assert copy_of(inputs).host == ""
+    identity, state = plugin.create("Machine", inputs)
+    made = memory.read("practical/ana/machine/r1")
+    elsewhere = {**inputs, "host": "two"}
+    assert plugin.diff("Machine", state, elsewhere) == ({"host": "add"}, [])
+    assert plugin.update("Machine", identity, state, elsewhere)["host"] == "two"
+    assert memory.read("practical/ana/machine/r1") == made
 
 
 def test_every_failure_of_a_machine_is_told_with_its_property_path(plugin, whose):

@@ -230,6 +230,18 @@ class Class:
         return len([name for name in left(self.lab, *self.students) if "." not in name])
 
 
+@pytest.mark.usefixtures("members")
+def test_a_class_is_sized_by_members_and_refused_where_the_roster_names_none(tmp_path, capfd):
+    there = Class(tmp_path)
+    sized = json.loads(there.start("size").communicate(timeout=120)[0])
+    assert {each["name"] for each in sized["hosts"]} == MEMBERS
+    there.roster.write_text("student,host\nana,two\nbob,three\n")
+    refused = there.start("up")
+    refused.communicate(timeout=120)
+    assert (refused.returncode, there.where()) == (1, set())
+    assert "bob host: three is no member of the cluster" in capfd.readouterr().err
+
+
 @pytest.mark.usefixtures("labs")  # each member has unpacked the image by then
 def test_a_class_goes_on_where_a_member_stops_and_retry_finishes_it(members, tmp_path):
     there = Class(tmp_path)
