@@ -98,8 +98,9 @@ def _held(plan: Plan) -> Iterator[subnets.Held]:
         for each in blocks(manage("list", kind)):
             own, mask = each.get("IPAddress", ""), each.get("NetworkMask", "")
             if own not in {"", "0.0.0.0", *known} and mask:  # noqa: S104  # none, in its words
+                address = ip_interface(f"{own}/{mask}").with_prefixlen
                 remedy = f"remove {each['Name']}, or its address"
-                yield subnets.Held(f"{own}/{mask}", f"on {each['Name']}", remedy)
+                yield subnets.Held(address, f"on {each['Name']}", remedy)
 
 
 def _host_only(lan: Network) -> Iterator[Problem]:

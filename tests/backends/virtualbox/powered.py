@@ -83,7 +83,10 @@ def adapters(*argv):
         case ["remove", name]:
             del there[name]
         case _:
-            said = (f"Name:            {name}\nIPAddress:       {there[name]}\n" for name in there)
+            mask = "NetworkMask:     255.255.255.0\n"
+            said = (
+                f"Name:            {name}\nIPAddress:       {there[name]}\n{mask}" for name in there
+            )
             sys.stdout.write("\n".join(said))
     file.write_text(json.dumps(there))
 

@@ -169,3 +169,26 @@ def test_what_this_host_lacks_is_told(virtualbox, monkeypatch, tmp_path):
     assert "there is no image 'nobodys'" in said
     assert "32 machines want" in said
     assert "64 CPUs are more than" in said
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("power")
+def test_a_subnet_that_the_host_has_already_is_refused_before_anything_is_made():
+    hosted = planned({"lans": {"lan1": {"type": "host"}}, **ONE_PC})
+    assert list(host._clashes(hosted)) == []
+    manage.manage("hostonlyif", "create")
+    manage.manage("hostonlyif", "ipconfig", "vboxnet0", "--ip=10.0.1.77", "--netmask=255.255.255.0")
+    (problem,) = host._clashes(hosted)
+    assert problem.field == "lans.lan1"
+    assert "10.0.1.77/24 on vboxnet0 already" in problem.problem
+    assert "choose another subnet here, or remove vboxnet0" in problem.fix
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("power")
+def test_a_subnet_of_another_copy_is_refused_and_ones_own_is_not(virtualbox, lab):
+    made = lab({"lans": {"lan1": {"type": "host"}}, **ONE_PC})
+    virtualbox.create(made.copy, made.plan.network("lan1"))
+    assert list(host._clashes(made.plan)) == []
+    (problem,) = host._clashes(planned({"lans": {"lan7": {"type": "host", "ipv4": "10.0.1.0/24"}}}))
+    assert f"in lan1 of {made.plan.lab} of ana" in problem.problem
