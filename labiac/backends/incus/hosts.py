@@ -85,8 +85,11 @@ def _state(interface: str) -> Any:
 
 
 def _inotify(plan: Plan) -> Iterator[Problem]:
-    """Yield that the kernel has too little of what each container takes, as far as it tells."""
-    if not _INOTIFY.exists():
+    """Yield that the kernel has too little of what each container takes, as far as it tells.
+
+    Of the kernels of a cluster's members nobody tells.
+    """
+    if cluster.members() or not _INOTIFY.exists():
         return
     own = f"project={project(Copy(plan.lab, plan.student))}"
     all_ = api.get(api.path_of("instances", **{"all-projects": "true"}))
