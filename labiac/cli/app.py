@@ -39,6 +39,7 @@ COMMANDS = {
     "shell": "nodes",
     "capture": "nodes",
     "ssh-key": "ssh_key",
+    "access": "access",
     "status": "host",
     "refresh": "deploy",
     "destroy": "deploy",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
+    from labiac.backends.access import Access
     from labiac.backends.base import BaseImage, Ping, Snapshot
     from labiac.backends.incus.held import Held
     from labiac.backends.spare import Spare
@@ -170,6 +171,22 @@ class IncusBackend:
         from labiac.backends.incus import snapshots
 
         snapshots.forget(copy, name)
+
+    def grant(self, copy: Copy) -> Access:
+        """Return a way to *copy* alone for somebody's own Incus client.
+
+        Raises:
+            BackendError: the copy is not up, Incus does not listen, or a node opens its host.
+        """
+        from labiac.backends.incus import access
+
+        return access.grant(copy)
+
+    def revoke(self, copy: Copy) -> int:
+        """Close all ways to *copy*, and return how many there were."""
+        from labiac.backends.incus import access
+
+        return access.revoke(copy)
 
     def execute(self, ref: str, argv: Sequence[str], *, timeout_s: float) -> Ran:
         """Run *argv* on the machine *ref* and return what came of it.

@@ -24,7 +24,7 @@ Device = dict[str, str]
 ROOT: Final = "root"
 _KEPT: Final = ("volatile.", "image.", READY)
 """What the keys begin with that stay: those that Incus has for itself, and what was once so."""
-_JOINED: Final = frozenset({"lan", "nat"})
+JOINED: Final = frozenset({"lan", "nat"})
 """Attachments of NICs whose cable leads to a network of Incus."""
 _END: Final = re.compile(r"(?P<protocol>tcp|udp):(?P<host>\[[^]]+\]|[^:]+):(?P<port>\d+)")
 
@@ -60,7 +60,7 @@ def devices(
 def observed(planned: Machine, copy: Copy, found: Mapping[str, Device]) -> Machine:
     """Return *planned* with the NICs that its instance has: of each its MAC, LAN and ports."""
     nics = (
-        _nic(nic, bridge(copy, _lan(planned, nic)), found)
+        _nic(nic, bridge(copy, lan(planned, nic)), found)
         for nic in planned.nics
         if nic.name in found
     )
@@ -77,34 +77,34 @@ def lacking(forwards: Iterable[Forward], guest: Held) -> Iterator[Forward]:
 
 def _card(copy: Copy, machine: Machine, nic: Nic) -> Device:
     card = {"type": "nic", "name": nic.name, "hwaddr": nic.mac}
-    if nic.attach not in _JOINED or not nic.connected:
+    if nic.attach not in JOINED or not nic.connected:
         return {**card, "nictype": "p2p"}
     if nic.impair.rate_kbit:
         card["limits.ingress"] = f"{nic.impair.rate_kbit}kbit"
-    card["network"] = bridge(copy, _lan(machine, nic))
+    card["network"] = bridge(copy, lan(machine, nic))
     own = [address.partition("/")[0] for address in nic.addresses if ":" not in address]
     if nic.attach == "nat" and own:
         card["ipv4.address"] = own[0]  # which DHCP gives it
     return card
 
 
-def _lan(machine: Machine, nic: Nic) -> str:
+def lan(machine: Machine, nic: Nic) -> str:
     """Return the LAN that *nic* leads to, which may be one that it is alone in."""
     return behind(machine, nic).name if nic.attach == "nat" else nic.network
 
 
-def _nic(nic: Nic, lan: str, found: Mapping[str, Device]) -> Nic:
-    """Return *nic*, which leads to *lan*, as it was *found*; one that leads elsewhere says so."""
+def _nic(nic: Nic, wanted: str, found: Mapping[str, Device]) -> Nic:
+    """Return *nic* as it was *found*; if it leads elsewhere than to *wanted*, it says so."""
     card = found[nic.name]
     nic = replace(nic, mac=card.get("hwaddr", ""))
     leads = card.get("network", "")
-    if nic.attach not in _JOINED:
+    if nic.attach not in JOINED:
         return nic
     if nic.attach == "nat":
         nic = replace(nic, forwards=_forwards(nic, found))
     if not leads:
         return replace(nic, connected=False)
-    return nic if leads == lan else replace(nic, network=leads)
+    return nic if leads == wanted else replace(nic, network=leads)
 
 
 def _port(forward: Forward) -> str:

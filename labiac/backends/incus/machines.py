@@ -150,7 +150,8 @@ def _make(mark: Mark) -> None:
     source = {"type": "image", "fingerprint": images.fingerprint(item.image)}
     wanted = {"name": item.name, "type": "container", "profiles": [], "source": source}
     projects.ensure(mark.copy)
-    cluster.add_instance(mark.copy, {**wanted, **_told(mark, {})})
+    with projects.room(mark.copy, item):
+        cluster.add_instance(mark.copy, {**wanted, **_told(mark, {})})
 
 
 def _awake(mark: Mark) -> Held | None:
@@ -179,8 +180,11 @@ def _change(ours: Held, mark: Mark, *, runs: bool) -> None:
 
 def _become(ours: Held, mark: Mark) -> None:
     """Give an instance the configuration and the devices of *mark*, while it runs or not."""
-    kept = {key: ours.known[key] for key in ("architecture", "ephemeral", "profiles")}
-    api.call("PUT", ours.place.path(), {**kept, **_told(mark, ours.known["config"])})
+    path = ours.place.path()
+    with projects.room(mark.copy, mark.machine):
+        known = api.get(path) or ours.known  # Incus keeps notes there, other ones since it stopped
+        kept = {key: known[key] for key in ("architecture", "ephemeral", "profiles")}
+        api.call("PUT", path, {**kept, **_told(mark, known["config"])})
 
 
 def _told(mark: Mark, known: dict[str, str]) -> dict[str, Any]:

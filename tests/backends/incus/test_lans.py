@@ -2,8 +2,6 @@
 
 import os
 import secrets
-import socket
-import struct
 import subprocess
 from dataclasses import replace
 
@@ -14,6 +12,8 @@ from labiac.backends.base import Copy, Ping, ref_of
 from labiac.backends.incus import api, names
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
+
+from .inside import entered
 
 pytestmark = [
     pytest.mark.incus,
@@ -28,18 +28,13 @@ class Host:
     """The network that Incus itself is in, with a cable to somebody outside, who knows no lab."""
 
     def __init__(self) -> None:
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(str(api.address()))
-            told = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        self.pid = struct.unpack("3i", told)[0]
         self.outside = f"li{secrets.token_hex(3)}"
         self.uplink = f"u{self.outside}"
         self.wire = f"198.18.{secrets.randbelow(256)}"
         self.address, self.far = f"{self.wire}.1", f"{self.wire}.2"
 
     def run(self, *argv: str) -> str:
-        argv = ("nsenter", f"--net=/proc/{self.pid}/ns/net", *argv)
-        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(entered(*argv), check=True, capture_output=True, text=True).stdout
 
     def __enter__(self):
         ip = ("ip", "-n", self.outside)
