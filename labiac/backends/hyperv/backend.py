@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
-FEATURES: Final = Features(boots=True, live=frozenset())
+FEATURES: Final = Features(
+    boots=True, live=frozenset({"forwards", "host_addresses", "ipv4", "ipv6"})
+)
+"""What the host has around a LAN's switch; of a machine nothing: its seed says the same."""
 
 
 class HyperV:

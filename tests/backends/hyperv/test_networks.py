@@ -5,6 +5,7 @@ import pytest
 from labiac.backends.hyperv import networks
 from labiac.backends.hyperv.shell import RefusedError
 from labiac.errors import BackendError, ForeignError
+from labiac.plan.diff import diff
 from tests.backends.hyperv.world import Fault, Switch, Thing
 
 NAT = {
@@ -50,13 +51,21 @@ def test_each_type_of_lan_is_a_switch_of_its_kind_and_reads_as_planned(lab, serv
     assert server.store.look().left() == []
 
 
-def test_a_nat_changes_its_rules_and_its_subnet(lab):
+@pytest.mark.parametrize("change", [{"forwards": NAT["forwards"][1:]}, {"ipv4": "10.9.7.0/24"}])
+def test_a_nat_changes_its_rules_and_its_subnet_while_machines_run(lab, server, change):
     made = lab(LANS)
     made.up()
-    for change in ({"forwards": NAT["forwards"][1:]}, {"ipv4": "10.9.7.0/24"}):
-        made.plan = made.planned({"lans": {**LANS["lans"], "out": {**NAT, **change}}})
-        made.up()
-        assert made.read() == list(made.items())
+    server.backend.start(made.ref("pc1"))
+    was = made.plan.network("out")
+    plan = made.planned({"lans": {**LANS["lans"], "out": {**NAT, **change}}})
+    features = server.backend.features
+    changes = diff(made.plan, plan, boots=features.boots, live=features.live)
+    assert [each.effect for each in changes if each.kind == "network"] == ["live"]
+    now = plan.network("out")
+    assert server.backend.update(made.ref(was), was, now).item == now
+    (machine,) = server.store.look().machines
+    assert machine.State == "Running"
+    assert all(card.switch for card in machine.adapters)
 
 
 def test_a_switch_changed_by_hand_is_found_and_mended(lab, server):
