@@ -28,7 +28,7 @@ INCUSD = LABIAC_INCUS=$${LABIAC_INCUS:-$$($(BIN)/python tools/incus.py up)} && e
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help up setup test test-libvirt test-all libvirt-up libvirt-down virtualbox-up hyperv-sim fuzz check \
-    incus-up incus-down test-incus bench bench-libvirt docs pulumi-path lock clean guests needs lacking
+    incus-up incus-down test-incus bench bench-incus bench-libvirt docs pulumi-path lock clean guests needs lacking
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ check: $(VENV)/dev.stamp ## lint, types and import contracts
 
 bench: setup ## measure labiac against its floor and its rivals
 	@$(BIN)/python benchmarks/run.py --write
+
+bench-incus: setup ## the same of system containers
+	@$(INCUSD) && $(BIN)/python benchmarks/run.py --containers --write
 
 bench-libvirt: setup $(VENV)/libvirt.stamp ## the same of virtual machines; PART=guests, boot, phases, image alone
 	@$(LIBVIRTD) && $(BIN)/python benchmarks/run.py --guests $(if $(PART),--only $(PART),--write)

@@ -1,7 +1,7 @@
 """Measure labiac beside its floor and its rivals, in one run on one machine.
 
-    make bench, make bench-libvirt
-    python benchmarks/run.py [--guests] [--json] [--write] [--only SECTION] [--quick]
+    make bench, make bench-libvirt, make bench-incus
+    python benchmarks/run.py [--guests | --containers] [--json] [--write] [--only SECTION] [--quick]
 
 Progress goes to stderr. The tools of a section take turns, so that what slows the machine down for
 a while hits them all, and each waits until the machine is quiet; the figures are medians.
@@ -33,8 +33,12 @@ if TYPE_CHECKING:
     from questions import Section
     from rivals import Figures
 
-ALL, GUESTS = "# Benchmarks", "## Virtual machines"
-"""The two parts of the page."""
+PARTS = {
+    "questions": "# Benchmarks",
+    "guest_questions": "## Virtual machines",
+    "container_questions": "## System containers",
+}
+"""The parts of the page, in order, by what asks for them."""
 PAGE = PROJECT / "docs" / "benchmarks.md"
 
 
@@ -64,10 +68,14 @@ def measure(section: Section, copies: int, turns: int) -> Iterator[Row]:
 
 def beside(old: str, new: str) -> str:
     """Return the page *old* with the part that *new* is in its place."""
-    first, _, guests = old.partition(f"\n{GUESTS}\n")
-    if new.startswith(GUESTS):
-        return f"{first.rstrip()}\n\n{new}\n"
-    return f"{new}\n" + (f"\n{GUESTS}\n{guests}" if guests else "")
+    parts: dict[str, list[str]] = {title: [] for title in PARTS.values()}
+    for text in (old, new):
+        title = ""
+        for line in text.splitlines():
+            if line in parts:
+                title, parts[line] = line, []
+            parts[title].append(line)
+    return "\n\n".join("\n".join(part).rstrip() for part in parts.values() if part) + "\n"
 
 
 def machine() -> str:
@@ -91,11 +99,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure labiac beside its rivals.")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
-    parser.add_argument("--guests", action="store_true", help="of virtual machines")
+    kinds = parser.add_mutually_exclusive_group()
+    for name, kind in (("guests", "virtual machines"), ("containers", "system containers")):
+        what = f"{name.removesuffix('s')}_questions"
+        kinds.add_argument(
+            f"--{name}", dest="asked", action="store_const", const=what, help=f"of {kind}"
+        )
     parser.add_argument("--only", metavar="SECTION", action="append", help="nothing else")
     parser.add_argument("--quick", action="store_true", help="one turn each")
     options = parser.parse_args()
-    asked = import_module("guest_questions" if options.guests else "questions")
+    name = options.asked or "questions"
+    asked = import_module(name)
     sections = [each for each in asked.SECTIONS if not options.only or each.name in options.only]
     if not sections:
         parser.error(f"--only takes one of {', '.join(each.name for each in asked.SECTIONS)}")
@@ -112,7 +126,7 @@ def main() -> None:
         f"Measured {when} by `{command}` on {machine()}. Medians; in brackets, times the first "
         "line of a table."
     )
-    text = page(GUESTS if options.guests else ALL, head, sections, rows, asked.PROMISES)
+    text = page(PARTS[name], head, sections, rows, asked.PROMISES)
     if options.json:
         data = {"date": when, "machine": machine(), "command": command}
         print(json.dumps({**data, "rows": [asdict(row) for row in rows]}))
