@@ -32,7 +32,7 @@ NO_CLIENT_FIX: Final = "install OpenSSH's client (Debian: openssh-client), or sa
 _FAILED_FIX: Final = "labiac reset makes the node anew, with keys that fit"
 _FAILED: Final = 255
 """Exit status of ssh itself; a command may have the same."""
-_CONNECT_S: Final = 10
+_CONNECT_S: Final = 20
 _KEYGEN_S: Final = 60
 _OURS: Final = "key"
 _GUESTS: Final = "host"
