@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable
 from functools import cache
-from types import NoneType, UnionType
+from types import NoneType, SimpleNamespace, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
@@ -85,6 +86,13 @@ def _names(cls: Any) -> tuple[str, ...]:
 
 
 @cache
+def _hint(module: str, annotation: str) -> Any:
+    """Return the type that *annotation* says in *module*; many fields have the same."""
+    said = SimpleNamespace(__annotations__={"type": annotation})
+    return get_type_hints(said, vars(sys.modules[module]))["type"]
+
+
+@cache
 def _decoder(hint: Any) -> Decode:
     if dataclasses.is_dataclass(hint):
         return _item_decoder(hint)
@@ -100,7 +108,8 @@ def _decoder(hint: Any) -> Decode:
 
 
 def _item_decoder(make: Any) -> Decode:
-    kinds = get_type_hints(make)
+    own = make.__module__
+    kinds = {each.name: _hint(own, str(each.type)) for each in dataclasses.fields(make)}
     fields = tuple((name, _decoder(kind)) for name, kind in kinds.items())
     absent: dict[str, Any] = {}
     for name, kind in kinds.items():
