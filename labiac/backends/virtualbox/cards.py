@@ -39,6 +39,8 @@ _BITS: Final = 8
 _DOOR: Final = "labiac"
 """The name of the rule by which labiac reaches a guest."""
 _SSH: Final = 22
+LOOPBACK: Final = "127.0.0.1"
+"""Where that port is: nobody but this host's own users gets as far as the guest's SSH server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def door(management: Management, port: int) -> Card:
         cable=True,
         promiscuous=False,
         rate_kbit=0,
-        forwards=(f"{_DOOR},tcp,127.0.0.1,{port},{own.ip},{_SSH}",),
+        forwards=(f"{_DOOR},tcp,{LOOPBACK},{port},{own.ip},{_SSH}",),
         properties=(),
         subnet=str(own.network),
     )

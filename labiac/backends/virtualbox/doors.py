@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from labiac.backends import ssh
 from labiac.backends.ssh import Door
 from labiac.backends.virtualbox import marks
+from labiac.backends.virtualbox.cards import LOOPBACK
 from labiac.errors import BackendError
 from labiac.host.home import keep
 from labiac.host.lock import locked
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from labiac.backends.within import Runs
     from labiac.plan.model import Machine, SeedFile
 
-HOST: Final = "127.0.0.1"
-"""Nobody but this host's own users gets as far as the guest's SSH server."""
 _PORTS: Final = range(20_000, 30_000)
 """Below those that systems give to connections."""
 _FILE: Final = "port"
@@ -83,7 +82,7 @@ def door(machine: Machine, through: int) -> Door:
     if not through or not _keys(machine).exists():
         problem = "the NIC or the key by which labiac gets into it is gone"
         raise BackendError(where, problem, fix="labiac up mends it")
-    return Door(where, _keys(machine), HOST, through)
+    return Door(where, _keys(machine), LOOPBACK, through)
 
 
 def _keys(machine: Machine) -> Path:
@@ -105,7 +104,7 @@ def _chosen(machine: Machine, taken: set[int]) -> int:
     for number in order:
         if number not in taken and _is_free(number):
             return number
-    problem = f"all ports from {_PORTS.start} to {_PORTS.stop - 1} are taken"
+    problem = f"all ports from {_PORTS[0]} to {_PORTS[-1]} are taken"
     raise BackendError(f"virtualbox {machine.name}", problem, fix="destroy labs that nobody needs")
 
 
@@ -114,7 +113,7 @@ def _is_free(number: int) -> bool:
         if sys.platform != "win32":  # there it would take the port from whoever has it
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, number))
+            probe.bind((LOOPBACK, number))
         except OSError:
             return False
     return True

@@ -60,7 +60,7 @@ def create(copy: Copy, item: Machine, watch: Watch) -> Observed:
         _remove(want, was)
         was = None
     marks.claim(mark)
-    doors.prepare(item, runs=was is not None and was.state == "running")
+    doors.prepare(item, runs=was is not None and not (was.is_off or was.is_kept))
     want = _wanted(mark)
     if was is None:
         _clear(item)
