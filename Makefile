@@ -85,6 +85,7 @@ bench-incus: setup ## the same of system containers
 	@$(INCUSD) && $(BIN)/python benchmarks/run.py --containers --write
 
 bench-libvirt: setup $(VENV)/libvirt.stamp ## the same of virtual machines; PART=guests, boot, phases, image alone
+	@$(BIN)/labiac image build
 	@$(LIBVIRTD) && $(BIN)/python benchmarks/run.py --guests $(if $(PART),--only $(PART),--write)
 
 docs: $(VENV)/docs.stamp ## the documentation, into site/
