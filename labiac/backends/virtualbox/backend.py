@@ -154,12 +154,16 @@ class VirtualBox:
         """Write what passes *nic* of machine *ref* to *sink* as pcap; return the packet count.
 
         Raises:
-            BackendError: it does not run, labiac has no way into it, or it can't capture there.
+            BackendError: it does not run, or it can't be captured there.
         """
         import os
 
         from labiac.backends import pcap, ssh
+        from labiac.backends.virtualbox import trace
 
+        mark = self._made(ref)
+        if mark.machine.management is None:
+            return trace.capture(mark, nic, sink, packets=packets, seconds=seconds)
         door = self._door(ref)
         argv = ssh.command(door, pcap.tcpdump(nic, packets))
         return pcap.capture(argv, os.environ, sink, where=door.where, seconds=seconds)

@@ -56,6 +56,21 @@ def live(uuid, what, slot, value, *name):
         refuse(done.stderr)
 
 
+TRACE = re.compile(r"nictrace(file)?(\d+)")
+PCAP = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
+PACKET = bytes(8) + (60).to_bytes(4, "little") * 2 + bytes(range(60))
+"""A record of pcap: when, how much of it, how much there was, and the packet."""
+
+
+def trace(uuid, file, slot, value):
+    """Write three packets where it was said that those of a slot are to be written."""
+    place = FOLDER / f"trace-{uuid}-{slot}"
+    if file:
+        place.write_text(value)
+    elif value == "on":
+        Path(place.read_text()).write_bytes(PCAP + 3 * PACKET + PACKET[:20])
+
+
 def control(uuid, word, *words):
     """Do what controlvm does of its own, or let it pass where that leaves the power as it is."""
     state = power(uuid)
@@ -63,6 +78,8 @@ def control(uuid, word, *words):
         refuse(f"Machine '{uuid}' is not currently running.")
     if option := LIVE.fullmatch(word):
         live(uuid, *option.groups(), *words)
+    if option := TRACE.fullmatch(word):
+        trace(uuid, *option.groups(), *words)
     if word in AFTER:
         if state not in AFTER[word]:
             refuse(f"Invalid machine state: {state}")

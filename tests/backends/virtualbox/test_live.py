@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("virtualbox")]
 
 LAB = "three-lans"
 ON = ("--backend", "virtualbox")
+TRACES = ("nictraceN", "nictracefileN")
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,9 @@ def test_a_lab_that_is_off_is_exported_to_one_file(live, tmp_path):
     assert made.json["bytes"] == file.stat().st_size > 0
 
 
-@pytest.mark.parametrize("word", [*AFTER, "nicN", "setlinkstateN", "nicpromiscN", "startvm"])
+@pytest.mark.parametrize(
+    "word", [*AFTER, "nicN", "setlinkstateN", "nicpromiscN", *TRACES, "startvm"]
+)
 def test_what_is_said_about_power_is_in_virtualboxs_own_words(word):
     command, said = ("startvm", "<gui|headless|") if word == "startvm" else ("controlvm", word)
     argv = [os.environ[PROGRAM], "help", command]
