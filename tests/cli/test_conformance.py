@@ -20,6 +20,7 @@ from labiac.cli.conformance.steps import STEPS, Step
 from labiac.cli.conformance.trial import CannotError
 from labiac.errors import LabError
 from labiac.fleet.pulumi_cli import find
+from labiac.images import store
 from labiac.plan.resolve import plan_file
 from tests.backends.hyperv import simulated
 
@@ -134,6 +135,17 @@ def test_a_hyper_v_host_passes_what_needs_no_guest(trials):
     ran = trials("hyperv", "--json", **{HOST: str(script)})
     assert ran.code == 0, ran.err
     assert {"create", "boot", "power", "change", "drift", "destroy"} <= steps(ran.json, "passed")
+
+
+@pytest.mark.incus
+@pytest.mark.timeout(LIMIT_S)
+def test_containers_pass_all_of_it(trials):
+    home = Path(trials.environment["LABIAC_HOME"])
+    home.mkdir()
+    (home / "images").symlink_to(store.folder())
+    ran = trials("incus", "--json")
+    assert ran.code == 0, ran.err
+    assert steps(ran.json, "passed") == {step.name for step in STEPS}
 
 
 @pytest.mark.slow
