@@ -42,7 +42,7 @@ def take(
     backend: BackendName = "auto",
     json: Json = False,
 ) -> None:
-    """Keep the lab as it is now: memory and disk of all nodes, which stand still meanwhile."""
+    """Keep the lab as it is now: memory and disk of all nodes (of containers, the disk)."""
     begun, keeps = time.monotonic(), _keeping(file, backend)
     with Progress(f"snapshot {name}"):
         taken = keeps.take(_copy(file, student), name)

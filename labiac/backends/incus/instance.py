@@ -79,8 +79,6 @@ def _card(copy: Copy, machine: Machine, nic: Nic) -> Device:
     card = {"type": "nic", "name": nic.name, "hwaddr": nic.mac}
     if nic.attach not in JOINED or not nic.connected:
         return {**card, "nictype": "p2p"}
-    if nic.impair.rate_kbit:
-        card["limits.ingress"] = f"{nic.impair.rate_kbit}kbit"
     card["network"] = bridge(copy, lan(machine, nic))
     own = [address.partition("/")[0] for address in nic.addresses if ":" not in address]
     if nic.attach == "nat" and own:
