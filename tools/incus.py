@@ -16,6 +16,7 @@ import os
 import platform
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -241,6 +242,9 @@ def _pool(member: Member) -> None:
 
 def _start(member: Member, count: str) -> subprocess.Popen[bytes]:
     member.data.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + READY_S
+    while _is_heard(member) and time.monotonic() < end:
+        time.sleep(0.05)  # one that was killed goes a moment after that
     own = ["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
     itself = [sys.executable, ITSELF, "inside", str(member.number), count]
     with (member.folder / "output").open("wb") as output:
@@ -257,6 +261,11 @@ def _start(member: Member, count: str) -> subprocess.Popen[bytes]:
     return process
 
 
+def _is_heard(member: Member) -> bool:
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(member.socket)) == 0
+
+
 def _wait(member: Member, started: subprocess.Popen[bytes] | None) -> None:
     """Wait until *member* answers; one that was *started* now outlives us."""
     end = time.monotonic() + READY_S
@@ -264,6 +273,7 @@ def _wait(member: Member, started: subprocess.Popen[bytes] | None) -> None:
         if (started and started.poll() is not None) or time.monotonic() > end:
             sys.exit(f"incusd does not come up: see {member.folder}/output")
         time.sleep(0.1)
+    member.told("incus", "admin", "waitready", f"--timeout={READY_S}")  # its containers, too
     if started:
         started.returncode = 0
 
@@ -277,6 +287,7 @@ def _plug(first: Member, member: Member) -> None:
         time.sleep(0.02)
     port = f"to-{member.name}"
     peer = ("peer", "name", SWITCH, "netns", str(member.pid))
+    first.run("ip", "link", "delete", port)  # a network goes some time after who was in it
     first.told("ip", "link", "add", port, "master", SWITCH, "type", "veth", *peer)
     first.told("ip", "link", "set", port, "up")
 

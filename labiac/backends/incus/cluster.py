@@ -26,7 +26,10 @@ TARGET: Final = "LABIAC_INCUS_TARGET"
 _ONLINE: Final = "Online"
 _OFFLINE: Final = "Offline"
 _MIB: Final = 1 << 20
-_UNREACHED: Final = ("Unable to connect", "dial tcp", "is down")
+_UNREACHED: Final = ('"https://{}/', "{} is down")
+"""How Incus names a member that it could not ask; one that refused, it names otherwise."""
+_STARTING: Final = "Server isn't ready yet"
+"""What a member says that has just come back, or that another says of one that it has lost."""
 _RACE: Final = "Failed to delete bridge children interfaces"
 """What Incus 6.0 says where anybody's link goes while it makes a bridge: a container starts."""
 _ATTEMPTS: Final = 10
@@ -174,10 +177,14 @@ def silent(path: str, problem: str) -> str:
     if kind not in {"instances", "networks"} or "recursion" in query:
         return ""  # it is asked below, too
     listed = api.path_of("instances", recursion="1", project=query.get("project", "default"))
-    lost = {each["location"] for each in api.get(listed) or () if each["status"] == "Error"}
+    lost = {
+        each["location"]
+        for each in api.get(listed) or ()
+        if each["status"] == "Error" or _STARTING in problem
+    }
     for each in members():
         address = urlsplit(each["url"]).netloc
-        told = address in problem and any(words in problem for words in _UNREACHED)
+        told = any(words.format(address) in problem for words in _UNREACHED)
         if each["server_name"] in lost or told or each["status"] == _OFFLINE:
             return str(each["server_name"])
     return ""

@@ -202,12 +202,20 @@ def _note(mark: Mark) -> None:
 
 
 def _switch_on(mark: Mark) -> None:
+    """Start a machine, or see its host do so: one that was without power starts what it had."""
     try:
         _switch(mark, "start")
     except api.RefusedError:
-        ours = held(mark.ref, mark.copy, mark.item.name)
-        if ours is None or not ours.is_active:
-            raise  # else its host was quicker: it has just come back itself
+        if not any(_is_on_soon(mark) for _ in range(_LOOKS)):
+            raise
+
+
+def _is_on_soon(mark: Mark) -> bool:
+    ours = held(mark.ref, mark.copy, mark.item.name)
+    if ours is None or not ours.is_active:
+        time.sleep(_SOON_S)
+        return False
+    return True
 
 
 def _switch(mark: Mark, action: str, *, force: bool = False, timeout_s: int = -1) -> None:

@@ -122,7 +122,7 @@ def left(lab, *students):
     return {path.rpartition("/")[2] for path in there} & ours
 
 
-def until(holds, timeout_s=90):
+def until(holds, timeout_s=180):
     end = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < end, "it never came to be"
