@@ -524,7 +524,9 @@ def test_switches_keep_vlans_apart_and_are_put_right_where_the_kernel_has_them(l
 
 
 def test_a_table_of_neighbours_that_is_too_small_is_a_warning(lab, monkeypatch):
-    plan = lab.plan({"lans": {"lan1": {}}, "pcs": {f"pc{n}": {"lan": "lan1"} for n in range(1, 60)}})
+    plan = lab.plan(
+        {"lans": {"lan1": {}}, "pcs": {f"pc{n}": {"lan": "lan1"} for n in range(1, 60)}}
+    )
     size = {"net/ipv4/neigh/default/gc_thresh3": "1024"}  # the kernel's; other software raises it
     read = kernel.read_sysctl
     monkeypatch.setattr(kernel, "read_sysctl", lambda key: size.get(key) or read(key))
