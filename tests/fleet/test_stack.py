@@ -48,3 +48,10 @@ def test_where_the_cli_keeps_stacks_in_another_way_it_makes_them_itself():
     meta.write_text("version: 1  # as ever\n")
     stack("bob").create()
     assert "latest" in json.loads(stack("bob").file.read_text())["checkpoint"]
+
+
+def test_a_stack_that_is_removed_is_unknown_to_the_cli():
+    stack("ana").create()
+    stack("bob").create()
+    stack("ana").remove()
+    assert known_to_pulumi() == {"small.bob"}
