@@ -95,7 +95,6 @@ class Trial:
         Raises:
             LabError: it could not be done, or who reaches whom is not as forecast.
         """
-        self.begun = True
         return self._done("up", lambda engine: engine.up(program_of(plan)))
 
     def refresh(self) -> list[dict[str, Any]]:
@@ -135,6 +134,7 @@ class Trial:
         return list(dict.fromkeys([*named, *marked]))
 
     def _done(self, what: str, work: Callable[[Engine], Result]) -> Result:
+        self.begun = True  # a preview, too, makes a stack
         result = operate(self.plan() if what == "up" else self.copy, what, work)
         self._insist(result)
         return result
