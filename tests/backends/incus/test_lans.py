@@ -9,7 +9,7 @@ import pytest
 
 from labiac.backends import open_backend
 from labiac.backends.base import Copy, Ping, ref_of
-from labiac.backends.incus import api, names
+from labiac.backends.incus import api, hosts, lans, names
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
 
@@ -137,6 +137,16 @@ def test_a_nic_with_a_nat_of_its_own_leads_out(plan):
     assert answers(plan, "pc2", way.via)
 
 
+def test_a_nic_with_a_nat_goes_with_its_network_and_comes_back_while_the_node_runs(plan):
+    was = plan.machine("pc2")
+    now = replace(was, nics=was.nics[1:], routes=())
+    own = api.path_of("networks", names.bridge(Copy(plan.lab, plan.student), "pc2.eth0"))
+    assert INCUS.update(ref(plan, "pc2"), was, now).item == now
+    assert api.get(own) is None
+    assert INCUS.update(ref(plan, "pc2"), now, was).item == was
+    assert answers(plan, "pc2", was.routes[0].via)
+
+
 def test_a_nic_in_a_bridged_lan_is_on_the_wire_itself(plan, host):
     assert answers(plan, "pc2", host.far)
     seen = INCUS.execute(ref(plan, "pc2"), ["ip", "neigh", "show", "dev", "eth1"], timeout_s=10)
@@ -182,3 +192,23 @@ def test_two_copies_of_a_lan_that_the_host_is_in_are_refused_before_anything_is_
 ):
     taken = [problem.problem for problem in INCUS.check(planned({**description, "name": "other"}))]
     assert len([each for each in taken if f"of {plan.lab} of ana" in each]) == 3  # two of lan1
+
+
+def test_more_containers_than_the_kernel_has_inotify_for_are_refused(plan, tmp_path, monkeypatch):
+    limit = tmp_path / "limit"
+    limit.write_text("11\n")
+    monkeypatch.setattr(hosts, "_INOTIFY", limit)
+    (problem,) = (each for each in INCUS.check(plan) if "inotify" in each.problem)
+    assert problem.fix.startswith("sysctl -w fs.inotify.max_user_instances=")
+
+
+def test_what_a_killed_run_left_of_a_node_that_never_was_goes_with_it(description):
+    number = secrets.randbelow(200)
+    nic = {"attach": "nat", "ipv4": f"100.127.{number}.2/30"}
+    lost = planned(description, name=f"li{secrets.token_hex(3)}", lans={}, pcs={"pc1": nic})
+    copy = Copy(lost.lab, lost.student)
+    lans.behind(copy, lost.machine("pc1"))
+    path = api.path_of("networks", names.bridge(copy, "pc1.eth0"))
+    assert api.get(path)
+    INCUS.delete(ref(lost, "pc1"))
+    assert api.get(path) is None
