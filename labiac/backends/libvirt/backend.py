@@ -6,9 +6,10 @@ import math
 from dataclasses import replace
 from itertools import groupby
 from threading import Event
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from labiac.backends.base import Copy, Features, Found, Observed, Ran, Watch, ref_of
+from labiac.backends.base import Copy, Found, Observed, Ran, Watch, ref_of
+from labiac.backends.libvirt.features import FEATURES
 from labiac.backends.mark import is_machine
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
@@ -17,21 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
-    from labiac.backends.base import BaseImage, Ping, Snapshot
+    from labiac.backends.base import BaseImage, Features, Ping, Snapshot
     from labiac.backends.libvirt.held import Held
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
-
-FEATURES: Final = Features(
-    boots=True,
-    live=frozenset(
-        {
-            *("forwards", "hosts", "nics", "policy", "role", "routes", "translation"),
-            *("ipv4", "ipv6"),
-        }
-    ),
-)
-"""What hotplug.py does while a guest runs, and what guest.py mends; a LAN's subnets are notes."""
 
 
 class LibvirtBackend:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends.libvirt import agent, cards
 from labiac.backends.libvirt import domain as xml
-from labiac.backends.libvirt.backend import FEATURES
 from labiac.backends.libvirt.connection import found, library, own_user
+from labiac.backends.libvirt.features import FEATURES
 from labiac.backends.libvirt.marks import mark_of
 from labiac.errors import BackendError
 from labiac.plan.diff import cost
