@@ -15,7 +15,9 @@ from labiac.backends import open_backend
 from labiac.backends.base import Copy, Ping, ref_of
 from labiac.backends.incus import api, cluster, names
 from labiac.errors import BackendError
+from labiac.fleet.pulumi_cli import find
 from labiac.fleet.room import hosts
+from labiac.images import store
 from labiac.plan.model import unstarted
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
@@ -208,12 +210,20 @@ class Class:
         self.roster, self.file = folder / "class.csv", folder / f"{self.lab}.yaml"
         self.roster.write_text("\n".join(("student", *self.students, "")))
         self.file.write_text(json.dumps({**PAIR, "name": self.lab}))
+        home = folder / "labiac"
+        home.mkdir()
+        (home / "images").symlink_to(store.folder())
+        path = f"{find().path.parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {**os.environ, "LABIAC_HOME": str(home), "PATH": path}
 
     def start(self, what: str, *options: str) -> subprocess.Popen[str]:
         backend = () if what == "destroy" else ("--backend", "incus")
         argv = ["class", what, str(self.file), "--roster", str(self.roster), *backend, *options]
         return subprocess.Popen(
-            [sys.executable, "-m", "labiac", *argv, "--json"], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "labiac", *argv, "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self.environment,
         )
 
     def told(self, process: subprocess.Popen[str]) -> dict[str, dict[str, object]]:
