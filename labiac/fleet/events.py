@@ -18,6 +18,9 @@ ECHO = re.compile(
 )
 """What the engine says on any failure; it tells nothing that the errors before it did not."""
 
+ALONE = re.compile(r"1 error occurred:\s*\* (.*)", re.DOTALL)
+"""How the engine lists the reasons why a resource is half made, of which we give one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -102,7 +105,7 @@ class Recorder:
             self.changes = dict(summary.get("resourceChanges") or {})
 
     def _message(self, said: dict[str, Any]) -> None:
-        text = COLOURS.sub("", said["message"]).strip()
+        text = ALONE.sub(r"\1", COLOURS.sub("", said["message"]).strip())
         if said["severity"] == "debug" or not text or ECHO.fullmatch(text):
             return
         severity = said["severity"].removeprefix("info#")
