@@ -55,12 +55,12 @@ def test_the_engines_last_word_on_a_failure_adds_nothing():
 
 def test_a_lone_reason_why_a_resource_is_half_made_is_told_without_the_list_around_it():
     problem = "incus pc1: member two does not answer\n  fix: switch it on"
-    (one,), (two,) = (
-        heard(said(text))[1]
-        for text in (f"1 error occurred:\n\t* {problem}\n\n", "2 errors occurred:\n\t* a\n\t* b\n\n")
+    _, (one, two) = heard(
+        said(f"1 error occurred:\n\t* {problem}\n\n"),
+        said("2 errors occurred:\n\t* this\n\t* that\n\n"),
     )
     assert one.text == problem
-    assert two.text == "2 errors occurred:\n\t* a\n\t* b"
+    assert two.text == "2 errors occurred:\n\t* this\n\t* that"
 
 
 def test_the_summary_counts_what_was_done():
