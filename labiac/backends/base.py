@@ -38,10 +38,13 @@ class Features:
     Args:
         boots: Whether its machines boot an operating system of their own (and read a seed).
         live: Fields of a machine or network that it changes while the machine runs.
+        hot: Attachments and models that a NIC must have, one of each, to be plugged into a machine
+            that runs; None where any will do.
     """
 
     boots: bool
     live: frozenset[str]
+    hot: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,11 @@ class Backend(Protocol):
     """
 
     name: ClassVar[str]
-    features: ClassVar[Features]
+
+    @property
+    def features(self) -> Features:
+        """What it can do."""
+        ...
 
     def check(self, plan: Plan) -> list[Problem]:
         """Return every reason this backend cannot realise *plan* here. Changes nothing."""
@@ -324,36 +331,6 @@ class Snapshots(Protocol):
 
         Raises:
             UsageError: there is no such snapshot.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """A whole copy as it was written for elsewhere.
-
-    Args:
-        nodes: Names of its machines.
-        place: Where it is.
-        size: Bytes that it takes.
-    """
-
-    nodes: tuple[str, ...]
-    place: str
-    size: int
-
-
-@runtime_checkable
-class Exports(Protocol):
-    """A backend that writes a whole copy down, for its hypervisor to take it in elsewhere."""
-
-    exports: ClassVar[str]
-    """What it writes: ``ova``, a file here, or ``folder``, one on the host with the hypervisor."""
-
-    def export(self, copy: Copy, place: str) -> Exported:
-        """Write all machines of *copy* to *place*: a file takes the place of any other.
-
-        Raises:
-            BackendError: the copy is not up, one of its machines is on, or the host refused.
         """
 
 

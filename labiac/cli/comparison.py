@@ -107,8 +107,15 @@ def compare(
         stopped: Items of *old* that do not run.
         rekeyed: Machines of *old* that take another SSH key.
     """
-    boots, live = features.boots, features.live
-    changes = diff(old, new, boots=boots, live=live, stopped=stopped, rekeyed=rekeyed)
+    changes = diff(
+        old,
+        new,
+        boots=features.boots,
+        live=features.live,
+        hot=features.hot,
+        stopped=stopped,
+        rekeyed=rekeyed,
+    )
     passage = Passage(reduce(down, stopped, old), new, changes)
     disturbed = tuple((change, passage.disturbs(change)) for change in changes)
     return Comparison(old, new, disturbed, passage.turned())

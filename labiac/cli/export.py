@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from labiac.backends.base import Copy, Exports
+from labiac.backends.base import Copy
+from labiac.backends.exports import Exports
 from labiac.cli.options import BackendName, File, Json, Student, chosen, lab_name, located
 from labiac.cli.output import write_json
 from labiac.errors import LabError

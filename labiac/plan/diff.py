@@ -54,6 +54,7 @@ def diff(
     *,
     boots: bool,
     live: Collection[str],
+    hot: Collection[str] | None = None,
     stopped: Collection[Item] = frozenset(),
     rekeyed: Collection[Item] = frozenset(),
 ) -> tuple[Change, ...]:
@@ -64,11 +65,12 @@ def diff(
         new: The plan of the same student as it shall be; on another backend all is made anew.
         boots: Whether the backend's machines boot (`Features.boots`).
         live: What the backend changes while a machine runs (`Features.live`).
+        hot: What NICs it plugs in while a machine runs (`Features.hot`).
         stopped: Items of *old* that do not run, and shall.
         rekeyed: Machines of *old* that take another SSH key, which no plan tells.
     """
     lans, nodes = renames(old, new)
-    costs = _Costs(boots, live, (old.backend, new.backend), stopped, rekeyed)
+    costs = _Costs(boots, live, hot, (old.backend, new.backend), stopped, rekeyed)
     networks = tuple(_items("network", old.networks, new.networks, lans, costs))
     remade = {each.item for each in networks if each.kind == "network" and each.effect == "replace"}
     costs = replace(costs, remade=remade)
@@ -80,9 +82,17 @@ def diff(
     )
 
 
-def cost(kind: Kind, was: Item, now: Item, *, boots: bool, live: Collection[str]) -> Effect:
+def cost(
+    kind: Kind,
+    was: Item,
+    now: Item,
+    *,
+    boots: bool,
+    live: Collection[str],
+    hot: Collection[str] | None = None,
+) -> Effect:
     """Return what it takes to change a network or machine from *was* to *now* in its place."""
-    live = live_between(was, now, live)
+    live = live_between(was, now, live, hot)
     return worst(effect(kind, path, boots=boots, live=live) for path in _paths(was, now))
 
 
@@ -92,6 +102,7 @@ class _Costs:
 
     boots: bool
     live: Collection[str]
+    hot: Collection[str] | None
     backends: tuple[str, str]
     stopped: Collection[Item]
     rekeyed: Collection[Item]
@@ -102,7 +113,7 @@ class _Costs:
         """Return what it takes to change *was* to *now*."""
         if len(set(self.backends)) > 1 or any(self._remade_around(now)):
             return "replace"
-        price = cost(kind, was, now, boots=self.boots, live=self.live)
+        price = cost(kind, was, now, boots=self.boots, live=self.live, hot=self.hot)
         if was in self.rekeyed:
             price = worst([price, "reseed"])
         return worst([price, "restart"]) if was in self.stopped else price

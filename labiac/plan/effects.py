@@ -15,9 +15,9 @@ from labiac.plan.model import Machine
 from labiac.seed.text import block
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Hashable, Iterable
 
-    from labiac.plan.model import Item
+    from labiac.plan.model import Item, Nic
 
 Kind = Literal["network", "machine"]
 Effect = Literal["live", "restart", "reseed", "replace"]
@@ -89,17 +89,33 @@ def effect(kind: Kind, field: str, *, boots: bool, live: Collection[str]) -> Eff
     return GUEST[head] if boots else "restart"
 
 
-def live_between(was: Item, now: Item, live: Collection[str]) -> Collection[str]:
-    """Return *live*, and the seed too where all that differs in it is live anyway.
+def live_between(
+    was: Item, now: Item, live: Collection[str], hot: Collection[str] | None = None
+) -> Collection[str]:
+    """Return what of *live* is so here, and the seed too where all that differs in it is live.
 
     Args:
         was: A network or machine as it is.
         now: The same as it shall be.
         live: What the backend changes while the machine runs (`Features.live`).
+        hot: What NICs it plugs in while the machine runs (`Features.hot`).
     """
     if not (isinstance(was, Machine) and isinstance(now, Machine)) or not CARRIED.issubset(live):
         return live
+    if hot is not None and not _fresh(was, now).issubset(hot):
+        return [field for field in live if field != "nics"]
     return {*live, "seed"} if particular(was) == particular(now) else live
+
+
+def _fresh(was: Machine, now: Machine) -> set[str]:
+    """Return how the NICs of *now* are attached, and what models they are, that *was* has not."""
+    there = {_card(nic) for nic in was.nics}
+    return {word for nic in now.nics if _card(nic) not in there for word in (nic.attach, nic.model)}
+
+
+def _card(nic: Nic) -> tuple[Hashable, ...]:
+    """Return what takes another card to change."""
+    return nic.mac, nic.attach, nic.network, nic.model, nic.driver, nic.properties
 
 
 def particular(machine: Machine) -> dict[str, str]:

@@ -86,7 +86,7 @@ class Items:
         features = backend(now["copy"]["backend"]).features
         live: Collection[str] = features.live
         if not unknown(now):
-            live = live_between(self._item(was), self._item(now), live)
+            live = live_between(self._item(was), self._item(now), live, features.hot)
         differ = [
             Effected(change, self._effect(change.path, boots=features.boots, live=live))
             for change in changes(was, now)

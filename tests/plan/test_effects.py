@@ -77,13 +77,13 @@ TWO_LANS = ONE_LAN | {
 SERVED = ONE_LAN | {"pcs": {"pc1": {"lan": "lan1", "services": {"echo": {"command": ["cat"]}}}}}
 
 
-def price(lab, name, live):
+def price(lab, name, live, hot=None):
     """Return what it takes to make the node *name* of ONE_LAN what it is in *lab*, on guests."""
     was, now = (
         resolve(from_data(each, "test"), "ana", "libvirt").machine(name) for each in (ONE_LAN, lab)
     )
     assert was.seed != now.seed
-    return cost("machine", was, now, boots=True, live=live)
+    return cost("machine", was, now, boots=True, live=live, hot=hot)
 
 
 @pytest.mark.parametrize("node", ["r1", "pc1"])
@@ -94,3 +94,13 @@ def test_a_seed_that_only_repeats_what_changes_live_is_live(node):
 
 def test_what_only_a_boot_brings_takes_one():
     assert price(SERVED, "pc1", CARRIED) == "reseed"
+
+
+def test_a_nic_that_no_machine_gets_while_it_runs_takes_a_boot():
+    assert price(TWO_LANS, "r1", CARRIED, hot={"lan", "virtio"}) == "live"
+    assert price(TWO_LANS, "r1", CARRIED, hot={"nat", "virtio"}) == "reseed"
+    assert price(TWO_LANS, "r1", CARRIED, hot={"lan", "e1000e"}) == "reseed"
+
+
+def test_who_gets_no_nic_does_not_care_which_can_be_had():
+    assert price(TWO_LANS, "pc1", CARRIED, hot=()) == "live"

@@ -12,7 +12,8 @@ from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from labiac.backends.base import BaseImage, Copy, Exported, Snapshot
+    from labiac.backends.base import BaseImage, Copy, Snapshot
+    from labiac.backends.exports import Exported
     from labiac.backends.hyperv.shell import Row
     from labiac.backends.mark import Mark
     from labiac.errors import Problem

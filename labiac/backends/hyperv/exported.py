@@ -10,7 +10,7 @@ from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from labiac.backends.base import Exported
+from labiac.backends.exports import Exported
 from labiac.backends.hyperv import box as boxes
 from labiac.backends.hyperv import files, host, marks
 from labiac.backends.hyperv.shell import command, select

@@ -9,7 +9,6 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labiac.backends.base import Copy, Found, Observed, Ran, Watch, ref_of
-from labiac.backends.libvirt.features import FEATURES
 from labiac.backends.mark import is_machine
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
@@ -28,10 +27,16 @@ class LibvirtBackend:
     """Labs as virtual machines; see `labiac.backends.base`. Connects when first used."""
 
     name: ClassVar[str] = "libvirt"
-    features: ClassVar[Features] = FEATURES
 
     def __init__(self, watch: Watch | None = None) -> None:
         self._watch = watch or Watch(lambda _news: None, Event())
+
+    @property
+    def features(self) -> Features:
+        """What the libvirt in use can do."""
+        from labiac.backends.libvirt.features import features
+
+        return features()
 
     def watched(self, watch: Watch) -> LibvirtBackend:
         """Return one that tells *watch* how far each machine is, and gives up with it."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element, fromstring, tostring
 
 from labiac.backends.libvirt.elements import add
+from labiac.backends.libvirt.features import EXPRESS
 from labiac.backends.libvirt.loopback import Socket, port_of, switch_of
 from labiac.plan.names import host_name
 
@@ -39,8 +40,6 @@ _NAT_PREFIX: Final = 24
 _CABLE: Final = {True: "up", False: "down"}
 """The state of the link of a card whose cable is in, or out."""
 _KIBIT_A_KIBIBYTE: Final = 8
-_EXPRESS: Final = frozenset({"e1000e", "igb", "virtio", "vmxnet3"})
-"""Models that a slot of PCI Express takes; others go where nothing can be plugged in later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +168,8 @@ def have_slots(description: str, old: Iterable[Card], new: Iterable[Card]) -> bo
     models = [card.model for card in new]
     if not _PLUGGED_LIVE.issuperset(card.type for card in new):
         return False
-    freed = sum(card.model in _EXPRESS for card in old)
-    return _EXPRESS.issuperset(models) and len(models) <= free + freed
+    freed = sum(card.model in EXPRESS for card in old)
+    return EXPRESS.issuperset(models) and len(models) <= free + freed
 
 
 def _tunnel(element: Element, properties: dict[str, str]) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from labiac.backends.base import Features
+from labiac.backends.libvirt.connection import own_user
 
-FEATURES: Final = Features(
+EXPRESS: Final = frozenset({"e1000e", "igb", "virtio", "vmxnet3"})
+"""Models that a slot of PCI Express takes; others go where nothing can be plugged in later."""
+
+_HOST: Final = Features(
     boots=True,
     live=frozenset(
         {
@@ -14,5 +19,13 @@ FEATURES: Final = Features(
             *("ipv4", "ipv6"),
         }
     ),
+    hot=EXPRESS | {"lan", "nat", "none"},
 )
 """What hotplug.py does while a guest runs, and what guest.py mends; a LAN's subnets are notes."""
+_USER: Final = replace(_HOST, hot=EXPRESS | {"nat", "none"})
+"""A LAN there is a tunnel to a switch, and libvirt plugs no tunnels into a guest that runs."""
+
+
+def features() -> Features:
+    """Return what the libvirt in use can do."""
+    return _HOST if own_user() is None else _USER

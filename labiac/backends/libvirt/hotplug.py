@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from labiac.backends.libvirt import agent, cards
 from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt.connection import found, library, own_user
-from labiac.backends.libvirt.features import FEATURES
+from labiac.backends.libvirt.features import features
 from labiac.backends.libvirt.marks import mark_of
 from labiac.errors import BackendError
 from labiac.plan.diff import cost
@@ -53,7 +53,8 @@ def follows(ours: Held, item: Machine) -> bool:
     was = xml.observed(booted.machine, booted.copy, live, own_user())
     if not booted.whole and booted.machine != item:
         return False  # it never got as far as to be told anything
-    return cost("machine", was, item, boots=True, live=FEATURES.live) == "live"
+    able = features()
+    return cost("machine", was, item, boots=True, live=able.live, hot=able.hot) == "live"
 
 
 def turn(domain: Any, mark: Mark, files: Files, watch: Watch) -> bool:

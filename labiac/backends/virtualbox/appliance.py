@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.base import Exported
+from labiac.backends.exports import Exported
 from labiac.backends.virtualbox import console, machines, marks
 from labiac.backends.virtualbox.manage import manage
 from labiac.errors import BackendError

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
-    from labiac.backends.base import BaseImage, Exported, Ping, Ran, Snapshot
+    from labiac.backends.base import BaseImage, Ping, Ran, Snapshot
+    from labiac.backends.exports import Exported
     from labiac.backends.mark import Mark
     from labiac.backends.ssh import Door
     from labiac.errors import Problem

@@ -14,12 +14,12 @@ from labiac.backends.base import (
     Captures,
     Consoles,
     Executes,
-    Exports,
     Measures,
     Resets,
     Snapshots,
     Starts,
 )
+from labiac.backends.exports import Exports
 from labiac.backends.version import Versioned
 from labiac.cli.conformance.anonymous import anonymous
 from labiac.errors import LabError

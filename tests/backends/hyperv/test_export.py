@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from labiac.backends.base import Exports
+from labiac.backends.exports import Exports
 from labiac.errors import BackendError, ForeignError, UsageError
 from tests.backends.hyperv.world import Fault
 

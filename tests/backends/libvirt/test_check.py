@@ -8,6 +8,7 @@ import pytest
 from labiac.backends import nics, open_backend
 from labiac.backends.libvirt import check, host, kernel, needs
 from labiac.backends.libvirt.connection import URI
+from labiac.cli.comparison import compare
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
 
@@ -155,3 +156,29 @@ def test_a_libvirt_of_a_user_elsewhere_is_refused_before_it_is_asked(monkeypatch
     problem = open_backend("libvirt").check(plan)[-1]
     assert problem.problem == f"{where} is a user's own on another host"
     assert "qemu+ssh://host/system" in problem.fix
+
+
+@pytest.mark.parametrize(
+    ("where", "nic", "price"),
+    [
+        ("qemu:///system", {"lan": "lan2"}, "live"),
+        ("qemu:///system", {"lan": "lan2", "model": "e1000"}, "reseed"),
+        ("qemu:///system", {**TUNNEL, "properties": ENDS}, "reseed"),
+        ("qemu:///session", {"lan": "lan2"}, "reseed"),
+        ("qemu:///session", {"attach": "nat"}, "live"),
+    ],
+)
+def test_a_preview_tells_which_nic_a_guest_gets_while_it_runs(monkeypatch, where, nic, price):
+    monkeypatch.setenv(URI, where)
+    plans = [
+        resolve(from_data(with_nics(*nics), "test"), "ana", "libvirt")
+        for nics in ([{"lan": "lan1"}], [{"lan": "lan1"}, nic])
+    ]
+    ((change, _disturbed),) = compare(*plans, open_backend("libvirt").features).changes
+    assert (change.item, change.effect) == ("pc1", price)
+
+
+def with_nics(*nics):
+    """Return a lab of two LANs and a PC with *nics*."""
+    lans = {"lan1": {}, "lan2": {}}
+    return {"name": "odd", "lans": lans, "pcs": {"pc1": {"nics": list(nics)}}}
