@@ -113,6 +113,12 @@ def _connection(where: str, _process: int) -> Any:
 
 def _refusal(where: str, said: str) -> tuple[str, str]:
     """Return why there is no connection, and what to do."""
+    if any(words in said for words in _NO_SSH):
+        host = urlsplit(where).netloc.rpartition(":")[0] or urlsplit(where).netloc
+        return (
+            f"SSH does not get as far as libvirt at {where}",
+            f"ssh {host} has to work without a question: log in once, then ssh-copy-id {host}",
+        )
     if "Permission denied" in said or "authentication" in said:
         return (
             f"this user may not use libvirt at {where}",
@@ -123,6 +129,8 @@ def _refusal(where: str, said: str) -> tuple[str, str]:
     return f"libvirt at {where} can't be reached", f"say where one runs: {URI}=..."
 
 
+_NO_SSH: Final = ("Host key verification failed", "Permission denied (")
+"""What ssh says, which libvirt runs for us: of a host that it does not know, or that refuses us."""
 _SESSION: Final = "/session"
 _NO_LANS: Final = (
     "its LANs are switches that labiac runs beside it, here: log in there, or use its"

@@ -26,12 +26,12 @@ class Daemon:
 
     def kill(self):
         """Kill it; as under systemd, it is started again a second later."""
-        (daemon,) = (pid for pid in _children(self._first()) if _name(pid) == "libvirtd")
+        (daemon,) = (pid for pid in _children(self.first()) if _name(pid) == "libvirtd")
         os.kill(daemon, signal.SIGKILL)
 
     def run(self, *argv, where="--net"):
         """Run *argv* among its bridges, or where its disks are, and return what it says."""
-        entered = ["nsenter", "--target", str(self._first()), where, *argv]
+        entered = ["nsenter", "--target", str(self.first()), where, *argv]
         return subprocess.run(entered, check=True, capture_output=True, text=True).stdout
 
     @contextmanager
@@ -46,7 +46,7 @@ class Daemon:
             self.run("umount", folder, where="--mount")
             storage.pool(connect()).refresh()
 
-    def _first(self):
+    def first(self):
         """Return the number of the first process in its namespaces."""
         return _children(int((self.folder / "pid").read_text()))[0]
 

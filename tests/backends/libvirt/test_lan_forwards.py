@@ -57,7 +57,7 @@ def lab(daemon, monkeypatch):
     """A LAN with a port of the host that leads to a PC: planned, and we are where libvirtd is."""
     monkeypatch.setenv(URI, daemon.uri)
     lab = Lab(LAB)
-    netns.pushns(f"/proc/{daemon._first()}/ns/net")
+    netns.pushns(f"/proc/{daemon.first()}/ns/net")
     try:
         yield lab
         lab.down()
