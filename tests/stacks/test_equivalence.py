@@ -25,11 +25,12 @@ OUI = len("02:00:00:")
 
 
 def chosen_alike(plan):
-    """Return *plan* without what a backend chooses: its name, the first half of MACs, seeds."""
+    """Return *plan* without what a backend chooses: name, halves of MACs, seeds, labiac's NICs."""
     machines = (
         replace(
             machine,
             seed=(),
+            management=None,
             nics=tuple(replace(nic, mac=nic.mac[OUI:]) for nic in machine.nics),
         )
         for machine in plan.machines
