@@ -149,9 +149,17 @@ def _make(mark: Mark) -> None:
     item = mark.machine
     source = {"type": "image", "fingerprint": images.fingerprint(item.image)}
     wanted = {"name": item.name, "type": "container", "profiles": [], "source": source}
-    projects.ensure(mark.copy)
-    with projects.room(mark.copy, item):
-        cluster.add_instance(mark.copy, {**wanted, **_told(mark, {})})
+    for attempt in range(_ROUNDS):
+        projects.ensure(mark.copy)
+        try:
+            with projects.room(mark.copy, item):
+                cluster.add_instance(mark.copy, {**wanted, **_told(mark, {})})
+        except api.RefusedError as error:
+            # The project went with a container that was the last in it: one that is made anew.
+            if projects.GONE not in error.problem or attempt + 1 == _ROUNDS:
+                raise
+        else:
+            return
 
 
 def _awake(mark: Mark) -> Held | None:

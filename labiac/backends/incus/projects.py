@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from labiac.backends.base import Copy
     from labiac.plan.model import Machine
 
+GONE: Final = "Project not found"
+"""What Incus says of anything in a project that is not there."""
 _SHARED: Final = {"features.images": "false", "features.networks": "false"}
 """What a project shares with all others: images, and the host's bridges."""
 _OWN: Final = {"features.profiles": "true", "features.storage.volumes": "true"}

@@ -14,6 +14,7 @@ import pytest
 
 from labiac.backends.libvirt import background, switches
 from labiac.backends.libvirt.connection import URI
+from labiac.host.home import home
 from tests.backends.killed import killed
 
 from .daemon import everything, nothing_to_boot
@@ -78,6 +79,7 @@ def session():
 def chosen(session, monkeypatch):
     """The same, chosen as the libvirt to use; what labiac keeps goes where its user may read."""
     monkeypatch.setenv(URI, session.uri)
+    monkeypatch.setenv("LABIAC_HOME", str(home()))  # where the image is
     monkeypatch.setenv("XDG_DATA_HOME", str(session.folder / "data"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(session.folder / "run"))
     return session
