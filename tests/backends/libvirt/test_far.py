@@ -5,10 +5,12 @@ The guests have nothing to boot, and nobody waits for them.
 
 import socket
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from labiac.backends.libvirt.connection import URI, connect
 from labiac.errors import BackendError
@@ -20,6 +22,7 @@ from .guests import Lab
 pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(300)]
 
 HERE = "127.0.0.1"
+ENOUGH = 5  # gRPC's threads, where they were forked with it, ended ssh every other time
 LAB = {"lans": {"lan1": {}, "lan2": {"type": "nat"}}, "pcs": {"pc1": {"lan": "lan1"}}}
 
 
@@ -93,6 +96,17 @@ def test_a_lab_comes_up_on_another_host_as_planned(lab):
     for item in (*lab.plan.networks, *lab.plan.machines):
         assert lab.read(item).item == item
         assert lab.read(item).running
+
+
+def test_labiac_gets_to_another_host_each_time(pulumi, lab, tmp_path):  # noqa: ARG001
+    file = tmp_path / "lab.yaml"
+    file.write_text(yaml.safe_dump({"name": lab.copy.lab, **LAB}))
+    verbs = [["up", "--no-start"], *[["refresh"]] * ENOUGH, ["destroy"]]
+    for verb, *options in verbs:
+        argv = [sys.executable, "-m", "labiac", verb, file, *options, "--student", "ana"]
+        argv += [] if verb == "destroy" else ["--backend", "libvirt"]
+        ran = subprocess.run(argv, check=False, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
 
 
 def test_a_cable_is_pulled_on_another_host(lab):

@@ -3,7 +3,6 @@
 The guests have nothing to boot, and nobody waits for them.
 """
 
-import os
 import re
 import time
 from contextlib import suppress
@@ -17,7 +16,6 @@ from labiac.backends.libvirt.connection import connect
 from labiac.backends.mark import Mark
 from labiac.errors import BackendError, ForeignError
 from labiac.fleet.engine import Engine
-from labiac.fleet.pulumi_cli import find
 from labiac.provider.program import run
 
 from .daemon import Daemon, everything, nothing_to_boot
@@ -200,12 +198,6 @@ def wait_for(work):
             return work()
         time.sleep(0.1)
     return work()
-
-
-@pytest.fixture
-def pulumi(monkeypatch):
-    """The Pulumi CLI of this machine, whatever home a test has after this."""
-    monkeypatch.setenv("PATH", str(find().path.parent), prepend=os.pathsep)
 
 
 def test_up_switches_a_node_on_that_was_switched_off(pulumi, lab):  # noqa: ARG001  # in this order
