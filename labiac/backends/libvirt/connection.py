@@ -171,7 +171,7 @@ _GONE: Final = (
     " where this left off"
 )
 _REMEDIES: Final = {
-    "failed to set MSR": "KVM fails on that host, which may be virtual itself; do without it, slower:"
+    "failed to set MSR": "KVM fails on that host, which may be virtual itself; without it, slower:"
     " LABIAC_LIBVIRT_ACCEL=tcg",
     "Cannot allocate memory": "give the nodes less memory (memory_mib), or end other machines",
     "No space left on device": "free some disk where libvirt keeps its images",
