@@ -30,6 +30,8 @@ FEATURES: Final = Features(
         }
     ),
 )
+_ATTEMPTS: Final = 3
+"""How often to make a container whose project goes meanwhile."""
 _ROUNDS: Final = 3
 """How often to mend: networkd, too, answers what happens to a link, a moment after it."""
 _LOOKS: Final = 10
@@ -149,14 +151,14 @@ def _make(mark: Mark) -> None:
     item = mark.machine
     source = {"type": "image", "fingerprint": images.fingerprint(item.image)}
     wanted = {"name": item.name, "type": "container", "profiles": [], "source": source}
-    for attempt in range(_ROUNDS):
+    for attempt in range(_ATTEMPTS):
         projects.ensure(mark.copy)
         try:
             with projects.room(mark.copy, item):
                 cluster.add_instance(mark.copy, {**wanted, **_told(mark, {})})
         except api.RefusedError as error:
             # The project went with a container that was the last in it: one that is made anew.
-            if projects.GONE not in error.problem or attempt + 1 == _ROUNDS:
+            if projects.GONE not in error.problem or attempt + 1 == _ATTEMPTS:
                 raise
         else:
             return

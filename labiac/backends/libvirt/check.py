@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from labiac.backends import nics
 from labiac.backends.libvirt import cards
 from labiac.errors import Problem
-from labiac.plan.model import SWITCHING, lan_of
+from labiac.plan.model import lan_of
 from labiac.plan.place import place
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def problems(plan: Plan) -> list[Problem]:
 
     found = [problem for network in plan.networks for problem in _network(network)]
     found += [problem for machine in plan.machines for problem in _machine(machine)]
-    found += (*_deaf(plan), *nics.problems("libvirt", plan))
+    found += (*nics.deaf("libvirt", plan, "macvtap"), *nics.problems("libvirt", plan))
     found += () if is_local() else _far(plan)
     found += () if own_user() is None else _own(plan)
     return [*found, *host.problems(plan)]
@@ -82,22 +82,6 @@ def _own(plan: Plan) -> Iterator[Problem]:
 def _machine(machine: Machine) -> Iterator[Problem]:
     for number, nic in enumerate(machine.nics):
         yield from _nic(machine, place(machine, number), nic)
-
-
-def _deaf(plan: Plan) -> Iterator[Problem]:
-    """Yield the bridges and switches with a port that hears only what is for its own MAC."""
-    bridged = {network.name for network in plan.networks if network.type == "bridged"}
-    for machine in plan.machines if bridged else ():
-        for nic in machine.nics if machine.role in SWITCHING else ():
-            if nic.network in bridged:
-                lan = lan_of(nic.network)
-                yield Problem(
-                    f"libvirt {machine.name}",
-                    f"lans.{lan}.type",
-                    f"a {machine.role} can't join {lan}: libvirt bridges it by macvtap, which hears"
-                    " only what is sent to its own MAC",
-                    "put a router between the two, or use an internal LAN",
-                )
 
 
 def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:

@@ -114,7 +114,8 @@ def _connection(where: str, _process: int) -> Any:
 def _refusal(where: str, said: str) -> tuple[str, str]:
     """Return why there is no connection, and what to do."""
     if any(words in said for words in _NO_SSH):
-        host = urlsplit(where).netloc.rpartition(":")[0] or urlsplit(where).netloc
+        there = urlsplit(where)
+        host = "@".join(filter(None, (there.username, there.hostname)))
         return (
             f"SSH does not get as far as libvirt at {where}",
             f"ssh {host} has to work without a question: log in once, then ssh-copy-id {host}",

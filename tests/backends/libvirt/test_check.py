@@ -24,7 +24,7 @@ def problems(description):
     )
     found = [each for item in plan.networks for each in check._network(item)]
     found += [each for item in plan.machines for each in check._machine(item)]
-    found += (*check._deaf(plan), *nics.problems("libvirt", plan))
+    found += (*nics.deaf("libvirt", plan, "macvtap"), *nics.problems("libvirt", plan))
     return {each.field: each for each in found}
 
 
