@@ -86,7 +86,10 @@ class HyperV:
         """Delete *ref* and what labiac made for it. Already gone is success."""
         from labiac.backends.hyperv import machines, networks
 
-        (machines if is_machine(ref) else networks).delete(ref)
+        if is_machine(ref):
+            machines.delete(ref)
+        else:
+            networks.delete(ref, machines.delete)
 
     def start(self, ref: str) -> None:
         """Switch the machine *ref* on; it boots then. On already is success.

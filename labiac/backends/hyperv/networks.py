@@ -17,7 +17,7 @@ from labiac.plan.model import Machine, Network
 from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from labiac.backends.hyperv.shell import Row
 
@@ -80,10 +80,8 @@ def observed(ref: str) -> Observed | None:
     return Observed(ref, item, running=mark.whole)
 
 
-def delete(ref: str) -> None:
-    """Delete a LAN, first the machines that are still plugged into it. Already gone is fine."""
-    from labiac.backends.hyperv import machines
-
+def delete(ref: str, remove: Callable[[str], None]) -> None:
+    """Delete a LAN; *remove* first deletes each machine still plugged into it. Gone is fine."""
     lab, student, _, name = ref.split("/")
     where = f"hyperv {name}"
     guests = command("Get-VM", Name=[host_name(lab, student, "*")]) | select(*marks.KEYS)
@@ -93,7 +91,7 @@ def delete(ref: str) -> None:
     if row is None or mark is None:
         return
     for guest in _plugged(mark, rows):
-        machines.delete(guest)
+        remove(guest)
     was = switches.around(host.look(*_around(mark.network), where=where))
     nat = [command("Remove-NetNat", Name=mark.item.host_name, Confirm=False)] if was.nat else []
     switch = _switch(row) | command("Remove-VMSwitch", Force=True, Confirm=False)

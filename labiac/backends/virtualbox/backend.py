@@ -97,8 +97,12 @@ class VirtualBox:
         from labiac.backends.virtualbox import machines, marks, networks
 
         mark = marks.mark_of(ref)
-        if mark is not None:
-            (machines if mark.kind == "machine" else networks).delete(mark)
+        if mark is None:
+            return
+        if mark.kind == "machine":
+            machines.delete(mark)
+        else:
+            networks.delete(mark, machines.delete)
 
     def start(self, ref: str) -> None:
         """Switch the machine *ref* on, and return when it is ready. On already is success.

@@ -15,7 +15,7 @@ from labiac.errors import BackendError, ForeignError
 from labiac.plan.model import Machine, Network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 def create(copy: Copy, item: Network) -> Observed:
@@ -52,13 +52,11 @@ def observed(mark: Mark) -> Observed | None:
     return Observed(mark.ref, item, running=mark.whole)
 
 
-def delete(mark: Mark) -> None:
-    """Delete a LAN, first the machines that are still plugged into it, last its mark."""
-    from labiac.backends.virtualbox import machines
-
+def delete(mark: Mark, remove: Callable[[Mark], None]) -> None:
+    """Delete a LAN, last its mark; *remove* first deletes each machine still plugged into it."""
     item = mark.network
     for guest in list(_plugged(mark)):
-        machines.delete(guest)
+        remove(guest)
     if item.type == "nat" and _natnet(item) is not None:
         manage("natnetwork", "remove", "--netname", item.host_name)
     if item.type == "host":
