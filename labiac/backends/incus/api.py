@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import socket
+import time
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -23,6 +24,9 @@ _ANSWER_S: Final = 120
 """How long Incus may take to answer a question that is no operation."""
 _STEP_S: Final = 5
 """How long to wait for an operation at a time."""
+_STARTS_S: Final = 60
+"""How long an Incus that has come back may say that it is not ready yet."""
+_REST_S: Final = 0.5
 
 
 class RefusedError(BackendError):
@@ -91,7 +95,22 @@ def begin(method: str, path: str, body: Mapping[str, Any] | None = None) -> dict
     """Return the whole answer to *method* at *path*, which may be an operation that has begun."""
     data = json.dumps(body).encode() if body is not None else None
     kind = {"Content-Type": "application/json"} if data else {}
-    return _answer(path, _request(method, path, data, kind))
+    end = time.monotonic() + _STARTS_S
+    while True:
+        status, content = _request(method, path, data, kind)
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR or time.monotonic() > end:
+            break
+        if not _starts(path, content.decode(errors="replace")):
+            break
+        time.sleep(_REST_S)
+    return _answer(path, (status, content))
+
+
+def _starts(path: str, problem: str) -> bool:
+    """Return whether *problem* comes of an Incus that has come back and is ready soon."""
+    from labiac.backends.incus import cluster  # it asks here, too
+
+    return not path.startswith(path_of("cluster")) and cluster.starts(problem)
 
 
 def upload(path: str, file: BinaryIO, headers: Mapping[str, str]) -> Any:

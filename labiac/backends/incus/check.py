@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labiac.backends import nics
-from labiac.backends.incus import cluster, hosts, images, kernel
+from labiac.backends import kernel, nics
+from labiac.backends.incus import cluster, hosts, images
 from labiac.errors import BackendError, Problem
 from labiac.images import store
 from labiac.plan.model import lan_of

@@ -190,6 +190,19 @@ def silent(path: str, problem: str) -> str:
     return ""
 
 
+def starts(problem: str) -> bool:
+    """Return whether *problem* is that an Incus has come back and is not ready yet.
+
+    One says the same of a member that it has lost, until it knows that it is offline.
+    """
+    if _STARTING not in problem:
+        return False
+    try:
+        return all(each["status"] == _ONLINE for each in members())
+    except api.RefusedError:
+        return True  # it is this one that starts
+
+
 def _insisted(method: str, path: str, body: Mapping[str, Any] | None) -> None:
     """Have Incus do it, some times if it must be, until no link goes just then."""
     for attempt in range(_ATTEMPTS):

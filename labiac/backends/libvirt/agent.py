@@ -84,6 +84,25 @@ def is_silent(error: Exception) -> bool:
     return bool(error.get_error_code() == library().VIR_ERR_AGENT_UNRESPONSIVE)  # type: ignore[attr-defined]
 
 
+def answers(domain: Any, timeout_s: float) -> bool:
+    """Wait until the agent answers, and return whether it does in *timeout_s*.
+
+    For a moment after a guest is restored, no agent is connected.
+    """
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            ask(domain, "guest-ping")
+        except library().libvirtError as error:
+            if not is_silent(error):
+                raise
+            if time.monotonic() > end:
+                return False
+            time.sleep(_POLL_S[1])
+        else:
+            return True
+
+
 def ask(domain: Any, command: str, **arguments: Any) -> Any:
     """Return the agent's answer to a *command* of its own."""
     import libvirt_qemu

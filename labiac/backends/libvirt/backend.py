@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import groupby
-from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labiac.backends.base import Copy, Found, Observed, Ran, Watch, ref_of
-from labiac.backends.mark import is_machine
+from labiac.backends.base import Copy, Observed, Ran, Watch, ref_of
+from labiac.backends.mark import copies, is_machine
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
-    from labiac.backends.base import BaseImage, Features, Ping, Snapshot
+    from labiac.backends.base import BaseImage, Features, Found, Ping, Snapshot
     from labiac.backends.libvirt.held import Held
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
@@ -29,7 +27,7 @@ class LibvirtBackend:
     name: ClassVar[str] = "libvirt"
 
     def __init__(self, watch: Watch | None = None) -> None:
-        self._watch = watch or Watch(lambda _news: None, Event())
+        self._watch = watch or Watch()
 
     @property
     def features(self) -> Features:
@@ -309,12 +307,12 @@ class LibvirtBackend:
 
         try:
             with told("labs"):
-                held = sorted(all_held(connect()), key=_order)
+                held = [(each.mark, _runs(each)) for each in all_held(connect())]
         except BackendError:
             if is_chosen():
                 raise
             return []
-        return [_found(list(group)) for _, group in groupby(held, key=_whose)]
+        return copies(self.name, held)
 
     def _read(self, ref: str, observed: Callable[[Held], Observed]) -> Observed | None:
         from labiac.backends.libvirt import networks
@@ -361,21 +359,5 @@ def _dotted(number: int) -> str:
     return f"{number // 1_000_000}.{number // 1_000 % 1_000}.{number % 1_000}"
 
 
-def _whose(ours: Held) -> tuple[str, str]:
-    return ours.mark.copy.lab, ours.mark.copy.student
-
-
-def _order(ours: Held) -> tuple[str, ...]:
-    return *_whose(ours), ours.mark.kind, ours.mark.item.name
-
-
-def _found(copy: list[Held]) -> Found:
-    """Return what is found of one copy: machines come before networks, as their refs do."""
-    return Found(
-        copy[0].mark.copy,
-        LibvirtBackend.name,
-        nodes=tuple(
-            (each.mark.item.name, each.is_active) for each in copy if each.mark.kind == "machine"
-        ),
-        refs=tuple(each.mark.ref for each in copy),
-    )
+def _runs(ours: Held) -> bool:
+    return ours.mark.kind == "machine" and ours.is_active

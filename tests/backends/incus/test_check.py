@@ -2,8 +2,8 @@
 
 import pytest
 
-from labiac.backends import open_backend
-from labiac.backends.incus import api, check, kernel
+from labiac.backends import kernel, open_backend
+from labiac.backends.incus import api, check
 from labiac.errors import BackendError
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data

@@ -143,9 +143,28 @@ def test_a_lan_that_the_kernel_can_not_make_is_told_with_what_it_lacks(machine):
     assert (problem.field, problem.problem[-14:]) == ("lans.up.type", "CONFIG_MACVTAP")
 
 
-def test_a_kernel_that_lists_no_modules_is_taken_to_have_them(tmp_path):
-    plan = resolve(from_data({"name": "odd", "lans": LANS}, "test"), "ana", "libvirt")
-    assert list(kernel.problems(plan, tmp_path)) == []
+SLOW = {
+    "name": "odd",
+    "lans": {"lan1": {}},
+    "pcs": {"pc1": {"nics": [{"lan": "lan1", "impair": {"rate_kbit": 2000}}]}},
+}
+
+
+def test_a_rate_that_the_kernel_can_not_limit_is_told_with_what_it_lacks(machine):
+    plan = resolve(from_data(SLOW, "test"), "ana", "libvirt")
+    (problem,) = kernel.problems(plan, machine)
+    assert problem.field == "pcs.pc1.nics[0].impair.rate_kbit"
+    assert problem.problem.endswith(
+        "CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_U32, CONFIG_NET_ACT_POLICE"
+    )
+
+
+@pytest.mark.parametrize("lacking", [{"CONFIG_NET_ACT_POLICE"}, set()])
+def test_a_kernel_that_lists_no_modules_is_asked_how_it_was_made(monkeypatch, tmp_path, lacking):
+    monkeypatch.setattr(kernel.kernel, "lacks", lacking.__contains__)
+    plan = resolve(from_data(SLOW, "test"), "ana", "libvirt")
+    found = list(kernel.problems(plan, tmp_path))
+    assert [each.problem.rpartition(" ")[2] for each in found] == list(lacking)
 
 
 def test_a_libvirt_of_a_user_elsewhere_is_refused_before_it_is_asked(monkeypatch):

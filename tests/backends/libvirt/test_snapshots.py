@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from labiac.backends.libvirt import agent
 from labiac.backends.libvirt.connection import connect, uri
 from labiac.backends.libvirt.held import held
 from labiac.backends.libvirt.storage import POOL
@@ -142,6 +143,17 @@ def test_the_clock_of_a_restored_guest_is_that_of_now(lab):
     restore(lab)
     for name in ("pc1", "pc2"):
         assert abs(int(lab.says(name, "date", "+%s").stdout) - time.time()) < 5
+
+
+def test_a_restored_guest_whose_agent_is_late_gets_the_time_too(lab):
+    late = "sleep 1; systemctl stop qemu-guest-agent; sleep 10; systemctl start qemu-guest-agent"
+    lab.must("pc1", "systemd-run", "sh", "-c", late)
+    end = time.monotonic() + 60
+    while agent.answers(lab.domain("pc1"), 0):
+        assert time.monotonic() < end, "the agent goes on"
+    take(lab)
+    restore(lab)
+    assert abs(int(lab.must("pc1", "date", "+%s")) - time.time()) < 5
 
 
 def test_snapshots_are_listed_the_oldest_first_with_what_they_are(lab):

@@ -1,4 +1,4 @@
-"""What the kernel that containers share with their host was made without, as far as it says."""
+"""What the kernel of this machine was made without, as far as it says."""
 
 from __future__ import annotations
 
