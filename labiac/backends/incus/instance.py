@@ -52,7 +52,7 @@ def devices(
         pool: The storage pool that its disk is in.
         forwards: Ports of the host that lead to it.
     """
-    root = {"type": "disk", "path": "/", "pool": pool}
+    root = {"type": "disk", "path": "/", "pool": pool, "size": f"{machine.disk_gib}GiB"}
     cards = {nic.name: _card(copy, machine, nic) for nic in machine.nics}
     return {ROOT: root, **cards, **{_port(each): _proxy(each) for each in forwards}}
 

@@ -25,7 +25,7 @@ FEATURES: Final = Features(
     boots=True,
     live=frozenset(
         {
-            *("forwards", "hosts", "nics", "policy", "role", "routes", "translation"),
+            *("disk_gib", "forwards", "hosts", "nics", "policy", "role", "routes", "translation"),
             *("host_addresses", "host_routes", "ipv4", "ipv6"),
         }
     ),

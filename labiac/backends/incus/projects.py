@@ -35,7 +35,7 @@ _BOUND: Final = {
 
 Labiac itself, which keeps to that too there, places containers and takes snapshots.
 """
-_MEMORY: Final = "limits.memory"
+_UNITS: Final = {"limits.disk": "GiB", "limits.memory": "MiB"}
 _LANS: Final = "restricted.networks.access"
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -114,10 +114,11 @@ def room(copy: Copy, machine: Machine) -> Iterator[None]:
 def _limits(machines: Iterable[Held], least: Mapping[str, str] = _NOTHING) -> dict[str, str]:
     """Return what a project may have with *machines* in it, and never less than *least*."""
     own = [each.mark for each in machines]
-    memory = sum(each.machine.memory_mib for each in own)
-    counts = {
+    amounts = {
         "limits.containers": len(own),
         "limits.cpu": sum(each.machine.cpus for each in own),
+        "limits.disk": sum(each.machine.disk_gib for each in own),
+        "limits.memory": sum(each.machine.memory_mib for each in own),
     }
     lans = {
         bridge(each.copy, instance.lan(each.machine, nic))
@@ -126,12 +127,11 @@ def _limits(machines: Iterable[Held], least: Mapping[str, str] = _NOTHING) -> di
         if nic.attach in instance.JOINED
     }
     lans |= set(filter(None, least.get(_LANS, "").split(",")))
-    memory = max(memory, int(least.get(_MEMORY, "0MiB").removesuffix("MiB")))
-    return {
-        **{key: str(max(count, int(least.get(key, "0")))) for key, count in counts.items()},
-        _MEMORY: f"{memory}MiB",
-        _LANS: ",".join(sorted(lans)),
-    }
+    limits = {}
+    for key, amount in amounts.items():
+        unit = _UNITS.get(key, "")
+        limits[key] = f"{max(amount, int(least.get(key, '0').removesuffix(unit)))}{unit}"
+    return {**limits, _LANS: ",".join(sorted(lans))}
 
 
 def _set(copy: Copy, config: Mapping[str, str]) -> None:

@@ -102,11 +102,13 @@ def test_a_student_sees_their_own_copy_and_nobody_elses(plan, student):
         (("config", "device", "add", "{}", "d", "disk", "source=/", "path=/mnt"), "forbidden"),
         (("config", "device", "add", "{}", "n", "nic", "nictype=p2p"), "managed"),
         (("copy", "{}", "{}2"), "maximum number"),
+        (("config", "device", "set", "{}", "root", "size=64GiB"), "limits.disk"),
+        (("storage", "volume", "create", "{remote}default", "more", "size=1GiB"), "limits.disk"),
     ],
-    ids=["privileges", "memory", "disk", "nic", "node"],
+    ids=["privileges", "memory", "disk", "nic", "node", "space", "volume"],
 )
 def test_a_student_gets_neither_at_the_host_nor_more_of_it(plan, student, change, refused):
-    words = [each.replace("{}", f"{plan.lab}:pc1") for each in change]
+    words = [each.format(f"{plan.lab}:pc1", remote=f"{plan.lab}:") for each in change]
     assert refused in student(*words, "--project", names.project(of(plan))).lower()
 
 

@@ -52,7 +52,7 @@ def proxies(devices):
 
 def test_a_nic_has_its_name_and_mac_and_leads_to_the_bridge_of_its_lan(r1):
     devices = instance.devices(ANA, r1, "fast")
-    assert devices.pop("root") == {"type": "disk", "path": "/", "pool": "fast"}
+    assert devices.pop("root") == {"type": "disk", "path": "/", "pool": "fast", "size": "4GiB"}
     assert {
         name: (card["name"], card["hwaddr"], card["network"]) for name, card in devices.items()
     } == {nic.name: (nic.name, nic.mac, names.bridge(ANA, nic.network)) for nic in r1.nics}

@@ -1,12 +1,13 @@
 """What becomes of containers that people and machines do things to: on a real Incus."""
 
 import secrets
+from dataclasses import replace
 
 import pytest
 
 from labiac.backends import open_backend
 from labiac.backends.base import Copy, Ping, ref_of
-from labiac.backends.incus import api, names
+from labiac.backends.incus import api, images, names
 from labiac.errors import ForeignError
 from labiac.plan.resolve import resolve
 from labiac.schema.load import from_data
@@ -91,6 +92,24 @@ def test_a_restart_applies_a_seed_that_changed_and_keeps_the_disk(plan):
     finally:
         INCUS.update(ref(plan, "pc1"), item, was)
     assert run(plan, "pc1", "systemctl", "is-active", "labiac-watch") == "inactive"
+
+
+def test_a_disk_is_as_large_as_planned_and_becomes_another_size_while_the_node_runs(plan):
+    pool = api.get(api.path_of("storage-pools", images.pool()))
+    if pool["driver"] == "dir":
+        pytest.skip("a pool of type dir has disks of no size")
+    was = plan.machine("pc1")
+    small = replace(was, disk_gib=1)
+    fill = ("fallocate", "--length", "2GiB", "/root/much")
+    run(plan, "pc1", "touch", "/run/goes-with-a-boot")
+    try:
+        assert INCUS.update(ref(plan, "pc1"), was, small).item == small
+        assert INCUS.execute(ref(plan, "pc1"), fill, timeout_s=30).status != 0
+    finally:
+        assert INCUS.update(ref(plan, "pc1"), small, was).item == was
+    assert INCUS.execute(ref(plan, "pc1"), fill, timeout_s=30).status == 0
+    assert run(plan, "pc1", "find", "/run", "-name", "goes-with-a-boot")
+    run(plan, "pc1", "rm", "/root/much")
 
 
 def test_a_project_of_the_name_that_is_not_ours_is_refused_and_left_alone():
