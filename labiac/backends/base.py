@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from threading import Event
     from typing import BinaryIO
 
     from labiac.errors import Problem
@@ -29,6 +29,11 @@ class Copy:
     student: str
     owner: str = "labiac"
     host: str = field(default="", compare=False)
+
+    @property
+    def whose(self) -> tuple[str, str]:
+        """What tells it from all other copies, whatever brought it up: its lab and its student."""
+        return self.lab, self.student
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +113,15 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class Watch:
-    """Who waits for a backend.
+    """Who waits for a backend: nobody, unless somebody is named.
 
     Args:
         say: Takes a line of news, which the next one replaces.
         cancelled: Set when nobody waits any longer.
     """
 
-    say: Callable[[str], None]
-    cancelled: Event
+    say: Callable[[str], None] = field(default=lambda _news: None)
+    cancelled: Event = field(default_factory=Event)
 
 
 @runtime_checkable

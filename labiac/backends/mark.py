@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
-from labiac.backends.base import Copy, ref_of
+from labiac.backends.base import Copy, Found, ref_of
 from labiac.plan.document import from_data, to_data
 from labiac.plan.model import Machine, Network
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from labiac.plan.model import Item
 
 _FAMILY: Final = UUID("6c616269-6163-5000-8000-000000000000")
@@ -91,6 +94,27 @@ def legible(text: str) -> Mark | None:
         return Mark.from_json(text)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def copies(backend: str, made: Iterable[tuple[Mark, bool]]) -> list[Found]:
+    """Return the copies that a *backend* has, sorted by lab and student.
+
+    Args:
+        backend: Its name.
+        made: All that labiac made there, and of a machine whether it runs.
+    """
+    # Machines come before networks: what is found is deleted in this order.
+    ordered = sorted(made, key=lambda each: (*_whose(each), each[0].kind, each[0].item.name))
+    return [_found(backend, list(group)) for _, group in groupby(ordered, key=_whose)]
+
+
+def _found(backend: str, made: list[tuple[Mark, bool]]) -> Found:
+    nodes = ((mark.item.name, runs) for mark, runs in made if mark.kind == "machine")
+    return Found(made[0][0].copy, backend, tuple(nodes), tuple(mark.ref for mark, _ in made))
+
+
+def _whose(made: tuple[Mark, bool]) -> tuple[str, str]:
+    return made[0].copy.whose
 
 
 def uuid_of(ref: str) -> UUID:

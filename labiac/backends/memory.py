@@ -96,7 +96,7 @@ class Memory:
 
     def find(self) -> list[Found]:
         """Return every copy that has an item here, sorted by lab and student."""
-        names = sorted({(copy.lab, copy.student) for copy, _ in self._held.values()})
+        names = sorted({copy.whose for copy, _ in self._held.values()})
         plans = [self._plan(Copy(lab, student)) for lab, student in names]
         return [
             Found(
@@ -114,13 +114,12 @@ class Memory:
 
     def _plan(self, copy: Copy) -> Plan:
         """Return what is held of one copy, by name, as a plan."""
-        of = (copy.lab, copy.student)
         held = sorted(
-            (item for owner, item in self._held.values() if (owner.lab, owner.student) == of),
+            (item for owner, item in self._held.values() if owner.whose == copy.whose),
             key=lambda item: item.name,
         )
         return Plan(
-            *of,
+            *copy.whose,
             backend=self.name,
             networks=tuple(item for item in held if isinstance(item, Network)),
             machines=tuple(item for item in held if isinstance(item, Machine)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -104,5 +103,5 @@ def _made_anew(there: Backend, ref: str, node: str) -> None:
             progress.last = news
 
         if isinstance(there, Watched):
-            there = there.watched(Watch(say, Event()))
+            there = there.watched(Watch(say))
         there.reset(ref)

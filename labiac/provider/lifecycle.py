@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -42,7 +42,7 @@ class Task(Watch):
         owner: The stack it works for; goes into the mark of what it makes.
     """
 
-    owner: str
+    owner: str = field(kw_only=True)
 
 
 class Effected(NamedTuple):

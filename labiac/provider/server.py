@@ -220,7 +220,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def _task(self, request: Any) -> Task:
         stack = "::".join(request.urn.split("::")[:2])
-        return Task(partial(self._log, request.urn, passing=True), self._cancelled, stack)
+        return Task(partial(self._log, request.urn, passing=True), self._cancelled, owner=stack)
 
     def _log(
         self, urn: str, message: str, *, severity: str = "INFO", passing: bool = False

@@ -9,7 +9,6 @@ import stat
 import subprocess
 from dataclasses import replace
 from functools import partial
-from threading import Event
 
 import pytest
 import yaml
@@ -143,7 +142,7 @@ def test_a_nic_that_is_not_there_is_said_by_tcpdump_itself(door, inside):
 
 
 def waited(door, inside, timeout_s=20):
-    run, watch = partial(ssh.execute, door), Watch(lambda _news: None, Event())
+    run, watch = partial(ssh.execute, door), Watch()
     inside(lambda: within.wait(run, "pc1", where=door.where, timeout_s=timeout_s, watch=watch))
 
 

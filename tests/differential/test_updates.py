@@ -88,7 +88,7 @@ class Student:
         self.copy = Copy(lab, f"u{secrets.token_hex(4)}")
         self.made = {}
         self.done = []
-        self._task = Task(lambda _line: None, threading.Event(), "test")
+        self._task = Task(lambda _line: None, threading.Event(), owner="test")
 
     def planned(self, lab):
         return resolve(Lab.model_validate(lab), student=self.copy.student)

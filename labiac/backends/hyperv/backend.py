@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from labiac.backends.base import Features, Found, Observed
-from labiac.backends.mark import is_machine
-from labiac.errors import BackendError
+from labiac.backends.base import Features, Observed
+from labiac.backends.mark import copies, is_machine
+from labiac.backends.refusals import another_kind
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from labiac.backends.base import BaseImage, Copy, Snapshot
+    from labiac.backends.base import BaseImage, Copy, Found, Snapshot
     from labiac.backends.exports import Exported
-    from labiac.backends.hyperv.shell import Row
-    from labiac.backends.mark import Mark
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
@@ -76,7 +73,7 @@ class HyperV:
         from labiac.backends.hyperv import machines, marks, networks
 
         if type(was) is not type(now):
-            raise BackendError(f"hyperv {ref}", "a network can't become a machine")
+            raise another_kind(f"hyperv {ref}")
         mark = (machines if is_machine(ref) else networks).mark_of(ref)
         if mark is None:
             raise marks.gone(ref)
@@ -206,31 +203,9 @@ class HyperV:
         if not host.name() or find_spec("psrpcore") is None:
             return []  # labiac has made nothing there from here
         try:
-            made = sorted(marks.found(), key=lambda each: _order(each[0]))
+            made = [(mark, str(row.get("State")) == "Running") for mark, row in marks.found()]
         except RefusedError as error:
             if error.failure.is_unknown_command:
                 return []  # Windows without Hyper-V
             raise
-        return [_found(list(copy)) for _, copy in groupby(made, key=lambda each: _whose(each[0]))]
-
-
-def _whose(mark: Mark) -> tuple[str, str]:
-    return mark.copy.lab, mark.copy.student
-
-
-def _order(mark: Mark) -> tuple[str, ...]:
-    return *_whose(mark), mark.kind, mark.item.name
-
-
-def _found(made: list[tuple[Mark, Row]]) -> Found:
-    """Return what is found of one copy: machines come before networks, as their refs do."""
-    return Found(
-        made[0][0].copy,
-        HyperV.name,
-        nodes=tuple(
-            (mark.item.name, str(row["State"]) == "Running")
-            for mark, row in made
-            if mark.kind == "machine"
-        ),
-        refs=tuple(mark.ref for mark, _ in made),
-    )
+        return copies(self.name, made)

@@ -77,10 +77,7 @@ def _guests(copy: Copy) -> list[tuple[Row, Mark]]:
     where = f"{copy.lab} of {copy.student}"
     every = command("Get-VM", Name=[host_name(copy.lab, copy.student, "*")]) | select(*marks.KEYS)
     marked = ((row, marks.mark_of(row)) for row in host.look(every, where=f"hyperv {where}"))
-    whose = (copy.lab, copy.student)
-    guests = [
-        (r, mark) for r, mark in marked if mark and (mark.copy.lab, mark.copy.student) == whose
-    ]
+    guests = [(row, mark) for row, mark in marked if mark and mark.copy.whose == copy.whose]
     if not guests:
         fix = f"labiac up {copy.lab} --backend hyperv"
         raise BackendError(where, "is not up on hyperv", fix=fix)
@@ -88,10 +85,6 @@ def _guests(copy: Copy) -> list[tuple[Row, Mark]]:
         fix = "labiac stop FILE shuts them down"
         raise BackendError(where, f"{', '.join(on)} must be off for it", fix=fix)
     return sorted(guests, key=lambda each: each[1].item.name)
-
-
-def _whose(copy: Copy) -> tuple[str, str]:
-    return copy.lab, copy.student
 
 
 def _listed(folder: PureWindowsPath) -> Statement:

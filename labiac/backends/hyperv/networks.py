@@ -13,13 +13,13 @@ from labiac.backends.hyperv.shell import Statement, command, select
 from labiac.backends.hyperv.switches import Around
 from labiac.backends.mark import Mark
 from labiac.errors import BackendError
-from labiac.plan.model import Machine, Network
 from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from labiac.backends.hyperv.shell import Row
+    from labiac.plan.model import Machine, Network
 
 _SLOW_S: Final = 20.0
 """So long after a switch the host's own adapter in it may appear."""
@@ -173,8 +173,7 @@ def _wait(item: Network) -> None:
 
 def _plugged(lan: Mark, rows: Sequence[Row]) -> Iterator[str]:
     """Yield the refs of the machines that are plugged into *lan* by their marks among *rows*."""
-    whose = (lan.copy.lab, lan.copy.student)
     for mark in filter(None, map(marks.mark_of, rows)):
-        ours = (mark.copy.lab, mark.copy.student) == whose and isinstance(mark.item, Machine)
+        ours = mark.copy.whose == lan.copy.whose and mark.kind == "machine"
         if ours and any(nic.network == lan.item.name for nic in mark.machine.nics):
             yield mark.ref

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import groupby
-from threading import Event
 from typing import TYPE_CHECKING, ClassVar
 
-from labiac.backends.base import Copy, Features, Found, Observed, Ran, Watch
+from labiac.backends.base import Copy, Features, Observed, Ran, Watch
 from labiac.backends.incus.machines import FEATURES
-from labiac.backends.mark import is_machine
+from labiac.backends.mark import copies, is_machine
+from labiac.backends.refusals import another_kind, gone, missing, off
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from labiac.backends.access import Access
-    from labiac.backends.base import BaseImage, Ping, Snapshot
+    from labiac.backends.base import BaseImage, Found, Ping, Snapshot
     from labiac.backends.incus.held import Held
     from labiac.backends.spare import Spare
     from labiac.errors import Problem
@@ -32,7 +31,7 @@ class IncusBackend:
     features: ClassVar[Features] = FEATURES
 
     def __init__(self, watch: Watch | None = None) -> None:
-        self._watch = watch or Watch(lambda _news: None, Event())
+        self._watch = watch or Watch()
 
     def watched(self, watch: Watch) -> IncusBackend:
         """Return one that tells *watch* how far each machine is, and gives up with it."""
@@ -89,9 +88,9 @@ class IncusBackend:
         """
         ours = _held(ref)
         if ours is None:
-            raise BackendError(f"incus {ref}", "it is gone", fix="refresh, then bring it up")
+            raise gone(f"incus {ref}")
         if type(was) is not type(now):
-            raise BackendError(f"incus {ref}", "a network can't become a machine")
+            raise another_kind(f"incus {ref}")
         return self._made(ours.mark.copy, now, was)
 
     def delete(self, ref: str) -> None:
@@ -278,12 +277,12 @@ class IncusBackend:
         if api.address() is None:
             return []
         try:
-            there = sorted(all_held(), key=_order)
+            there = [(each.mark, each.is_active) for each in all_held()]
         except BackendError:
             if api.is_chosen():
                 raise
             return []
-        return [_found(list(group)) for _, group in groupby(there, key=_whose)]
+        return copies(self.name, there)
 
     def _made(self, copy: Copy, item: Item, was: Item | None = None) -> Observed:
         from labiac.backends.incus import machines, networks
@@ -308,33 +307,12 @@ def _named(ref: str) -> tuple[Copy, str]:
 def _machine(ref: str) -> Held:
     ours = _held(ref)
     if ours is None:
-        fix = "labiac status lists what is up"
-        raise BackendError(f"incus {ref}", "there is no such machine", fix=fix)
+        raise missing(f"incus {ref}")
     return ours
 
 
 def _running(ref: str) -> Held:
     ours = _machine(ref)
     if not ours.is_active:
-        raise BackendError(f"incus {ref}", "it is off", fix="labiac start switches it on")
+        raise off(f"incus {ref}")
     return ours
-
-
-def _whose(ours: Held) -> tuple[str, str]:
-    return ours.mark.copy.lab, ours.mark.copy.student
-
-
-def _order(ours: Held) -> tuple[str, ...]:
-    return *_whose(ours), ours.mark.kind, ours.mark.item.name
-
-
-def _found(copy: list[Held]) -> Found:
-    """Return what is found of one copy: machines come before networks, as their refs do."""
-    return Found(
-        copy[0].mark.copy,
-        IncusBackend.name,
-        nodes=tuple(
-            (each.mark.item.name, each.is_active) for each in copy if each.mark.kind == "machine"
-        ),
-        refs=tuple(each.mark.ref for each in copy),
-    )

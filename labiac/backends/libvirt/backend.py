@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from labiac.backends.base import Copy, Observed, Ran, Watch, ref_of
 from labiac.backends.mark import copies, is_machine
+from labiac.backends.refusals import another_kind, gone, missing, off
 from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
@@ -101,9 +102,9 @@ class LibvirtBackend:
         with told(ref):
             ours = self._held(ref)
         if ours is None:
-            raise BackendError(f"libvirt {ref}", "it is gone", fix="refresh, then bring it up")
+            raise gone(f"libvirt {ref}")
         if type(was) is not type(now):
-            raise BackendError(f"libvirt {ref}", "a network can't become a machine")
+            raise another_kind(f"libvirt {ref}")
         return self._made(ours.mark.copy, now, was)
 
     def delete(self, ref: str) -> None:
@@ -327,14 +328,13 @@ class LibvirtBackend:
     def _running(self, ref: str) -> Held:
         ours = self._machine(ref)
         if not ours.is_active:
-            raise BackendError(f"libvirt {ref}", "it is off", fix="labiac start switches it on")
+            raise off(f"libvirt {ref}")
         return ours
 
     def _machine(self, ref: str) -> Held:
         ours = self._held(ref)
         if ours is None:
-            fix = "labiac status lists what is up"
-            raise BackendError(f"libvirt {ref}", "there is no such machine", fix=fix)
+            raise missing(f"libvirt {ref}")
         return ours
 
     def _made(self, copy: Copy, item: Item, was: Item | None = None) -> Observed:

@@ -77,8 +77,7 @@ def _may_forward(lan: Network) -> bool:
 def _machines(connection: Any, copy: Copy) -> Iterator[Machine]:
     """Yield the machines of *copy* that are there."""
     for each in all_held(connection):
-        whose = each.mark.copy
-        if each.mark.kind == "machine" and (whose.lab, whose.student) == (copy.lab, copy.student):
+        if each.mark.kind == "machine" and each.mark.copy.whose == copy.whose:
             yield each.mark.machine
 
 

@@ -12,6 +12,7 @@ from labiac.backends.netns import files, kernel, machines, marks, networks, plac
 from labiac.backends.netns.ground import Ground
 from labiac.backends.netns.marks import Folder
 from labiac.backends.netns.spaces import Spaces
+from labiac.backends.refusals import another_kind, gone, missing
 from labiac.errors import BackendError
 from labiac.plan.model import Machine, Network
 from labiac.plan.names import host_name
@@ -101,12 +102,12 @@ class NetnsBackend:
             mark = ground.folder.read(found.kind, found.name)
             if mark is None:
                 ground.tidy()
-                raise BackendError(f"netns {ref}", "it is gone", fix="refresh, then bring it up")
+                raise gone(f"netns {ref}")
             if isinstance(was, Machine) and isinstance(now, Machine):
                 return machines.update(ground, mark, was, now)
             if isinstance(was, Network) and isinstance(now, Network):
                 return networks.update(ground, mark, now)
-            raise BackendError(f"netns {ref}", "a network can't become a machine")
+            raise another_kind(f"netns {ref}")
 
     def delete(self, ref: str) -> None:
         """Delete *ref* and what labiac made for it. Already gone is success.
@@ -239,8 +240,7 @@ class NetnsBackend:
         ground = Ground(self._places, self._spaces, Folder(self._places.marks, found.copy))
         mark = ground.folder.read("machine", found.name) if found.kind == "machine" else None
         if mark is None:
-            fix = "labiac status lists what is up"
-            raise BackendError(f"netns {ref}", "there is no such machine", fix=fix)
+            raise missing(f"netns {ref}")
         return ground, machines.item(mark)
 
     @contextmanager

@@ -22,7 +22,7 @@ from labiac.backends.netns import (
     wiring,
 )
 from labiac.backends.netns.places import Ref
-from labiac.errors import BackendError
+from labiac.backends.refusals import gone
 from labiac.plan.model import SWITCHING, Machine
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def update(ground: Ground, mark: Mark, was: Machine, now: Machine) -> Observed:
         BackendError: the machine is gone, or the kernel refused.
     """
     if not alive(ground, mark):
-        raise BackendError(ground.where(now.name), "it is gone", fix="refresh, then bring it up")
+        raise gone(ground.where(now.name))
     return _change(ground, mark, was, now)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from labiac.backends.base import Observed
 from labiac.backends.netns import dump, marks, netlink, wiring
 from labiac.backends.netns.places import Ref, bridge
-from labiac.errors import BackendError
+from labiac.backends.refusals import gone
 from labiac.plan.model import Network
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def update(ground: Ground, mark: Mark, now: Network) -> Observed:
         BackendError: it is gone, or the host refused.
     """
     if read(ground, mark) is None:
-        raise BackendError(ground.where(now.name), "it is gone", fix="refresh, then bring it up")
+        raise gone(ground.where(now.name))
     return create(ground, now, mark.owner)
 
 

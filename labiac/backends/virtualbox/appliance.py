@@ -27,8 +27,7 @@ def export(copy: Copy, place: str) -> Exported:
     Raises:
         BackendError: the copy is not up, one of its machines is on, or VirtualBox refused.
     """
-    whose = (copy.lab, copy.student)
-    ours = (mark for mark in marks.marks() if (mark.copy.lab, mark.copy.student) == whose)
+    ours = (mark for mark in marks.marks() if mark.copy.whose == copy.whose)
     guests = [mark for mark in ours if mark.kind == "machine"]
     where = f"{copy.lab} of {copy.student}"
     if not guests:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import groupby
-from threading import Event
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from labiac.backends.base import Copy, Features, Found, Observed, Watch, ref_of
-from labiac.errors import BackendError
+from labiac.backends.base import Copy, Features, Observed, Watch, ref_of
+from labiac.backends.mark import copies
+from labiac.backends.refusals import another_kind, gone, off
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
-    from labiac.backends.base import BaseImage, Ping, Ran, Snapshot
+    from labiac.backends.base import BaseImage, Found, Ping, Ran, Snapshot
     from labiac.backends.exports import Exported
     from labiac.backends.mark import Mark
     from labiac.backends.ssh import Door
@@ -34,7 +33,7 @@ class VirtualBox:
     exports: ClassVar[str] = "ova"
 
     def __init__(self, watch: Watch | None = None) -> None:
-        self._watch = watch or Watch(lambda _news: None, Event())
+        self._watch = watch or Watch()
 
     def watched(self, watch: Watch) -> VirtualBox:
         """Return one that tells *watch* how far each machine is, and gives up with it."""
@@ -89,7 +88,7 @@ class VirtualBox:
         """
         mark = self._made(ref)
         if type(was) is not type(now):
-            raise BackendError(f"virtualbox {ref}", "a network can't become a machine")
+            raise another_kind(f"virtualbox {ref}")
         return self.create(mark.copy, now)
 
     def delete(self, ref: str) -> None:
@@ -278,29 +277,26 @@ class VirtualBox:
         from labiac.backends.virtualbox import marks
         from labiac.backends.virtualbox.manage import manage
 
-        made = sorted(marks.marks(), key=_order)
+        made = list(marks.marks())
         running = manage("list", "runningvms") if made else ""
-        copies = (list(group) for _, group in groupby(made, key=_whose))
-        return [_found(copy, running) for copy in copies]
+        return copies(self.name, ((mark, f"{{{mark.uuid}}}" in running) for mark in made))
 
     def _door(self, ref: str) -> Door:
         """Return the way into the machine *ref*, which must run."""
         from labiac.backends.virtualbox import machines
 
         if (door := machines.door(self._made(ref))) is None:
-            fix = "labiac start switches it on"
-            raise BackendError(f"virtualbox {ref}", "it is off", fix=fix)
+            raise off(f"virtualbox {ref}")
         return door
 
     @staticmethod
     def _made(ref: str) -> Mark:
         """Return the mark of what was made."""
         from labiac.backends.virtualbox import marks
-        from labiac.backends.virtualbox.manage import gone
 
         mark = marks.mark_of(ref)
         if mark is None:
-            raise gone(ref)
+            raise gone(f"virtualbox {ref}")
         return mark
 
 
@@ -311,25 +307,3 @@ def _read(ref: str, observed: Callable[[Mark], Observed | None]) -> Observed | N
     if mark is None:
         return None
     return observed(mark) if mark.kind == "machine" else networks.observed(mark)
-
-
-def _whose(mark: Mark) -> tuple[str, str]:
-    return mark.copy.lab, mark.copy.student
-
-
-def _order(mark: Mark) -> tuple[str, ...]:
-    return *_whose(mark), mark.kind, mark.item.name
-
-
-def _found(made: list[Mark], running: str) -> Found:
-    """Return what is found of one copy: machines come before networks, as their refs do."""
-    return Found(
-        made[0].copy,
-        VirtualBox.name,
-        nodes=tuple(
-            (mark.item.name, f"{{{mark.uuid}}}" in running)
-            for mark in made
-            if mark.kind == "machine"
-        ),
-        refs=tuple(mark.ref for mark in made),
-    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from labiac.backends import within
 from labiac.backends.base import Copy, Observed
 from labiac.backends.mark import Mark
+from labiac.backends.refusals import gone, off
 from labiac.backends.room import image_of
 from labiac.backends.seed import iso
 from labiac.backends.virtualbox import box as boxes
@@ -23,11 +24,9 @@ from labiac.backends.virtualbox.manage import (
     LIMITED,
     NOT_FOUND,
     RefusedError,
-    gone,
     manage,
     unreadable,
 )
-from labiac.errors import BackendError
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ def reset(mark: Mark, watch: Watch) -> Observed:
     image_of(f"virtualbox {item.name}", item.image)  # where there is none the old disk stays
     want = _wanted(mark)
     if (was := _there(want)) is None:
-        raise gone(item.name)
+        raise gone(f"virtualbox {item.name}")
     _remove(want, was)
     made = create(mark.copy, item, watch)
     if was.state == "running" and not item.start:
@@ -162,8 +161,7 @@ def insist_on(mark: Mark) -> None:
         BackendError: it is, or it is gone.
     """
     if _insisted(_wanted(mark)).state != "running":
-        fix = "labiac start switches it on"
-        raise BackendError(f"virtualbox {mark.item.name}", "it is off", fix=fix)
+        raise off(f"virtualbox {mark.item.name}")
 
 
 def door(mark: Mark) -> Door | None:
@@ -242,7 +240,7 @@ def _there(want: Wanted) -> Box | None:
 def _insisted(want: Wanted) -> Box:
     """Return the machine that is there, and that VirtualBox can read."""
     if (there := _there(want)) is None:
-        raise gone(want.machine.name)
+        raise gone(f"virtualbox {want.machine.name}")
     if there.state == LOST:
         raise unreadable(want.machine.name)
     return there

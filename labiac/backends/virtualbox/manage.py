@@ -64,11 +64,6 @@ class RefusedError(BackendError):
         self.code = code
 
 
-def gone(what: str) -> BackendError:
-    """Return the error that *what* is not there any more."""
-    return BackendError(f"virtualbox {what}", "it is gone", fix="refresh, then bring it up")
-
-
 def unreadable(what: str) -> BackendError:
     """Return the error that VirtualBox has *what*, and can't read its settings."""
     problem, fix = "VirtualBox can't read its settings", "labiac up makes it anew, with a new disk"

@@ -12,10 +12,11 @@ from labiac.backends.virtualbox.cards import Wire, wire_of
 from labiac.backends.virtualbox.info import blocks
 from labiac.backends.virtualbox.manage import manage
 from labiac.errors import BackendError, ForeignError
-from labiac.plan.model import Machine, Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from labiac.plan.model import Machine, Network
 
 
 def create(copy: Copy, item: Network) -> Observed:
@@ -115,8 +116,7 @@ def _natnet(item: Network) -> Mapping[str, str] | None:
 
 
 def _plugged(lan: Mark) -> Iterator[Mark]:
-    whose = (lan.copy.lab, lan.copy.student)
     for mark in marks.marks():
-        ours = (mark.copy.lab, mark.copy.student) == whose and isinstance(mark.item, Machine)
+        ours = mark.copy.whose == lan.copy.whose and mark.kind == "machine"
         if ours and any(nic.network == lan.item.name for nic in mark.machine.nics):
             yield mark

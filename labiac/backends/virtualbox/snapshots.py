@@ -19,6 +19,7 @@ from labiac.backends.moments import (
     used_networks,
     whole,
 )
+from labiac.backends.refusals import gone
 from labiac.backends.virtualbox import machines, marks, networks, parts
 from labiac.backends.virtualbox.box import LOST
 from labiac.backends.virtualbox.info import scan
@@ -26,7 +27,6 @@ from labiac.backends.virtualbox.manage import (
     LIMITED,
     NOT_FOUND,
     RefusedError,
-    gone,
     manage,
     unreadable,
 )
@@ -145,7 +145,7 @@ class _Guest:
             BackendError: it is.
         """
         if not self.info:
-            raise gone(self.mark.item.name)
+            raise gone(f"virtualbox {self.mark.item.name}")
         if self.state == LOST:
             raise unreadable(self.mark.item.name)
 
