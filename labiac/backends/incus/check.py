@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from labiac.backends import kernel, nics
 from labiac.backends.incus import cluster, hosts, images
@@ -12,15 +12,18 @@ from labiac.plan.model import lan_of
 from labiac.plan.place import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from labiac.plan.model import Machine, Network, Nic, Plan
+
+_RATE: Final = ("CONFIG_NET_SCH_INGRESS", "CONFIG_NET_CLS_U32", "CONFIG_NET_ACT_POLICE")
+"""What Incus limits with what a NIC sends."""
 
 
 def problems(plan: Plan) -> list[Problem]:
     """Return what speaks against making *plan*: by its nature, then on the Incus in use."""
     found = [problem for lan in plan.networks for problem in _network(plan, lan)]
-    found += [problem for machine in plan.machines for problem in _machine(machine)]
+    found += [problem for machine in plan.machines for problem in _machine(plan, machine)]
     found += nics.deaf("incus", plan, "a macvlan")
     return [*found, *_host(plan)]
 
@@ -58,9 +61,12 @@ def _network(plan: Plan, network: Network) -> Iterator[Problem]:
         )
 
 
-def _machine(machine: Machine) -> Iterator[Problem]:
+def _machine(plan: Plan, machine: Machine) -> Iterator[Problem]:
+    bridged = {network.name for network in plan.networks if network.type == "bridged"}
     for number, nic in enumerate(machine.nics):
-        yield from _nic(machine, place(machine, number), nic)
+        path = place(machine, number)
+        yield from _nic(machine, path, nic)
+        yield from _impair(f"incus {machine.name}", f"{path}.impair", nic, bridged)
     options = {
         "CONFIG_BRIDGE_VLAN_FILTERING": machine.switch is not None,
         "CONFIG_VLAN_8021Q": not machine.switch and any(nic.trunk for nic in machine.nics),
@@ -91,11 +97,32 @@ def _nic(machine: Machine, path: str, nic: Nic) -> Iterator[Problem]:
             "a NIC with a NAT of its own gets an address of IPv4 alone on incus",
             "leave its IPv6 address out, or plug it into a LAN of type nat",
         )
+
+
+def _impair(where: str, path: str, nic: Nic, bridged: Collection[str]) -> Iterator[Problem]:
     impair = nic.impair
-    if impair.delay_ms or impair.jitter_ms or impair.loss_percent or impair.rate_kbit:
+    if impair.delay_ms or impair.jitter_ms or impair.loss_percent:
         yield Problem(
             where,
-            f"{path}.impair",
-            "incus impairs no link in this version",
-            "leave impair out, or use the backend netns",
+            path,
+            "Incus limits the rate of a link, and neither delays nor loses packets",
+            "leave delay, jitter and loss out, or use the backend netns",
+        )
+    if not impair.rate_kbit:
+        return
+    if nic.network in bridged:
+        yield Problem(
+            where,
+            f"{path}.rate_kbit",
+            "a NIC in a bridged LAN is a macvlan, of which Incus limits no rate",
+            "leave rate_kbit out, or plug it into a LAN of type nat",
+        )
+    elif lacking := [option for option in _RATE if kernel.lacks(option)]:
+        yield Problem(
+            where,
+            f"{path}.rate_kbit",
+            f"a limited rate ({impair.rate_kbit} kbit/s) takes what this kernel lacks:"
+            f" {', '.join(lacking)}",
+            "boot a kernel that has it (Debian: linux-image-amd64), leave rate_kbit out,"
+            " or use the backend netns",
         )

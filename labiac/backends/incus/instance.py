@@ -26,6 +26,9 @@ _KEPT: Final = ("volatile.", "image.", READY)
 """What the keys begin with that stay: those that Incus has for itself, and what was once so."""
 JOINED: Final = frozenset({"lan", "nat"})
 """Attachments of NICs whose cable leads to a network of Incus."""
+_EGRESS: Final = "limits.egress"
+_RATE: Final = re.compile(r"(?P<number>\d+)(?P<unit>[kMG]bit)")
+_KBIT: Final = {"kbit": 1, "Mbit": 1_000, "Gbit": 1_000_000}
 _END: Final = re.compile(r"(?P<protocol>tcp|udp):(?P<host>\[[^]]+\]|[^:]+):(?P<port>\d+)")
 
 
@@ -77,6 +80,8 @@ def lacking(forwards: Iterable[Forward], guest: Held) -> Iterator[Forward]:
 
 def _card(copy: Copy, machine: Machine, nic: Nic) -> Device:
     card = {"type": "nic", "name": nic.name, "hwaddr": nic.mac}
+    if nic.impair.rate_kbit:
+        card[_EGRESS] = f"{nic.impair.rate_kbit}kbit"
     if nic.attach not in JOINED or not nic.connected:
         return {**card, "nictype": "p2p"}
     card["network"] = bridge(copy, lan(machine, nic))
@@ -94,7 +99,8 @@ def lan(machine: Machine, nic: Nic) -> str:
 def _nic(nic: Nic, wanted: str, found: Mapping[str, Device]) -> Nic:
     """Return *nic* as it was *found*; if it leads elsewhere than to *wanted*, it says so."""
     card = found[nic.name]
-    nic = replace(nic, mac=card.get("hwaddr", ""))
+    impair = replace(nic.impair, rate_kbit=_rate_kbit(card))
+    nic = replace(nic, mac=card.get("hwaddr", ""), impair=impair)
     leads = card.get("network", "")
     if nic.attach not in JOINED:
         return nic
@@ -103,6 +109,12 @@ def _nic(nic: Nic, wanted: str, found: Mapping[str, Device]) -> Nic:
     if not leads:
         return replace(nic, connected=False)
     return nic if leads == wanted else replace(nic, network=leads)
+
+
+def _rate_kbit(card: Device) -> int:
+    """Return what the node may send by *card*; 0: as much as it can."""
+    told = _RATE.fullmatch(card.get(_EGRESS, ""))
+    return int(told["number"]) * _KBIT[told["unit"]] if told else 0
 
 
 def _port(forward: Forward) -> str:

@@ -63,13 +63,29 @@ def test_what_a_nic_can_not_be_is_refused_at_its_place(monkeypatch):
         {"attach": "generic", "driver": "VDE"},
         {"lan": "lan1", "impair": {"delay_ms": 5}},
         {"attach": "nat", "ipv6": "fd00::5/64"},
+        {"lan": "out", "impair": {"rate_kbit": 1000}},
     ]
-    found = problems(monkeypatch, lans={"lan1": {}}, pcs={"pc1": {"nics": nics}})
+    lans = {"lan1": {}, "out": {"type": "bridged", "interface": "eth0"}}
+    found = problems(monkeypatch, lans=lans, pcs={"pc1": {"nics": nics}})
     assert [problem.field for problem in found] == [
         "pcs.pc1.nics[0].attach",
         "pcs.pc1.nics[1].impair",
         "pcs.pc1.nics[2].ipv6",
+        "pcs.pc1.nics[3].impair.rate_kbit",
     ]
+
+
+def test_a_limited_rate_takes_a_kernel_that_has_police(monkeypatch):
+    lab = {
+        "lans": {"lan1": {}},
+        "pcs": {"pc1": {"lan": "lan1", "impair": {"rate_kbit": 1000}}},
+    }
+    monkeypatch.setattr(kernel, "lacks", lambda option: option == "CONFIG_NET_ACT_POLICE")
+    (problem,) = problems(monkeypatch, **lab)
+    assert problem.field == "pcs.pc1.nics[0].impair.rate_kbit"
+    assert "CONFIG_NET_ACT_POLICE" in problem.problem
+    monkeypatch.setattr(kernel, "lacks", lambda _option: False)
+    assert problems(monkeypatch, **lab) == []
 
 
 @pytest.mark.parametrize("lacking", [True, False])

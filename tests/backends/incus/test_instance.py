@@ -68,6 +68,19 @@ def test_a_node_is_what_its_devices_say(r1):
     assert instance.observed(r1, ANA, instance.devices(ANA, r1, "p")) == r1
 
 
+@pytest.mark.parametrize(
+    ("said", "rate_kbit"), [("900kbit", 900), ("2Mbit", 2000), ("", 0), ("1TiB", 0)]
+)
+def test_a_limited_rate_is_that_of_what_the_node_sends(r1, said, rate_kbit):
+    slow = replace(r1.nics[0], impair=replace(r1.nics[0].impair, rate_kbit=900))
+    r1 = replace(r1, nics=(slow,))
+    devices = instance.devices(ANA, r1, "fast")
+    assert devices["eth0"]["limits.egress"] == "900kbit"
+    devices["eth0"]["limits.egress"] = said
+    (seen,) = instance.observed(r1, ANA, devices).nics
+    assert seen.impair.rate_kbit == rate_kbit
+
+
 def test_a_nic_that_somebody_moved_pulled_or_took_away_shows(r1):
     devices = instance.devices(ANA, r1, "p")
     devices["eth0"]["network"] = "elsewhere"
