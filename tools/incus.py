@@ -33,8 +33,6 @@ INCUSD = "/usr/libexec/incus/incusd"
 PACKAGES = ("incus-base", "btrfs-progs")
 READY_S = 60
 POOL_GIB = 30
-OFFLINE_S = 11
-"""After how long a silent member is offline: the shortest that Incus takes."""
 CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
 """Where the host has control groups of version 2: alone, or beside those of version 1."""
 LIMITS = {"fs/inotify/max_user_instances": 8192, "kernel/keys/maxkeys": 2000}
@@ -307,7 +305,6 @@ def _join(first: Member, member: Member) -> None:
     if first.run("incus", "cluster", "list").returncode != 0:
         first.told("incus", "config", "set", f"cluster.https_address={first.address}:8443")
         first.told("incus", "cluster", "enable", first.name)
-        first.told("incus", "config", "set", f"cluster.offline_threshold={OFFLINE_S}")
     listed = first.told("incus", "cluster", "list", "--format", "csv").splitlines()
     if member.name in {line.partition(",")[0] for line in listed}:
         return

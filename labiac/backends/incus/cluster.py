@@ -30,6 +30,8 @@ _UNREACHED: Final = ('"https://{}/', "{} is down")
 """How Incus names a member that it could not ask; one that refused, it names otherwise."""
 _STARTING: Final = "Server isn't ready yet"
 """What a member says that has just come back, or that another says of one that it has lost."""
+_ELSEWHERE: Final = (_STARTING, "Missing event connection with target cluster member")
+"""What is said of the member that has the containers asked for, and not of the one that says it."""
 _RACE: Final = "Failed to delete bridge children interfaces"
 """What Incus 6.0 says where anybody's link goes while it makes a bridge: a container starts."""
 _ATTEMPTS: Final = 10
@@ -180,14 +182,16 @@ def silent(path: str, problem: str) -> str:
     lost = {
         each["location"]
         for each in api.get(listed) or ()
-        if each["status"] == "Error" or _STARTING in problem
+        if each["status"] == "Error" or any(words in problem for words in _ELSEWHERE)
     }
-    for each in members():
+    there = members()
+    for each in there:
         address = urlsplit(each["url"]).netloc
         told = any(words.format(address) in problem for words in _UNREACHED)
-        if each["server_name"] in lost or told or each["status"] == _OFFLINE:
+        if each["server_name"] in lost or told:
             return str(each["server_name"])
-    return ""
+    # A busy one may seem to be offline, so this tells the least.
+    return next((str(each["server_name"]) for each in there if each["status"] == _OFFLINE), "")
 
 
 def starts(problem: str) -> bool:
