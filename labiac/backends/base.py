@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
+    from labiac.backends.snapshots import Snapshots
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
@@ -309,34 +310,11 @@ class Snapshot:
 
 
 @runtime_checkable
-class Snapshots(Protocol):
+class KeepsSnapshots(Protocol):
     """A backend that keeps whole copies at one moment, memory and disks, and goes back to them."""
 
-    def take(self, copy: Copy, name: str) -> Snapshot:
-        """Keep *copy* as it is now: all its machines stand still meanwhile, and go on after it.
-
-        Raises:
-            UsageError: that is no name of a snapshot, or there is one of that name.
-            BackendError: the copy is not up, or the host refused; nothing is kept then.
-        """
-
-    def snapshots(self, copy: Copy) -> list[Snapshot]:
-        """Return all snapshots of *copy*, the oldest first."""
-
-    def restore(self, copy: Copy, name: str) -> Snapshot:
-        """Make *copy* what it was; machines that were off are off again, clocks are those of now.
-
-        Raises:
-            UsageError: there is no such snapshot.
-            BackendError: a part of it is lost, the copy is another by now, or the host refused.
-        """
-
-    def forget(self, copy: Copy, name: str) -> None:
-        """Delete what is kept of the snapshot called *name*, whole or not.
-
-        Raises:
-            UsageError: there is no such snapshot.
-        """
+    def snapshots(self, copy: Copy) -> Snapshots:
+        """Return the snapshots of *copy*, there or to be taken."""
 
 
 @runtime_checkable

@@ -163,6 +163,36 @@ def restorable(snapshot: Snapshot) -> None:
         raise BackendError(where, problem, detail="\n".join(snapshot.differs), fix=fix)
 
 
+def insist_still(snapshot: Snapshot) -> None:
+    """Refuse a *snapshot* just taken whose parts do not fit each other.
+
+    Raises:
+        BackendError: a machine went on while others were kept.
+    """
+    if snapshot.lost:
+        problem = f"something woke {', '.join(snapshot.lost)} meanwhile"
+        raise BackendError(f"snapshot {snapshot.name}", problem, fix="take it again")
+
+
+def insist_room(where: str, *, wanted_mib: int, free_mib: float, place: str = "") -> None:
+    """Refuse where the memory of all machines does not fit: one whose disk is full stops.
+
+    Args:
+        where: What is refused.
+        wanted_mib: What a snapshot may take.
+        free_mib: What is free for it.
+        place: Where that is, if *where* does not say it.
+
+    Raises:
+        BackendError: it does not fit.
+    """
+    if wanted_mib > free_mib:
+        inside, there = (f" in {place}", " there") if place else ("", "")
+        problem = f"a snapshot may take {wanted_mib} MiB of disk, and {free_mib:.0f} MiB are free"
+        fix = "labiac snapshot delete frees what an older one takes; or free some disk"
+        raise BackendError(where, problem + inside, fix=fix + there)
+
+
 def hash_of(plan: Plan) -> str:
     """Return a hash of what *plan* is; the same networks and machines give the same."""
     return f"{digest(plan.networks, plan.machines):064x}"[:12]

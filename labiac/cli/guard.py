@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from labiac.backends.base import Copy, Snapshots
+from labiac.backends.base import Copy, KeepsSnapshots
 from labiac.cli.changes import disks_lost
 from labiac.cli.comparison import sign, title
 from labiac.cli.options import up_command
@@ -119,9 +119,9 @@ def snapshots_of(plan: Plan, nodes: Collection[str]) -> list[str]:
     from labiac.backends import open_backend
 
     backend = open_backend(plan.backend)
-    if not nodes or not isinstance(backend, Snapshots):
+    if not nodes or not isinstance(backend, KeepsSnapshots):
         return []
-    known = backend.snapshots(Copy(plan.lab, plan.student))
+    known = backend.snapshots(Copy(plan.lab, plan.student)).all()
     return [each.name for each in known if not each.lost and set(each.nodes).intersection(nodes)]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labiac.backends.base import Copy, Snapshots
+from labiac.backends.base import Copy, KeepsSnapshots
 from labiac.cli.options import BackendName, File, Json, Student, chosen, lab_name, located
 from labiac.cli.output import console, write_json
 from labiac.errors import LabError
@@ -16,6 +16,7 @@ from labiac.host.progress import Progress
 
 if TYPE_CHECKING:
     from labiac.backends.base import Backend, Snapshot
+    from labiac.backends.snapshots import Snapshots
 
 app = typer.Typer()
 snapshots = typer.Typer(
@@ -43,9 +44,9 @@ def take(
     json: Json = False,
 ) -> None:
     """Keep the lab as it is now: memory and disk of all nodes (of containers, the disk)."""
-    begun, keeps = time.monotonic(), _keeping(file, backend)
+    begun, kept = time.monotonic(), _kept(file, student, backend)
     with Progress(f"snapshot {name}"):
-        taken = keeps.take(_copy(file, student), name)
+        taken = kept.take(name)
     _tell(taken, "is taken", begun, json=json)
 
 
@@ -54,7 +55,7 @@ def list_snapshots(
     file: File, student: Student = "local", backend: BackendName = "auto", json: Json = False
 ) -> None:
     """Show the snapshots of a lab, the oldest first."""
-    known = _keeping(file, backend).snapshots(_copy(file, student))
+    known = _kept(file, student, backend).all()
     if json:
         write_json({"snapshots": [_data(each) for each in known]})
         return
@@ -79,9 +80,9 @@ def restore(
     json: Json = False,
 ) -> None:
     """Go back to a snapshot: what was done on the nodes since then is lost."""
-    begun, keeps = time.monotonic(), _keeping(file, backend)
+    begun, kept = time.monotonic(), _kept(file, student, backend)
     with Progress(f"going back to snapshot {name}"):
-        restored = keeps.restore(_copy(file, student), name)
+        restored = kept.restore(name)
     _tell(restored, "is restored", begun, json=json)
 
 
@@ -94,31 +95,26 @@ def delete(
     json: Json = False,
 ) -> None:
     """Delete a snapshot; the lab stays as it is."""
-    _keeping(file, backend).forget(_copy(file, student), name)
+    _kept(file, student, backend).forget(name)
     if json:
         write_json({"ok": True, "name": name})
     else:
         typer.echo(f"snapshot {name} is deleted")
 
 
-def _copy(file: str, student: str) -> Copy:
-    from labiac.plan.names import student_name
-
-    return Copy(lab_name(file), student_name(student))
-
-
-def _keeping(file: str, name: str) -> Snapshots:
-    """Return the backend called *name*.
+def _kept(file: str, student: str, name: str) -> Snapshots:
+    """Return the snapshots of the copy that the backend called *name* has.
 
     Raises:
         UsageError: there is no such lab *file*.
         LabError: it keeps no snapshots.
     """
     from labiac.backends import open_backend
+    from labiac.plan.names import student_name
 
     located(file)
     backend: Backend = open_backend(chosen(name))
-    if not isinstance(backend, Snapshots):
+    if not isinstance(backend, KeepsSnapshots):
         why = "in this version"
         if not backend.features.boots:
             why = "of nodes that have neither a memory nor a disk of their own"
@@ -127,7 +123,7 @@ def _keeping(file: str, name: str) -> Snapshots:
             " them; virtual machines have snapshots (--backend libvirt, --backend virtualbox)"
         )
         raise LabError(f"backend {backend.name}", f"keeps no snapshots {why}", fix=fix)
-    return backend
+    return backend.snapshots(Copy(lab_name(file), student_name(student)))
 
 
 def _tell(snapshot: Snapshot, what: str, begun: float, *, json: bool) -> None:

@@ -11,8 +11,9 @@ from labiac.backends.refusals import another_kind
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from labiac.backends.base import BaseImage, Copy, Found, Snapshot
+    from labiac.backends.base import BaseImage, Copy, Found
     from labiac.backends.exports import Exported
+    from labiac.backends.snapshots import Snapshots
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
@@ -140,44 +141,12 @@ class HyperV:
 
         return files.free_mib()
 
-    def take(self, copy: Copy, name: str) -> Snapshot:
-        """Keep *copy* as it is now: all its machines stand still meanwhile, and go on after it.
+    def snapshots(self, copy: Copy) -> Snapshots:
+        """Return the snapshots of *copy*: memory and disk of all its machines."""
+        from labiac.backends.hyperv.snapshots import Inventory
+        from labiac.backends.snapshots import Snapshots
 
-        Raises:
-            UsageError: that is no name of a snapshot, or there is one of that name.
-            BackendError: the copy is not up, or the host refused; nothing is kept then.
-        """
-        from labiac.backends.hyperv import snapshots
-
-        return snapshots.take(copy, name)
-
-    def snapshots(self, copy: Copy) -> list[Snapshot]:
-        """Return all snapshots of *copy*, the oldest first."""
-        from labiac.backends.hyperv import snapshots
-
-        return snapshots.snapshots(copy)
-
-    def restore(self, copy: Copy, name: str) -> Snapshot:
-        """Make *copy* what it was; machines that were off are off again.
-
-        Raises:
-            UsageError: there is no such snapshot.
-            BackendError: a part of it is lost, the copy is another by now, or the host refused.
-        """
-        from labiac.backends.hyperv import snapshots
-
-        return snapshots.restore(copy, name)
-
-    def forget(self, copy: Copy, name: str) -> None:
-        """Delete what is kept of the snapshot called *name*, whole or not.
-
-        Raises:
-            UsageError: there is no such snapshot.
-            BackendError: the host refused.
-        """
-        from labiac.backends.hyperv import snapshots
-
-        snapshots.forget(copy, name)
+        return Snapshots(self, copy, lambda: Inventory(copy))
 
     def export(self, copy: Copy, place: str) -> Exported:
         """Write all machines of *copy* to the folder *place* of the host; of none, in labiac's own.

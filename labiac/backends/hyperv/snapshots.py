@@ -9,90 +9,19 @@ from uuid import UUID
 from labiac.backends.hyperv import box as boxes
 from labiac.backends.hyperv import files, host, marks, networks, parts
 from labiac.backends.hyperv.shell import Statement, command, select
-from labiac.backends.moments import (
-    Part,
-    fresh_name,
-    insist_whole,
-    moment_of,
-    named,
-    plan_of,
-    restorable,
-    used_networks,
-    whole,
-)
-from labiac.errors import BackendError
+from labiac.backends.moments import Part, insist_room
 from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from labiac.backends.base import Copy, Snapshot
+    from labiac.backends.base import Copy
     from labiac.backends.hyperv.parts import Checkpoint
     from labiac.backends.mark import Mark
     from labiac.backends.moments import Moment
 
 _SNAPSHOT_S: Final = 1800.0
 """Memory of all machines is written to a disk."""
-
-
-def take(copy: Copy, name: str) -> Snapshot:
-    """Keep all machines of *copy* as they are now, under *name*.
-
-    Raises:
-        UsageError: that is no name of a snapshot, or there is one of that name.
-        BackendError: the copy is not up, or the host refused; nothing is kept then.
-    """
-    here = _Here(copy)
-    fresh_name(name, here.snapshots())
-    insist_whole(here.plan, here.marks)
-    on = [guest for guest in here.guests if guest.is_on]
-    _insist_room(on)
-    moment = moment_of(here.plan, name)
-    try:
-        here.change(*_still(on), *(each for guest in here.guests for each in guest.kept(moment)))
-    except BaseException:
-        _undo(copy, moment)
-        raise
-    finally:
-        _go_on(copy, on)
-    return named(name, _Here(copy).snapshots())
-
-
-def snapshots(copy: Copy) -> list[Snapshot]:
-    """Return all snapshots of *copy*, the oldest first."""
-    return _Here(copy).snapshots()
-
-
-def restore(copy: Copy, name: str) -> Snapshot:
-    """Make *copy* what it was in the snapshot called *name*.
-
-    Raises:
-        UsageError: there is no such snapshot.
-        BackendError: a part of it is lost, the copy is another by now, or the host refused.
-    """
-    here = _Here(copy)
-    snapshot = named(name, here.snapshots())
-    restorable(snapshot)
-    kept = here.called(name)
-    for lan in used_networks([each.part for each in kept]):
-        networks.create(here.owner, lan)
-    off = command("Stop-VM", TurnOff=True, Force=True, Confirm=False)
-    here.change(*(guest.box | off for guest in here.guests if guest.is_on))
-    here.change(*(each for one in kept for each in _restored(one)))
-    here.change(*(each for one in kept if one.part.goes_on for each in _resumed(one)))
-    return snapshot
-
-
-def forget(copy: Copy, name: str) -> None:
-    """Delete all parts of the snapshot called *name*; Hyper-V merges their disks in its own time.
-
-    Raises:
-        UsageError: there is no such snapshot.
-        BackendError: the host refused.
-    """
-    here = _Here(copy)
-    named(name, here.snapshots())
-    here.change(*map(_removed, here.called(name)))
 
 
 def _restored(kept: Checkpoint) -> Iterator[Statement]:
@@ -141,24 +70,22 @@ class _Guest:
         return self.box | command("Set-VM", Notes=marks.notes(self.mark, self.id))
 
 
-class _Here:
-    """What the host has of one copy: its machines, and what is kept of these."""
+class Inventory:
+    """What the host has of one copy; see `labiac.backends.snapshots`."""
 
     def __init__(self, copy: Copy) -> None:
+        self._copy = copy
         self._where = f"hyperv {copy.lab} of {copy.student}"
-        every = host_name(copy.lab, copy.student, "*")
-        machines = Statement((command("Get-VM", Name=[every]),))
+        machines = Statement((command("Get-VM", Name=[host_name(*copy.whose, "*")]),))
         rows = host.look(
             machines | select(*marks.KEYS),
-            networks.reads_all(copy.lab, copy.student),
+            networks.reads_all(*copy.whose),
             parts.reads(machines),
             where=self._where,
         )
         marked = ((row, marks.mark_of(row)) for row in rows if "VMId" not in row)
-        ours = [(row, mark) for row, mark in marked if mark and _whose(mark.copy) == _whose(copy)]
-        self.owner = next((mark.copy for _, mark in ours), copy)
+        ours = [(row, mark) for row, mark in marked if mark and mark.copy.whose == copy.whose]
         self.marks = [mark for _, mark in ours]
-        self.plan = plan_of("hyperv", copy, self.marks)
         self.guests = [
             _Guest(UUID(str(row["Id"])), mark, str(row["State"]))
             for row, mark in ours
@@ -167,25 +94,45 @@ class _Here:
         ids = {guest.id for guest in self.guests}
         self.kept = [each for each in parts.checkpoints(rows) if each.machine in ids]
 
-    def called(self, name: str) -> list[Checkpoint]:
-        """Return what is kept of the snapshot called *name*."""
-        return [each for each in self.kept if each.part.moment.name == name]
+    def keep(self, moment: Moment) -> None:
+        """Keep memory and disk of each machine, at a *moment* when all stand still."""
+        on = [guest for guest in self.guests if guest.is_on]
+        _insist_room(on)
+        kept = (each for guest in self.guests for each in guest.kept(moment))
+        try:
+            self._change(*_still(on), *kept)
+        except BaseException:
+            self._change(*(guest.noted for guest in self.guests))
+            raise
+        finally:
+            self._go_on(on)
 
-    def snapshots(self) -> list[Snapshot]:
-        """Return all snapshots, the oldest first."""
-        return whole(self.plan, [each.part for each in self.kept])
+    def restore(self, kept: Sequence[Checkpoint]) -> None:
+        """Make all machines what they were by the parts *kept*."""
+        off = command("Stop-VM", TurnOff=True, Force=True, Confirm=False)
+        self._change(*(guest.box | off for guest in self.guests if guest.is_on))
+        self._change(*(each for one in kept for each in _restored(one)))
+        self._change(*(each for one in kept if one.part.goes_on for each in _resumed(one)))
 
-    def change(self, *statements: Statement) -> None:
-        """Run *statements*; the first error ends them.
+    def delete(self, kept: Sequence[Checkpoint]) -> None:
+        """Delete the parts *kept*; Hyper-V merges their disks in its own time."""
+        self._change(*map(_removed, kept))
 
-        Raises:
-            BackendError: the host refused one.
-        """
+    def _go_on(self, on: Sequence[_Guest]) -> None:
+        """Let those that were *on* run again, each whatever becomes of the others."""
+        ids = {guest.id for guest in on}
+        self._change(
+            *(
+                each
+                for guest in Inventory(self._copy).guests
+                if guest.id in ids
+                for each in boxes.switched_on(guest.id, guest.state, ErrorAction="Continue")
+            )
+        )
+
+    def _change(self, *statements: Statement) -> None:
+        """Run *statements*; the first error ends them."""
         host.change(*statements, where=self._where, timeout_s=_SNAPSHOT_S)
-
-
-def _whose(copy: Copy) -> tuple[str, str]:
-    return copy.lab, copy.student
 
 
 def _still(on: Sequence[_Guest]) -> Iterator[Statement]:
@@ -197,34 +144,11 @@ def _still(on: Sequence[_Guest]) -> Iterator[Statement]:
     yield from (guest.box | command("Save-VM") for guest in on)
 
 
-def _go_on(copy: Copy, on: Sequence[_Guest]) -> None:
-    """Let those that were *on* run again, each whatever becomes of the others."""
-    here, ids = _Here(copy), {guest.id for guest in on}
-    here.change(
-        *(
-            each
-            for guest in here.guests
-            if guest.id in ids
-            for each in boxes.switched_on(guest.id, guest.state, ErrorAction="Continue")
-        )
-    )
-
-
-def _undo(copy: Copy, moment: Moment) -> None:
-    """Delete what was kept of *moment*, and give the machines their own notes again."""
-    here = _Here(copy)
-    made: Iterable[Checkpoint] = (each for each in here.kept if each.part.moment == moment)
-    here.change(*map(_removed, made), *(guest.noted for guest in here.guests))
-
-
 def _insist_room(on: Sequence[_Guest]) -> None:
-    """Refuse where the memory of all that are *on* does not fit: one whose disk is full stops.
+    """Refuse where the memory of all that are *on* does not fit.
 
     It is there twice for a while: saved, and in the checkpoint.
     """
     wanted = 2 * sum(guest.mark.machine.memory_mib for guest in on)
     free = files.free_mib() if wanted else wanted
-    if wanted > free:
-        problem = f"a snapshot may take {wanted} MiB of disk, and {free:.0f} MiB are free"
-        fix = "labiac snapshot delete frees what an older one takes; or free some disk"
-        raise BackendError(f"hyperv {files.root()}", problem, fix=fix)
+    insist_room(f"hyperv {files.root()}", wanted_mib=wanted, free_mib=free)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from labiac.backends.access import Access
-    from labiac.backends.base import BaseImage, Found, Ping, Snapshot
+    from labiac.backends.base import BaseImage, Found, Ping
     from labiac.backends.incus.held import Held
+    from labiac.backends.snapshots import Snapshots
     from labiac.backends.spare import Spare
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
@@ -133,43 +134,12 @@ class IncusBackend:
 
         return machines.reset(_machine(ref), self._watch)
 
-    def take(self, copy: Copy, name: str) -> Snapshot:
-        """Keep the disks of *copy* as they are now: its machines stand still meanwhile.
+    def snapshots(self, copy: Copy) -> Snapshots:
+        """Return the snapshots of *copy*: disks of all machines; what ran boots when restored."""
+        from labiac.backends.incus.snapshots import Inventory
+        from labiac.backends.snapshots import Snapshots
 
-        Raises:
-            UsageError: that is no name of a snapshot, or there is one of that name.
-            BackendError: the copy is not up, or Incus refused; nothing is kept then.
-        """
-        from labiac.backends.incus import snapshots
-
-        return snapshots.take(copy, name)
-
-    def snapshots(self, copy: Copy) -> list[Snapshot]:
-        """Return all snapshots of *copy*, the oldest first."""
-        from labiac.backends.incus import snapshots
-
-        return snapshots.snapshots(copy)
-
-    def restore(self, copy: Copy, name: str) -> Snapshot:
-        """Give *copy* the disks that it had; machines that were on boot, and are ready then.
-
-        Raises:
-            UsageError: there is no such snapshot.
-            BackendError: a part of it is lost, the copy is another by now, or Incus refused.
-        """
-        from labiac.backends.incus import snapshots
-
-        return snapshots.restore(copy, name, self._watch)
-
-    def forget(self, copy: Copy, name: str) -> None:
-        """Delete what is kept of the snapshot called *name*, whole or not.
-
-        Raises:
-            UsageError: there is no such snapshot.
-        """
-        from labiac.backends.incus import snapshots
-
-        snapshots.forget(copy, name)
+        return Snapshots(self, copy, lambda: Inventory(copy, self._watch))
 
     def grant(self, copy: Copy) -> Access:
         """Return a way to *copy* alone for somebody's own Incus client.

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
-    from labiac.backends.base import BaseImage, Features, Found, Ping, Snapshot
+    from labiac.backends.base import BaseImage, Features, Found, Ping
     from labiac.backends.libvirt.held import Held
+    from labiac.backends.snapshots import Snapshots
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
@@ -246,51 +247,12 @@ class LibvirtBackend:
         with told(ref):
             return machines.reset(connect(), self._machine(ref), self._watch)
 
-    def take(self, copy: Copy, name: str) -> Snapshot:
-        """Keep *copy* as it is now: all its guests stand still meanwhile, and go on after it.
+    def snapshots(self, copy: Copy) -> Snapshots:
+        """Return the snapshots of *copy*: memory and disk of all its machines."""
+        from labiac.backends.libvirt.snapshots import Inventory
+        from labiac.backends.snapshots import Snapshots
 
-        Raises:
-            UsageError: that is no name of a snapshot, or there is one of that name.
-            BackendError: the copy is not up, or libvirt refused; nothing is kept then.
-        """
-        from labiac.backends.libvirt import snapshots
-        from labiac.backends.libvirt.connection import connect, told
-
-        with told(f"{copy.lab}/{copy.student}"):
-            return snapshots.take(connect(), copy, name)
-
-    def snapshots(self, copy: Copy) -> list[Snapshot]:
-        """Return all snapshots of *copy*, the oldest first."""
-        from labiac.backends.libvirt import snapshots
-        from labiac.backends.libvirt.connection import connect, told
-
-        with told(f"{copy.lab}/{copy.student}"):
-            return snapshots.snapshots(connect(), copy)
-
-    def restore(self, copy: Copy, name: str) -> Snapshot:
-        """Make *copy* what it was; guests that were off are off again, clocks are those of now.
-
-        Raises:
-            UsageError: there is no such snapshot.
-            BackendError: a part of it is lost, the copy is another by now, or libvirt refused.
-        """
-        from labiac.backends.libvirt import snapshots
-        from labiac.backends.libvirt.connection import connect, told
-
-        with told(f"{copy.lab}/{copy.student}"):
-            return snapshots.restore(connect(), copy, name)
-
-    def forget(self, copy: Copy, name: str) -> None:
-        """Delete what is kept of the snapshot called *name*, whole or not.
-
-        Raises:
-            UsageError: there is no such snapshot.
-        """
-        from labiac.backends.libvirt import snapshots
-        from labiac.backends.libvirt.connection import connect, told
-
-        with told(f"{copy.lab}/{copy.student}"):
-            snapshots.forget(connect(), copy, name)
+        return Snapshots(self, copy, lambda: Inventory(copy))
 
     def find(self) -> list[Found]:
         """Return every copy on this host, sorted by lab and student.

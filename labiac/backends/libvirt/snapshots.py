@@ -8,30 +8,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from labiac.backends.libvirt import agent, forwards, networks, storage
-from labiac.backends.libvirt.connection import library, told
+from labiac.backends.libvirt import agent, forwards, storage
+from labiac.backends.libvirt.connection import connect, library, told
 from labiac.backends.libvirt.files import Files
 from labiac.backends.libvirt.held import Held, all_held
 from labiac.backends.libvirt.moment import definition, part_of
 from labiac.backends.libvirt.still import still
-from labiac.backends.moments import (
-    fresh_name,
-    insist_whole,
-    moment_of,
-    named,
-    plan_of,
-    restorable,
-    used_networks,
-    whole,
-)
+from labiac.backends.moments import insist_room
 from labiac.backends.still import side_by_side
 from labiac.errors import BackendError
-from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from labiac.backends.base import Copy, Snapshot
+    from labiac.backends.base import Copy
     from labiac.backends.moments import Moment, Part
 
 _MIB: Final = 1 << 20
@@ -40,65 +30,6 @@ _WRONG_S: Final = 5
 _TRIES: Final = 3
 _AGENT_S: Final = 120
 """How long a guest that was restored may be silent: many may go on at once, without KVM."""
-
-
-def take(connection: Any, copy: Copy, name: str) -> Snapshot:
-    """Keep all machines of *copy* as they are now, under *name*.
-
-    Raises:
-        UsageError: that is no name of a snapshot, or there is one of that name.
-        BackendError: the copy is not up, or libvirt refused; nothing is kept then.
-    """
-    here = _Here(connection, copy)
-    fresh_name(name, here.snapshots())
-    insist_whole(here.plan, (each.mark for each in here.machines))
-    _insist_room(connection, here.machines)
-    moment = moment_of(here.plan, name)
-    try:
-        with still([each.object for each in here.machines if each.is_active]):
-            side_by_side(partial(_take, moment), here.machines)
-        snapshot = named(name, _Here(connection, copy).snapshots())
-        _insist_still(snapshot)
-    except BaseException:
-        made = (each for each in _Here(connection, copy).kept if each.part.moment == moment)
-        side_by_side(_delete, made)
-        raise
-    return snapshot
-
-
-def snapshots(connection: Any, copy: Copy) -> list[Snapshot]:
-    """Return all snapshots of *copy*, the oldest first."""
-    return _Here(connection, copy).snapshots()
-
-
-def restore(connection: Any, copy: Copy, name: str) -> Snapshot:
-    """Make *copy* what it was in the snapshot called *name*.
-
-    Raises:
-        UsageError: there is no such snapshot.
-        BackendError: a part of it is lost, the copy is another by now, or libvirt refused.
-    """
-    here = _Here(connection, copy)
-    snapshot = named(name, here.snapshots())
-    restorable(snapshot)
-    parts = here.parts(name)
-    for lan in used_networks([each.part for each in parts]):
-        networks.create(connection, parts[0].machine.mark.copy, lan)
-    with still([each.machine.object for each in parts]):
-        side_by_side(_revert, parts)
-    side_by_side(_bring_to_now, (each.machine for each in parts if each.part.goes_on))
-    return snapshot
-
-
-def forget(connection: Any, copy: Copy, name: str) -> None:
-    """Delete all parts of the snapshot called *name*.
-
-    Raises:
-        UsageError: there is no such snapshot.
-    """
-    here = _Here(connection, copy)
-    named(name, here.snapshots())
-    side_by_side(_delete, here.parts(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,52 +41,51 @@ class _Kept:
     object: Any
 
 
-class _Here:
-    """What libvirt has of one copy: its networks and machines, and what is kept of these."""
+class Inventory:
+    """What libvirt has of one copy; see `labiac.backends.snapshots`."""
 
-    def __init__(self, connection: Any, copy: Copy) -> None:
-        whose = copy.lab, copy.student
-        found = (each for each in all_held(connection) if _whose(each) == whose)
-        ours = sorted(found, key=lambda each: each.mark.item.name)
-        self.plan = plan_of("libvirt", copy, (each.mark for each in ours))
-        self.machines = [each for each in ours if isinstance(each.mark.item, Machine)]
-        self.kept = [
-            _Kept(part, machine, each)
-            for machine in self.machines
-            if Files(connection, machine.mark.machine).has_disk()
-            for each in machine.object.listAllSnapshots()
-            if (part := part_of(each.getXMLDesc())) is not None
-        ]
+    def __init__(self, copy: Copy) -> None:
+        self._where = "/".join(copy.whose)
+        with told(self._where):
+            self._connection = connect()
+            held = all_held(self._connection)
+            found = (each for each in held if each.mark.copy.whose == copy.whose)
+            ours = sorted(found, key=lambda each: each.mark.item.name)
+            self.marks = [each.mark for each in ours]
+            self.machines = [each for each in ours if each.mark.kind == "machine"]
+            self.kept = [kept for each in self.machines for kept in _kept(self._connection, each)]
 
-    def parts(self, name: str) -> list[_Kept]:
-        """Return what is kept of the snapshot called *name*."""
-        return [each for each in self.kept if each.part.moment.name == name]
+    def keep(self, moment: Moment) -> None:
+        """Keep memory and disk of each machine, at a *moment* when all stand still."""
+        with told(self._where):
+            self._insist_room()
+            with still([each.object for each in self.machines if each.is_active]):
+                side_by_side(partial(_take, moment), self.machines)
 
-    def snapshots(self) -> list[Snapshot]:
-        """Return all snapshots, the oldest first."""
-        return whole(self.plan, [each.part for each in self.kept])
+    def restore(self, kept: Sequence[_Kept]) -> None:
+        """Make all machines what they were by the parts *kept*, with the time of now."""
+        with told(self._where):
+            with still([each.machine.object for each in kept]):
+                side_by_side(_revert, kept)
+            side_by_side(_bring_to_now, (each.machine for each in kept if each.part.goes_on))
 
+    def delete(self, kept: Sequence[_Kept]) -> None:
+        """Delete the parts *kept*."""
+        side_by_side(_delete, kept)
 
-def _whose(ours: Held) -> tuple[str, str]:
-    return ours.mark.copy.lab, ours.mark.copy.student
-
-
-def _insist_room(connection: Any, machines: Sequence[Held]) -> None:
-    """Refuse where the memory of all guests does not fit: a guest whose disk is full stops."""
-    pool = storage.pool(connection)
-    pool.refresh()
-    free = pool.info()[3] // _MIB
-    wanted = sum(each.mark.machine.memory_mib for each in machines if each.is_active)
-    if wanted > free:
-        problem = f"a snapshot may take {wanted} MiB of disk, and {free} MiB are free in the pool"
-        fix = "labiac snapshot delete frees what an older one takes; or free some disk there"
-        raise BackendError("libvirt", problem, fix=fix)
+    def _insist_room(self) -> None:
+        pool = storage.pool(self._connection)
+        pool.refresh()
+        wanted = sum(each.mark.machine.memory_mib for each in self.machines if each.is_active)
+        free = pool.info()[3] // _MIB
+        insist_room("libvirt", wanted_mib=wanted, free_mib=free, place="the pool")
 
 
-def _insist_still(snapshot: Snapshot) -> None:
-    if snapshot.lost:
-        problem = f"something woke {', '.join(snapshot.lost)} meanwhile"
-        raise BackendError(f"snapshot {snapshot.name}", problem, fix="take it again")
+def _kept(connection: Any, machine: Held) -> Iterator[_Kept]:
+    if Files(connection, machine.mark.machine).has_disk():
+        for each in machine.object.listAllSnapshots():
+            if (part := part_of(each.getXMLDesc())) is not None:
+                yield _Kept(part, machine, each)
 
 
 def _take(moment: Moment, machine: Held) -> None:

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
-    from labiac.backends.base import BaseImage, Found, Ping, Ran, Snapshot
+    from labiac.backends.base import BaseImage, Found, Ping, Ran
     from labiac.backends.exports import Exported
     from labiac.backends.mark import Mark
+    from labiac.backends.snapshots import Snapshots
     from labiac.backends.ssh import Door
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
@@ -219,44 +220,12 @@ class VirtualBox:
 
         return images.brought(name, sha256)
 
-    def take(self, copy: Copy, name: str) -> Snapshot:
-        """Keep *copy* as it is now: all its machines stand still meanwhile, and go on after it.
+    def snapshots(self, copy: Copy) -> Snapshots:
+        """Return the snapshots of *copy*: memory and disk of all its machines."""
+        from labiac.backends.snapshots import Snapshots
+        from labiac.backends.virtualbox.snapshots import Inventory
 
-        Raises:
-            UsageError: that is no name of a snapshot, or there is one of that name.
-            BackendError: the copy is not up, or VirtualBox refused; nothing is kept then.
-        """
-        from labiac.backends.virtualbox import snapshots
-
-        return snapshots.take(copy, name)
-
-    def snapshots(self, copy: Copy) -> list[Snapshot]:
-        """Return all snapshots of *copy*, the oldest first."""
-        from labiac.backends.virtualbox import snapshots
-
-        return snapshots.snapshots(copy)
-
-    def restore(self, copy: Copy, name: str) -> Snapshot:
-        """Make *copy* what it was; machines that were off are off again.
-
-        Raises:
-            UsageError: there is no such snapshot.
-            BackendError: a part of it is lost, the copy is another by now, or VirtualBox refused.
-        """
-        from labiac.backends.virtualbox import snapshots
-
-        return snapshots.restore(copy, name)
-
-    def forget(self, copy: Copy, name: str) -> None:
-        """Delete what is kept of the snapshot called *name*, whole or not.
-
-        Raises:
-            UsageError: there is no such snapshot.
-            BackendError: two or more things stand on the disks of it, or VirtualBox refused.
-        """
-        from labiac.backends.virtualbox import snapshots
-
-        snapshots.forget(copy, name)
+        return Snapshots(self, copy, lambda: Inventory(copy))
 
     def export(self, copy: Copy, place: str) -> Exported:
         """Write all machines of *copy* to the file *place*, an OVA.

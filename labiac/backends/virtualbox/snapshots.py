@@ -7,20 +7,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.moments import (
-    Moment,
-    Part,
-    fresh_name,
-    insist_whole,
-    moment_of,
-    named,
-    plan_of,
-    restorable,
-    used_networks,
-    whole,
-)
+from labiac.backends.moments import Part, insist_room
 from labiac.backends.refusals import gone
-from labiac.backends.virtualbox import machines, marks, networks, parts
+from labiac.backends.virtualbox import machines, marks, parts
 from labiac.backends.virtualbox.box import LOST
 from labiac.backends.virtualbox.info import scan
 from labiac.backends.virtualbox.manage import (
@@ -36,84 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from labiac.backends.base import Copy, Snapshot
+    from labiac.backends.base import Copy
     from labiac.backends.mark import Mark
+    from labiac.backends.moments import Moment
     from labiac.backends.virtualbox.parts import Entry
 
 _MIB: Final = 1 << 20
 _SNAPSHOT_S: Final = 600.0
 """Memory is written to a disk, or two disks become one."""
 _ON: Final = frozenset({"running", "paused"})
-
-
-def take(copy: Copy, name: str) -> Snapshot:
-    """Keep all machines of *copy* as they are now, under *name*.
-
-    Raises:
-        UsageError: that is no name of a snapshot, or there is one of that name.
-        BackendError: the copy is not up, or VirtualBox refused; nothing is kept then.
-    """
-    here = _Here(copy)
-    fresh_name(name, here.snapshots())
-    insist_whole(here.plan, here.marks)
-    for guest in here.guests:
-        guest.insist_there()
-    _insist_room(here.guests)
-    moment = moment_of(here.plan, name)
-    try:
-        with _still(here.guests):
-            for guest in here.guests:
-                guest.take(moment)
-    except BaseException:
-        for made in _Here(copy).kept:
-            if made.part.moment == moment:
-                made.delete()
-        raise
-    return named(name, _Here(copy).snapshots())
-
-
-def snapshots(copy: Copy) -> list[Snapshot]:
-    """Return all snapshots of *copy*, the oldest first."""
-    return _Here(copy).snapshots()
-
-
-def restore(copy: Copy, name: str) -> Snapshot:
-    """Make *copy* what it was in the snapshot called *name*.
-
-    Raises:
-        UsageError: there is no such snapshot.
-        BackendError: a part of it is lost, the copy is another by now, or VirtualBox refused.
-    """
-    here = _Here(copy)
-    snapshot = named(name, here.snapshots())
-    restorable(snapshot)
-    kept = here.called(name)
-    for lan in used_networks([each.part for each in kept]):
-        networks.create(kept[0].part.mark.copy, lan)
-    for each in kept:
-        machines.halt(each.guest.mark)
-    for each in kept:
-        each.guest.manage("snapshot", "restore", each.entry.uuid)
-    for each in kept:
-        if each.part.goes_on:
-            machines.switch_on(each.guest.mark)
-    return snapshot
-
-
-def forget(copy: Copy, name: str) -> None:
-    """Delete all parts of the snapshot called *name*.
-
-    Raises:
-        UsageError: there is no such snapshot.
-        BackendError: two or more things stand on the disks of it, or VirtualBox refused.
-    """
-    here = _Here(copy)
-    named(name, here.snapshots())
-    kept = here.called(name)
-    for each in kept:
-        each.insist_deletable()
-    for each in kept:
-        each.delete()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +104,11 @@ class _Kept:
         parts.drop(self.guest.folder, self.part)
 
 
-class _Here:
-    """What VirtualBox has of one copy: its machines, and what is kept of these."""
+class Inventory:
+    """What VirtualBox has of one copy; see `labiac.backends.snapshots`."""
 
     def __init__(self, copy: Copy) -> None:
-        self.marks = [mark for mark in marks.marks() if _whose(mark.copy) == _whose(copy)]
-        self.plan = plan_of("virtualbox", copy, self.marks)
+        self.marks = [mark for mark in marks.marks() if mark.copy.whose == copy.whose]
         self.guests = [_Guest(mark, _info(mark)) for mark in self.marks if mark.kind == "machine"]
         self.kept = [
             _Kept(part, guest, entry)
@@ -197,17 +116,37 @@ class _Here:
             for part, entry in parts.kept(guest.folder, parts.entries(guest.info))
         ]
 
-    def called(self, name: str) -> list[_Kept]:
-        """Return what is kept of the snapshot called *name*."""
-        return [each for each in self.kept if each.part.moment.name == name]
+    def keep(self, moment: Moment) -> None:
+        """Keep memory and disk of each machine, at a *moment* when all stand still."""
+        for guest in self.guests:
+            guest.insist_there()
+        wanted = sum(each.mark.machine.memory_mib for each in self.guests if each.state in _ON)
+        free = shutil.disk_usage(marks.machines()).free // _MIB
+        insist_room(f"virtualbox {marks.machines()}", wanted_mib=wanted, free_mib=free)
+        with _still(self.guests):
+            for guest in self.guests:
+                guest.take(moment)
 
-    def snapshots(self) -> list[Snapshot]:
-        """Return all snapshots, the oldest first."""
-        return whole(self.plan, [each.part for each in self.kept])
+    def restore(self, kept: Sequence[_Kept]) -> None:
+        """Make all machines what they were by the parts *kept*."""
+        for each in kept:
+            machines.halt(each.guest.mark)
+        for each in kept:
+            each.guest.manage("snapshot", "restore", each.entry.uuid)
+        for each in kept:
+            if each.part.goes_on:
+                machines.switch_on(each.guest.mark)
 
+    def delete(self, kept: Sequence[_Kept]) -> None:
+        """Delete the parts *kept*.
 
-def _whose(copy: Copy) -> tuple[str, str]:
-    return copy.lab, copy.student
+        Raises:
+            BackendError: two or more things stand on the disks of one; then none is deleted.
+        """
+        for each in kept:
+            each.insist_deletable()
+        for each in kept:
+            each.delete()
 
 
 def _info(mark: Mark) -> Mapping[str, str]:
@@ -236,13 +175,3 @@ def _still(guests: Sequence[_Guest]) -> Iterator[None]:
         for guest in paused:
             with suppress(RefusedError):  # somebody ended it, or let it go on
                 guest.manage("controlvm", "resume")
-
-
-def _insist_room(guests: Sequence[_Guest]) -> None:
-    """Refuse where the memory of all guests does not fit: one whose disk is full stops."""
-    wanted = sum(each.mark.machine.memory_mib for each in guests if each.state in _ON)
-    free = shutil.disk_usage(marks.machines()).free // _MIB
-    if wanted > free:
-        problem = f"a snapshot may take {wanted} MiB of disk, and {free} MiB are free"
-        fix = "labiac snapshot delete frees what an older one takes; or free some disk"
-        raise BackendError(f"virtualbox {marks.machines()}", problem, fix=fix)

@@ -14,9 +14,9 @@ from labiac.backends.base import (
     Captures,
     Consoles,
     Executes,
+    KeepsSnapshots,
     Measures,
     Resets,
-    Snapshots,
     Starts,
 )
 from labiac.backends.exports import Exports
@@ -40,7 +40,7 @@ _ABILITIES: dict[str, Callable[[Backend], bool]] = {
     "measure": lambda backend: isinstance(backend, Measures),
     "power": lambda backend: isinstance(backend, Starts),
     "reset": lambda backend: isinstance(backend, Resets),
-    "snapshot": lambda backend: isinstance(backend, Snapshots),
+    "snapshot": lambda backend: isinstance(backend, KeepsSnapshots),
     "export": lambda backend: isinstance(backend, Exports),
 }
 _MARGIN = " " * 9

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, NamedTuple
 
-from labiac.backends.base import Captures, Executes, Measures, Ping, Snapshots, Starts
+from labiac.backends.base import Captures, Executes, KeepsSnapshots, Measures, Ping, Starts
 from labiac.cli.changes import drift_text, previewed
 from labiac.cli.conformance.trial import FAR, CannotError
 from labiac.cli.deploy import counted
@@ -195,20 +195,21 @@ def snapshot(trial: Trial) -> str:
         CannotError: there is no way to.
         LabError: what was done after the snapshot is still there after going back to it.
     """
-    keeps = trial.backend
-    if not isinstance(keeps, Snapshots):
+    backend = trial.backend
+    if not isinstance(backend, KeepsSnapshots):
         raise CannotError("it keeps no snapshots")
-    if not isinstance(keeps, Executes):
+    if not isinstance(backend, Executes):
         raise CannotError("no command runs on its nodes that would show what a snapshot holds")
+    snapshots = backend.snapshots(trial.copy)
     begun = time.monotonic()
-    keeps.take(trial.copy, "conformance")
+    snapshots.take("conformance")
     taken = time.monotonic()
     _on(trial, NEAR, "touch", WITNESS)
     changed = time.monotonic()
-    keeps.restore(trial.copy, "conformance")
+    snapshots.restore("conformance")
     restored = time.monotonic()
     left = _on(trial, NEAR, "ls", WITNESS, status=2).stdout
-    keeps.forget(trial.copy, "conformance")
+    snapshots.forget("conformance")
     if left:
         raise LabError("snapshot restore", "what was done since then is still there")
     return f"taken in {taken - begun:.1f} s, restored in {restored - changed:.1f} s"

@@ -20,7 +20,7 @@ PLACE = r"D:\exports\of ana's"
 def test_a_lab_is_written_with_its_settings_disks_and_seeds(lab, server):
     made = lab(CHAIN)
     made.up()
-    server.backend.take(made.copy, "start")
+    server.backend.snapshots(made.copy).take("start")
     exported = server.backend.export(made.copy, PLACE)
     assert (exported.nodes, exported.place) == (("pc1", "r1"), PLACE)
     files = [file.FullName for file in server.store.look().under(PLACE) if not file.folder]

@@ -119,7 +119,7 @@ def test_the_teacher_changes_the_copy_and_it_may_have_as_much_as_that_takes(plan
     larger = replace(more.machine("pc1"), memory_mib=2 * was.memory_mib)
     assert INCUS.create(of(plan), more.machine("pc2")).item == more.machine("pc2")
     assert INCUS.update(ref_of(of(plan), "machine", "pc1"), was, larger).item == larger
-    INCUS.take(of(plan), "start")
+    INCUS.snapshots(of(plan)).take("start")
     bounds = api.get(api.path_of("projects", names.project(of(plan))))["config"]
     memory = larger.memory_mib + more.machine("pc2").memory_mib
     assert (bounds["limits.containers"], bounds["limits.memory"]) == ("2", f"{memory}MiB")

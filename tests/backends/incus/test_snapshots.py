@@ -44,8 +44,8 @@ def plan():
 def copy(plan):
     """Return the copy, without snapshots before and after."""
     yield of(plan)
-    for each in INCUS.snapshots(of(plan)):
-        INCUS.forget(of(plan), each.name)
+    for each in INCUS.snapshots(of(plan)).all():
+        INCUS.snapshots(of(plan)).forget(each.name)
 
 
 def of(plan):
@@ -67,12 +67,12 @@ def status(copy, name):
 def test_what_was_done_since_is_gone_and_what_was_off_is_off_again(plan, copy):
     run(copy, "pc1", "touch", "/root/before")
     INCUS.stop(ref(copy, "pc2"))
-    taken = INCUS.take(copy, "start")
+    taken = INCUS.snapshots(copy).take("start")
     assert taken.nodes == ("pc1", "pc2")
     assert status(copy, "pc1") == "Running"
     INCUS.start(ref(copy, "pc2"))
     run(copy, "pc1", "sh", "-c", "rm /root/before; touch /root/after")
-    assert INCUS.restore(copy, "start") == taken == INCUS.snapshots(copy)[0]
+    assert INCUS.snapshots(copy).restore("start") == taken == INCUS.snapshots(copy).all()[0]
     assert run(copy, "pc1", "ls", "/root") == "before"
     assert [INCUS.read(ref(copy, name)).running for name in ("pc1", "pc2")] == [True, False]
     INCUS.start(ref(copy, "pc2"))
@@ -82,48 +82,48 @@ def test_what_was_done_since_is_gone_and_what_was_off_is_off_again(plan, copy):
 
 def test_a_snapshot_leaves_nothing_on_the_containers_that_it_is_of(copy):
     before = [api.get(names.place(copy, name).path())["config"] for name in ("pc1", "pc2")]
-    INCUS.take(copy, "start")
-    INCUS.forget(copy, "start")
-    assert INCUS.snapshots(copy) == []
+    INCUS.snapshots(copy).take("start")
+    INCUS.snapshots(copy).forget("start")
+    assert INCUS.snapshots(copy).all() == []
     after = [api.get(names.place(copy, name).path())["config"] for name in ("pc1", "pc2")]
     assert after == before
 
 
 def test_a_name_is_had_once_and_one_that_is_not_there_is_refused(copy):
-    INCUS.take(copy, "start")
+    INCUS.snapshots(copy).take("start")
     with pytest.raises(UsageError, match="there is one of that name"):
-        INCUS.take(copy, "start")
+        INCUS.snapshots(copy).take("start")
     with pytest.raises(UsageError, match="there is no such snapshot"):
-        INCUS.restore(copy, "end")
+        INCUS.snapshots(copy).restore("end")
 
 
 def test_a_snapshot_of_another_lab_is_refused_with_what_has_changed(plan, copy):
-    INCUS.take(copy, "start")
+    INCUS.snapshots(copy).take("start")
     was = plan.machine("pc1")
     now = replace(was, hosts=f"{was.hosts}10.0.1.77 other\n")
     INCUS.update(ref(copy, "pc1"), was, now)
     try:
         with pytest.raises(BackendError, match="is of another lab") as caught:
-            INCUS.restore(copy, "start")
+            INCUS.snapshots(copy).restore("start")
         assert "pc1 hosts" in caught.value.detail
     finally:
         INCUS.update(ref(copy, "pc1"), now, was)
 
 
 def test_a_snapshot_that_somebody_took_a_part_of_says_what_is_lost(copy):
-    INCUS.take(copy, "start")
+    INCUS.snapshots(copy).take("start")
     api.call("DELETE", names.place(copy, "pc2").path("snapshots", "start"))
-    (left,) = INCUS.snapshots(copy)
+    (left,) = INCUS.snapshots(copy).all()
     assert left.lost == ("pc2",)
     with pytest.raises(BackendError, match="it has nothing of pc2"):
-        INCUS.restore(copy, "start")
+        INCUS.snapshots(copy).restore("start")
 
 
 def test_snapshots_of_others_are_not_ours(copy):
     path = names.place(copy, "pc1").path("snapshots")
     api.call("POST", path, {"name": "theirs", "stateful": False})
     try:
-        assert INCUS.snapshots(copy) == []
+        assert INCUS.snapshots(copy).all() == []
     finally:
         api.call("DELETE", names.place(copy, "pc1").path("snapshots", "theirs"))
 

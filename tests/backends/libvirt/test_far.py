@@ -120,11 +120,11 @@ def test_a_cable_is_pulled_on_another_host(lab):
 def test_a_lab_on_another_host_is_kept_and_brought_back(lab):
     lab.plan = unstarted(lab.plan)
     lab.up()
-    taken = lab.backend.take(lab.copy, "before")
-    assert lab.backend.snapshots(lab.copy) == [taken]
-    assert lab.backend.restore(lab.copy, "before") == taken
-    lab.backend.forget(lab.copy, "before")
-    assert lab.backend.snapshots(lab.copy) == []
+    taken = lab.backend.snapshots(lab.copy).take("before")
+    assert lab.backend.snapshots(lab.copy).all() == [taken]
+    assert lab.backend.snapshots(lab.copy).restore("before") == taken
+    lab.backend.snapshots(lab.copy).forget("before")
+    assert lab.backend.snapshots(lab.copy).all() == []
 
 
 def test_ports_of_another_host_lead_into_no_lan_and_the_way_out_is_named(lab):

@@ -56,8 +56,8 @@ def up(own, labiac):
 def lab(up):
     """The same, all of it running before and after, and no snapshots."""
     yield up
-    for each in up.backend.snapshots(up.copy):
-        up.backend.forget(up.copy, each.name)
+    for each in up.backend.snapshots(up.copy).all():
+        up.backend.snapshots(up.copy).forget(each.name)
     assert all(up.read(item).running for item in (*up.plan.networks, *up.plan.machines))
 
 
@@ -100,15 +100,15 @@ class Command:
 
 
 def take(lab, name="start"):
-    return lab.backend.take(lab.copy, name)
+    return lab.backend.snapshots(lab.copy).take(name)
 
 
 def restore(lab, name="start"):
-    return lab.backend.restore(lab.copy, name)
+    return lab.backend.snapshots(lab.copy).restore(name)
 
 
 def names(lab):
-    return [each.name for each in lab.backend.snapshots(lab.copy)]
+    return [each.name for each in lab.backend.snapshots(lab.copy).all()]
 
 
 def has(lab, node, file):
@@ -159,7 +159,7 @@ def test_a_restored_guest_whose_agent_is_late_gets_the_time_too(lab):
 def test_snapshots_are_listed_the_oldest_first_with_what_they_are(lab):
     begun = time.time()
     first, second = take(lab, "first"), take(lab, "a-second")
-    assert lab.backend.snapshots(lab.copy) == [first, second]
+    assert lab.backend.snapshots(lab.copy).all() == [first, second]
     assert first.nodes == ("pc1", "pc2")
     assert begun - 1 < first.taken < second.taken < time.time()
     assert (first.plan, first.lost, first.differs) == (second.plan, (), ())
@@ -168,10 +168,10 @@ def test_snapshots_are_listed_the_oldest_first_with_what_they_are(lab):
 def test_a_deleted_snapshot_is_gone_and_the_others_stay(lab):
     take(lab, "first")
     take(lab, "second")
-    lab.backend.forget(lab.copy, "first")
+    lab.backend.snapshots(lab.copy).forget("first")
     assert names(lab) == ["second"]
     with pytest.raises(UsageError, match="no such snapshot"):
-        lab.backend.forget(lab.copy, "first")
+        lab.backend.snapshots(lab.copy).forget("first")
     restore(lab, "second")
 
 
@@ -205,7 +205,7 @@ def test_a_lab_of_another_shape_is_refused_with_what_differs(lab):
     with pytest.raises(BackendError, match="of another lab") as caught:
         restore(lab)
     assert "pc1" in caught.value.detail
-    assert lab.backend.snapshots(lab.copy)[0].differs
+    assert lab.backend.snapshots(lab.copy).all()[0].differs
     lab.update(now, was)
     restore(lab)
 
@@ -225,7 +225,7 @@ def test_snapshots_of_somebody_else_are_neither_seen_nor_deleted(lab):
     try:
         assert names(lab) == []
         with pytest.raises(UsageError, match="no such snapshot"):
-            lab.backend.forget(lab.copy, "theirs")
+            lab.backend.snapshots(lab.copy).forget("theirs")
         assert lab.domain("pc1").snapshotLookupByName("theirs")
     finally:
         theirs.delete()
@@ -243,7 +243,7 @@ def test_one_that_fails_halfway_leaves_nothing_and_nobody_asleep(lab):
 
 
 def killed(lab, method, hook):
-    """Call *method* of a backend in a process that is killed when *hook* has done with pc1."""
+    """Call *method* of snapshots in a process that is killed when *hook* has done with pc1."""
     program = (
         "import os, sys, threading; from labiac.backends import open_backend;"
         "from labiac.backends.base import Copy; from labiac.backends.libvirt import snapshots;"
@@ -254,7 +254,7 @@ def killed(lab, method, hook):
         "    work(*known)\n"
         "    os.kill(os.getpid(), 9)\n"
         "setattr(snapshots, hook, once)\n"
-        "getattr(open_backend('libvirt'), method)(Copy(*copy), 'start')\n"
+        "getattr(open_backend('libvirt').snapshots(Copy(*copy)), method)('start')\n"
     )
     argv = [sys.executable, "-c", program, method, hook, lab.copy.lab, lab.copy.student]
     assert subprocess.run(argv, check=False).returncode == -9
@@ -270,13 +270,13 @@ def awake(lab, *, within_s=20):
 def test_guests_go_on_when_labiac_is_killed_and_what_is_kept_can_only_be_deleted(lab):
     killed(lab, "take", "_take")
     awake(lab)
-    (half,) = lab.backend.snapshots(lab.copy)
+    (half,) = lab.backend.snapshots(lab.copy).all()
     assert half.lost == ("pc2",)
     with pytest.raises(BackendError, match="not whole"):
         restore(lab)
     with pytest.raises(UsageError, match="there is one of that name"):
         take(lab)
-    lab.backend.forget(lab.copy, "start")
+    lab.backend.snapshots(lab.copy).forget("start")
     assert names(lab) == []
 
 
@@ -300,7 +300,7 @@ def test_a_guest_that_stands_still_goes_on_when_the_lab_is_brought_up(lab):
 
 def test_a_lab_that_is_not_up_has_no_snapshots():
     ghost = Lab(ONE_LAN)
-    assert ghost.backend.snapshots(ghost.copy) == []
+    assert ghost.backend.snapshots(ghost.copy).all() == []
     with pytest.raises(BackendError, match="not up"):
         take(ghost)
 
@@ -312,7 +312,7 @@ def test_reset_asks_before_a_disk_is_lost_and_names_the_snapshots_that_go_with_i
     assert "it would lose what is on its disk" in refused.stderr
     assert "- snapshot start" in refused.stderr
     assert "--yes" in refused.stderr
-    assert lab.backend.snapshots(lab.copy)[0].lost == ()
+    assert lab.backend.snapshots(lab.copy).all()[0].lost == ()
 
 
 def test_a_reset_guest_boots_from_a_new_disk_and_the_others_go_on(lab, labiac):
@@ -324,7 +324,7 @@ def test_a_reset_guest_boots_from_a_new_disk_and_the_others_go_on(lab, labiac):
     assert not has(lab, "pc2", "/root/work")
     assert lab.boot("pc1") == boot
     assert lab.answers("pc1", "pc2")
-    (half,) = lab.backend.snapshots(lab.copy)
+    (half,) = lab.backend.snapshots(lab.copy).all()
     assert half.lost == ("pc2",)
 
 
@@ -359,7 +359,7 @@ def test_a_part_is_lost_with_a_disk_that_somebody_deleted(up):
     take(up)
     disk = f"{up.plan.machine('pc2').host_name}.qcow2"
     connect().storagePoolLookupByName(POOL).storageVolLookupByName(disk).delete()
-    (half,) = up.backend.snapshots(up.copy)
+    (half,) = up.backend.snapshots(up.copy).all()
     assert half.lost == ("pc2",)
 
 

@@ -36,77 +36,78 @@ def disk(lab, name):
 
 
 def names(backend, lab):
-    return [each.name for each in backend.snapshots(lab.copy)]
+    return [each.name for each in backend.snapshots(lab.copy).all()]
 
 
 def test_a_lab_goes_back_to_the_disks_and_the_hardware_of_its_snapshot(virtualbox, lab):
     made = lab(PAIR)
     made.up()
     then = {name: disk(made, name)[0] for name in ("pc1", "pc2")}
-    taken = virtualbox.take(made.copy, "start")
+    taken = virtualbox.snapshots(made.copy).take("start")
     assert (taken.name, taken.nodes, taken.lost, taken.differs) == ("start", ("pc1", "pc2"), (), ())
-    assert virtualbox.snapshots(made.copy) == [taken]
+    assert virtualbox.snapshots(made.copy).all() == [taken]
     written = {name: disk(made, name) for name in then}
     assert {name: below for name, (_, below) in written.items()} == then
     manage("modifyvm", uuid(made, "pc1"), "--memory=700", "--nic1=null")
     assert made.read(made.plan.machine("pc1")) != made.plan.machine("pc1")
 
-    assert virtualbox.restore(made.copy, "start") == taken
+    assert virtualbox.snapshots(made.copy).restore("start") == taken
     after = {name: disk(made, name) for name in then}
     assert {name: below for name, (_, below) in after.items()} == then
     assert not {own for own, _ in after.values()} & {own for own, _ in written.values()}
     assert [made.read(each) for each in made.plan.machines] == list(made.plan.machines)
 
-    virtualbox.forget(made.copy, "start")
-    assert virtualbox.snapshots(made.copy) == []
+    virtualbox.snapshots(made.copy).forget("start")
+    assert virtualbox.snapshots(made.copy).all() == []
     assert not [*marks.machines().glob(f"{made.plan.lab}-*/snapshot-*")]
-    for work in (virtualbox.restore, virtualbox.forget):
+    snapshots = virtualbox.snapshots(made.copy)
+    for work in (snapshots.restore, snapshots.forget):
         with pytest.raises(UsageError, match="there is no such snapshot"):
-            work(made.copy, "start")
+            work("start")
 
 
 def test_what_more_than_one_disk_stands_on_is_deleted_last(virtualbox, lab):
     made = lab(ONE)
     made.up()
     for name in ("one", "two"):
-        virtualbox.take(made.copy, name)
-    virtualbox.restore(made.copy, "one")
+        virtualbox.snapshots(made.copy).take(name)
+    virtualbox.snapshots(made.copy).restore("one")
     with pytest.raises(BackendError, match="two and the lab as it is now stand on its disks"):
-        virtualbox.forget(made.copy, "one")
-    virtualbox.take(made.copy, "three")
+        virtualbox.snapshots(made.copy).forget("one")
+    virtualbox.snapshots(made.copy).take("three")
     with pytest.raises(BackendError, match="two and three stand on its disks") as caught:
-        virtualbox.forget(made.copy, "one")
+        virtualbox.snapshots(made.copy).forget("one")
     assert caught.value.fix == "labiac snapshot delete FILE two, then this one"
     assert names(virtualbox, made) == ["one", "two", "three"]
     for name in ("two", "one", "three"):
-        virtualbox.forget(made.copy, name)
+        virtualbox.snapshots(made.copy).forget(name)
     assert names(virtualbox, made) == []
 
 
 def test_a_snapshot_of_another_lab_is_not_restored_and_one_brought_back_is(virtualbox, lab):
     made = lab(ONE)
     made.up()
-    virtualbox.take(made.copy, "start")
+    virtualbox.snapshots(made.copy).take("start")
     was = made.plan.machine("pc1")
     now = replace(was, seed=(SeedFile("meta-data", "instance-id: other\n"), *was.seed[1:]))
     virtualbox.update(made.ref(was), was, now)
     with pytest.raises(BackendError, match="is of another lab"):
-        virtualbox.restore(made.copy, "start")
+        virtualbox.snapshots(made.copy).restore("start")
     virtualbox.update(made.ref(was), now, was)
-    virtualbox.restore(made.copy, "start")
+    virtualbox.snapshots(made.copy).restore("start")
     assert made.read(was) == was
 
 
 def test_a_machine_made_anew_has_no_part_any_more(virtualbox, lab):
     made = lab(PAIR)
     made.up()
-    virtualbox.take(made.copy, "start")
+    virtualbox.snapshots(made.copy).take("start")
     virtualbox.reset(made.ref(made.plan.machine("pc2")))
-    (left,) = virtualbox.snapshots(made.copy)
+    (left,) = virtualbox.snapshots(made.copy).all()
     assert left.lost == ("pc2",)
     with pytest.raises(BackendError, match="it has nothing of pc2"):
-        virtualbox.restore(made.copy, "start")
-    virtualbox.forget(made.copy, "start")
+        virtualbox.snapshots(made.copy).restore("start")
+    virtualbox.snapshots(made.copy).forget("start")
     assert names(virtualbox, made) == []
 
 
@@ -116,19 +117,19 @@ def test_snapshots_that_somebody_took_by_hand_are_none_of_ours(virtualbox, lab):
     for words in ("mine", "labiac ../../pc2", "labiac 0123456789abcdef"):
         manage("snapshot", uuid(made, "pc1"), "take", "start", "--description", words)
     assert names(virtualbox, made) == []
-    virtualbox.take(made.copy, "start")
-    virtualbox.forget(made.copy, "start")
+    virtualbox.snapshots(made.copy).take("start")
+    virtualbox.snapshots(made.copy).forget("start")
     assert manage("snapshot", uuid(made, "pc1"), "list").count("Name: start") == 3
 
 
 def test_a_copy_that_is_not_up_has_nothing_to_keep(virtualbox, lab):
     made = lab(PAIR)
     with pytest.raises(BackendError, match="is not up on virtualbox"):
-        virtualbox.take(made.copy, "start")
+        virtualbox.snapshots(made.copy).take("start")
     made.up()
     manage("unregistervm", uuid(made, "pc2"), "--delete")
     with pytest.raises(BackendError, match="virtualbox pc2: it is gone"):
-        virtualbox.take(made.copy, "start")
+        virtualbox.snapshots(made.copy).take("start")
     assert names(virtualbox, made) == []
 
 
@@ -138,7 +139,7 @@ def test_machines_that_run_stand_still_while_all_of_them_are_kept(virtualbox, la
     one, two = (uuid(made, name) for name in ("pc1", "pc2"))
     virtualbox.start(made.ref(made.plan.machine("pc1")))
     power.calls()
-    virtualbox.take(made.copy, "start")
+    virtualbox.snapshots(made.copy).take("start")
     acts = [line.split()[:3] for line in power.calls("controlvm", "take")]
     assert acts == [
         ["controlvm", one, "pause"],
@@ -148,7 +149,7 @@ def test_machines_that_run_stand_still_while_all_of_them_are_kept(virtualbox, la
     ]
     virtualbox.start(made.ref(made.plan.machine("pc2")))
     power.calls()
-    virtualbox.restore(made.copy, "start")
+    virtualbox.snapshots(made.copy).restore("start")
     acts = [line.split()[:3] for line in power.calls("controlvm", "restore", "startvm")]
     assert acts == [
         ["controlvm", one, "poweroff"],
@@ -188,7 +189,7 @@ def test_where_one_machine_is_refused_none_is_kept_and_all_go_on(
     take = snapshots._Guest.take
     monkeypatch.setattr(snapshots._Guest, "take", refuse)
     with pytest.raises(RefusedError, match="VERR_DISK_FULL"):
-        virtualbox.take(made.copy, "start")
+        virtualbox.snapshots(made.copy).take("start")
     assert names(virtualbox, made) == []
     assert {power.state(uuid(made, name)) for name in ("pc1", "pc2")} == {"running"}
 
@@ -203,13 +204,13 @@ def test_a_snapshot_that_was_killed_is_never_restored_and_can_be_deleted(virtual
         steps.count(parts, "keep")
 
     for step in range(1, 20):
-        survived = not killed(step, watch, lambda: virtualbox.take(made.copy, "start"))
-        known = virtualbox.snapshots(made.copy)
+        survived = not killed(step, watch, lambda: virtualbox.snapshots(made.copy).take("start"))
+        known = virtualbox.snapshots(made.copy).all()
         whole = [each for each in known if not each.lost]
         assert not whole or len(known) == 1
         ends.add(len(known) + len(whole))
         if known:
-            virtualbox.forget(made.copy, "start")
+            virtualbox.snapshots(made.copy).forget("start")
         if survived:
             break
     assert ends == {0, 1, 2}
