@@ -21,7 +21,7 @@ from .labs import labs, redirected
 
 PORTS = (80, 8080)
 """What every node listens on."""
-QUICK_S, PATIENT_S = 0.5, 3.0
+QUICK_S, PATIENT_S = 0.5, 8.0
 """How long a first SYN may take; and one that was forecast to be answered, which is sent again."""
 LABS = labs(roles=["firewall", "nat", "nat"]).flatmap(redirected) | labs(roles=["firewall"])
 

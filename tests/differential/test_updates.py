@@ -76,7 +76,7 @@ KNOWN = {
 WATCHED = 16
 """So many addresses are pinged all the while, at most."""
 EVERY_S = 0.004
-LATE_S = 1.0
+LATE_S = 5.0
 """An answer that takes longer is lost; ours take some tens of microseconds."""
 NETNS = open_backend("netns")
 

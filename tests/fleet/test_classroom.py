@@ -39,7 +39,7 @@ def test_who_fails_stops_nobody_else():
 
 
 def test_so_many_are_worked_for_at_a_time_and_no_more():
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=60)
     inside = []
 
     def work(student, _interrupts):

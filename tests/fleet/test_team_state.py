@@ -73,7 +73,7 @@ class Database:
 
     def stop(self) -> None:
         self._server.send_signal(signal.SIGINT)
-        self._server.wait(timeout=20)
+        self._server.wait(timeout=60)
 
     def _call(self, program: str, *arguments: str, patience_s: float = 0) -> None:
         argv, deadline = [BINARIES[-1] / program, *arguments], time.monotonic() + patience_s

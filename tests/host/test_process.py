@@ -51,7 +51,7 @@ def test_what_takes_too_long_is_ended(tmp_path):
     started = time.monotonic()
     with pytest.raises(TimeoutError, match=r"still running after 0\.2 s"):
         python("import time; time.sleep(60)", tmp_path, timeout_s=0.2)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_a_ctrl_c_lets_the_process_tidy_up_before_labiac_ends():
@@ -69,7 +69,7 @@ def test_what_was_started_does_not_outlive_labiac():
         assert process.stdout
         child = Path(f"/proc/{int(process.stdout.readline())}")
         process.kill()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while child.exists() and "Z" not in (child / "stat").read_text().split()[2]:
         assert time.monotonic() < deadline
         time.sleep(0.01)

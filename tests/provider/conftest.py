@@ -50,7 +50,7 @@ class Engine(engine_pb2_grpc.EngineServicer):
 
     def heard(self, count):
         """Return the next *count* lines."""
-        return [self.lines.get(timeout=5) for _ in range(count)]
+        return [self.lines.get(timeout=30) for _ in range(count)]
 
 
 class Plugin:

@@ -111,7 +111,7 @@ def test_cancel_stops_the_waiting_and_keeps_what_was_made(plugin, memory, runnin
         plugin.create("Reachability", forecast_of(running, whose, timeout_s=60))
     assert "(cancelled)" in caught.value.details()
     assert half_made(caught.value)[0] == ID
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_a_refresh_tells_drift_in_networking_terms(plugin, memory, running, whose):

@@ -19,7 +19,7 @@ from labiac.plan.resolve import plan_file
 from labiac.reach.matrix import pings
 
 STACKS = Path(__file__).parents[2] / "stacks"
-CONVERGED_S = 60
+CONVERGED_S = 120
 NEW_NAMESPACES = 0x40000000 | 0x00020000  # CLONE_NEWNET | CLONE_NEWNS
 
 

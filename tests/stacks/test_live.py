@@ -200,7 +200,7 @@ def internet(host):
 
 def fetched(port):
     """Return what 127.0.0.1 of the host serves on *port*, once the server has started."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         with closing(connection):

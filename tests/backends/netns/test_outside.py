@@ -20,7 +20,7 @@ from labiac.errors import ForeignError
 from tests.backends.conftest import Labs
 
 OUTSIDE, HOST = "192.0.2.2", "192.0.2.1"
-WAIT_S = 5
+WAIT_S = 30
 SERVER = """
 import socket
 server = socket.create_server(("", 80))

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from labiac.backends.base import Ping
+from labiac.backends.netns import ping
 from labiac.backends.netns.enter import traveller
 from labiac.backends.netns.ping import QUIET_S, measure
 from labiac.errors import BackendError
 
 PC1, PC2 = "10.0.1.11", "10.0.2.12"
+LONG_S = 60
+"""Longer than any measurement takes that does not wait for it, on a busy machine too."""
 
 
 @pytest.fixture
@@ -39,6 +42,12 @@ def row(bench):
     return bench
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """Silence ends a measurement only after long: what ends before has not waited for it."""
+    monkeypatch.setattr(ping, "QUIET_S", LONG_S)
+
+
 def ask(bench, *pings, timeout_s=5.0, settle=True):
     return measure(
         bench.descriptors, [Ping(*ping) for ping in pings], timeout_s=timeout_s, settle=settle
@@ -58,31 +67,35 @@ def test_a_node_answers_itself(row):
     assert ask(row, ("pc1", PC1), ("pc1", "fd00:0:0:1::11")) == [True, True]
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_icmp_error_is_no_answer_and_ends_the_wait_early(row):
     started = time.monotonic()
-    assert ask(row, ("pc1", "10.0.3.13"), ("pc1", PC2), settle=False) == [False, True]
-    assert time.monotonic() - started < QUIET_S
+    asked = ("pc1", "10.0.3.13"), ("pc1", PC2)
+    assert ask(row, *asked, timeout_s=LONG_S, settle=False) == [False, True]
+    assert time.monotonic() - started < LONG_S / 2
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_node_without_a_route_gives_up_at_once(row):
     row.ip("pc1", "route del default")
     started = time.monotonic()
-    assert ask(row, ("pc1", PC2), settle=False) == [False]
-    assert time.monotonic() - started < QUIET_S
+    assert ask(row, ("pc1", PC2), timeout_s=LONG_S, settle=False) == [False]
+    assert time.monotonic() - started < LONG_S / 2
 
 
 def test_silence_is_given_up_when_nothing_new_comes(row):
     row.sysctl("pc2", "net.ipv4.icmp_echo_ignore_all", 1)
     started = time.monotonic()
-    assert ask(row, ("pc1", PC2), ("pc1", "10.0.1.1"), settle=False) == [False, True]
-    assert QUIET_S <= time.monotonic() - started < 2 * QUIET_S
+    asked = ("pc1", PC2), ("pc1", "10.0.1.1")
+    assert ask(row, *asked, timeout_s=LONG_S, settle=False) == [False, True]
+    assert QUIET_S <= time.monotonic() - started < LONG_S / 2
 
 
 def test_silence_lasts_until_the_timeout_when_the_lab_is_to_settle(row):
     row.sysctl("pc2", "net.ipv4.icmp_echo_ignore_all", 1)
     started = time.monotonic()
     assert ask(row, ("pc1", PC2), timeout_s=1) == [False]
-    assert 1 <= time.monotonic() - started < 1.5
+    assert 1 <= time.monotonic() - started < LONG_S / 2
 
 
 def test_a_silent_address_gets_a_bounded_number_of_packets(row):
@@ -94,7 +107,7 @@ def test_a_silent_address_gets_a_bounded_number_of_packets(row):
         if line.startswith("Icmp:")
     )
     asked = dict(zip(names, counts, strict=True))["InEchos"]
-    assert 5 <= int(asked) <= 12
+    assert 2 <= int(asked) <= 12
 
 
 def test_a_link_that_comes_up_late_is_waited_for(row):
@@ -128,21 +141,22 @@ def test_what_is_no_namespace_is_said_and_the_thread_is_home_again():
 def test_only_the_very_packet_from_the_very_address_is_an_answer(row, lie):
     row.sysctl("pc2", "net.ipv4.icmp_echo_ignore_all", 1)
     row.ip("pc2", "addr add 10.0.2.66/24 dev eth0")
-    listener = threading.Thread(target=answer_once, args=(row, lie))
+    with traveller() as enter:
+        enter(row.descriptors["pc2"])
+        inbox = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        outbox = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    listener = threading.Thread(target=answer_once, args=(inbox, outbox, lie))
     listener.start()
-    assert ask(row, ("pc1", PC2), timeout_s=0.4) == [lie == "nothing"]
+    timeout_s = LONG_S if lie == "nothing" else 0.4
+    assert ask(row, ("pc1", PC2), timeout_s=timeout_s) == [lie == "nothing"]
     listener.join()
 
 
-def answer_once(bench, lie):
-    """Answer the first ping to pc2 from user space, wrongly in one respect."""
-    with traveller() as enter:
-        enter(bench.descriptors["pc2"])
-        inbox = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-        outbox = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+def answer_once(inbox, outbox, lie):
+    """Answer the first ping that comes in at *inbox*, wrongly in one respect."""
     with inbox, outbox:
         outbox.bind(("10.0.2.66" if lie == "its address" else PC2, 0))
-        inbox.settimeout(2)
+        inbox.settimeout(LONG_S)
         packet, (asker, _) = inbox.recvfrom(2048)
         _, _, _, number, sequence = struct.unpack_from("!BBHHH", packet, 20)
         payload = packet[28:]

@@ -33,7 +33,8 @@ RING = {
     },
     "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2"}},
 }
-CONVERGED_S = 40
+CONVERGED_S = 120
+SOON_S = 30
 
 needs_frr = pytest.mark.skipif(
     routing.program("zebra") is None and not os.environ.get("CI"),
@@ -75,7 +76,7 @@ def on(lab, plan, node, *argv):
 
 def two_daemons(plan, node):
     """Return what `daemons` does, once there are two: one that has just begun has no name yet."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + SOON_S
     while len(found := daemons(plan, node)) != 2 and time.monotonic() < end:
         time.sleep(0.01)
     return found

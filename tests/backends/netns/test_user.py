@@ -170,7 +170,7 @@ def test_where_nothing_says_why_the_refusal_is_told(monkeypatch):
     assert "Operation not permitted" in problem.problem
 
 
-def wait_until(condition, seconds=5):
+def wait_until(condition, seconds=30):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

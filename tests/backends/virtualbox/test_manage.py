@@ -108,7 +108,7 @@ def test_one_that_hangs_is_ended(stand_in):
     began = time.monotonic()
     with pytest.raises(BackendError, match=r"took longer than 0\.2 s"):
         manage("list", "vms", timeout_s=0.2)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_no_program_is_an_error_with_where_to_get_it(monkeypatch):
