@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import order
+
 # A busy machine is no reason to fail: how fast labiac is `make bench` says.
 settings.register_profile("labiac", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("labiac")
@@ -22,6 +24,17 @@ def pytest_addoption(parser):
     parser.addoption(
         "--update-golden", action="store_true", help="write golden files anew instead of comparing"
     )
+
+
+def pytest_collection_modifyitems(items):
+    order.sort(items)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    if config.option.dist != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # the order is ours
+    return order.BothEnds(config, log)
 
 
 @pytest.fixture
