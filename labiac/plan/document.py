@@ -94,13 +94,18 @@ def _hint(module: str, annotation: str) -> Any:
 
 @cache
 def _decoder(hint: Any) -> Decode:
+    """Return what decodes data of the type *hint*.
+
+    What optional fields hold is looked into when there is some: few machines have any policy, and
+    types take longer to read than data.
+    """
     if dataclasses.is_dataclass(hint):
         return _item_decoder(hint)
     if get_origin(hint) is tuple:
         return _tuple_decoder(get_args(hint))
     if get_origin(hint) is UnionType:
-        inner = _decoder(next(kind for kind in get_args(hint) if kind is not NoneType))
-        return lambda data: None if data is None else inner(data)
+        inner = next(kind for kind in get_args(hint) if kind is not NoneType)
+        return lambda data: None if data is None else _decoder(inner)(data)
     if hint in (int, float):
         convert: Decode = hint
         return convert
@@ -129,8 +134,7 @@ def _item_decoder(make: Any) -> Decode:
 
 def _tuple_decoder(kinds: tuple[Any, ...]) -> Decode:
     if kinds[-1] is Ellipsis:
-        each = _decoder(kinds[0])
-        return lambda data: tuple(each(element) for element in data)
+        return lambda data: tuple(map(_decoder(kinds[0]), data)) if data else ()
     decoders = tuple(_decoder(kind) for kind in kinds)
     return lambda data: tuple(
         decode(element) for decode, element in zip(decoders, data, strict=True)
