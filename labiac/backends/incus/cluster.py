@@ -36,6 +36,8 @@ _RACE: Final = "Failed to delete bridge children interfaces"
 """What Incus 6.0 says where anybody's link goes while it makes a bridge: a container starts."""
 _ATTEMPTS: Final = 10
 _SOON_S: Final = 0.3
+_AND: Final = "+"
+"""Between the members that a copy is to span."""
 _FIRST: Final = Lock()
 """Held while the first container of a copy is made: it decides where all the others go."""
 
@@ -46,12 +48,18 @@ def add_instance(copy: Copy, wanted: Mapping[str, Any]) -> None:
     The first goes to the host that is named for the copy, else to the one that Incus chooses.
     """
     if not _is_cluster(api.address()):
-        return _add(copy, wanted, "")
+        return add_on(copy, wanted, "")
     there = member_of(copy)
     if there:
-        return _add(copy, wanted, there)
+        return add_on(copy, wanted, there)
     with _FIRST:
-        return _add(copy, wanted, member_of(copy) or asked(copy.host))
+        return add_on(copy, wanted, member_of(copy) or named(copy.host)[0])
+
+
+def add_on(copy: Copy, wanted: Mapping[str, Any], target: str) -> None:
+    """Make the container *wanted* on *target*: a member, a group, or where Incus puts it."""
+    where = {"project": project(copy)} | ({"target": target} if target else {})
+    api.call("POST", api.path_of("instances", **where), wanted)
 
 
 def add_network(wanted: Mapping[str, Any]) -> None:
@@ -73,6 +81,12 @@ def finish_network(wanted: Mapping[str, Any]) -> None:
     _insisted("POST", api.path_of("networks"), wanted)
 
 
+def change_network(known: Mapping[str, Any], config: Mapping[str, str]) -> None:
+    """Add *config* to that of the network that is *known*, on all members."""
+    wanted = {"description": known["description"], "config": config}  # it forgets what is not said
+    _insisted("PATCH", api.path_of("networks", known["name"]), wanted)
+
+
 def remove_network(name: str) -> None:
     """Delete the network *name*, from all members."""
     _insisted("DELETE", api.path_of("networks", name), None)
@@ -81,6 +95,11 @@ def remove_network(name: str) -> None:
 def asked(host: str) -> str:
     """Return where a copy shall go whose *host* is that: empty where Incus is to choose."""
     return host or os.environ.get(TARGET, "")
+
+
+def named(host: str) -> list[str]:
+    """Return where a copy shall go whose *host* is that: two or more where it shall span them."""
+    return asked(host).split(_AND)
 
 
 def member_of(copy: Copy) -> str:
@@ -101,9 +120,13 @@ def misplaced(host: str) -> str:
     """Return why no copy can be made on *host* now, or the empty string.
 
     Args:
-        host: A member, a group of them with ``@`` before its name, or nothing. Where Incus is no
-            cluster there is nothing to choose, so any will do.
+        host: A member, a group of them with ``@`` before its name, members with ``+`` between
+            them, or nothing. Where Incus is no cluster there is nothing to choose, so any will do.
     """
+    several = host.split(_AND)
+    if len(several) > 1:
+        groups = (f"{each} is a group, and not a member" for each in several if each[:1] == "@")
+        return next(groups, "") or next(filter(None, map(misplaced, several)), "")
     known = members()
     if not host or not known:
         return ""
@@ -174,15 +197,17 @@ def silent(path: str, problem: str) -> str:
         path: An object of the API: an instance, or a network.
         problem: What Incus says.
     """
-    kind = path.removeprefix("/1.0/").partition("?")[0].partition("/")[0]
+    kind, name, *_ = [*path.removeprefix("/1.0/").partition("?")[0].split("/"), ""]
     query = dict(parse_qsl(path.partition("?")[2]))
     if kind not in {"instances", "networks"} or "recursion" in query:
         return ""  # it is asked below, too
     listed = api.path_of("instances", recursion="1", project=query.get("project", "default"))
+    elsewhere = any(words in problem for words in _ELSEWHERE)
+    meant = name if kind == "instances" else ""  # all of them, where none is named
     lost = {
         each["location"]
         for each in api.get(listed) or ()
-        if each["status"] == "Error" or any(words in problem for words in _ELSEWHERE)
+        if meant in {"", each["name"]} and (elsewhere or each["status"] == "Error")
     }
     there = members()
     for each in there:
@@ -223,11 +248,6 @@ def _insisted(method: str, path: str, body: Mapping[str, Any] | None) -> None:
 def _begun(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return what Incus takes of a network that it has begun: it knows the rest."""
     return {"name": wanted["name"], "type": wanted["type"]}
-
-
-def _add(copy: Copy, wanted: Mapping[str, Any], target: str) -> None:
-    where = {"project": project(copy)} | ({"target": target} if target else {})
-    api.call("POST", api.path_of("instances", **where), wanted)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from labiac.backends import subnets
+from labiac.backends import kernel, subnets
 from labiac.backends.base import Copy
 from labiac.backends.incus import api, cluster
 from labiac.backends.incus.names import MARK, project
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _INOTIFY: Final = Path("/proc/sys/fs/inotify/max_user_instances")
 _EVERYWHERE: Final = "global"
+_VXLAN: Final = "CONFIG_VXLAN"
 
 
 def problems(plan: Plan) -> Iterator[Problem]:
@@ -33,6 +34,8 @@ def problems(plan: Plan) -> Iterator[Problem]:
     for lan in plan.networks:
         if lan.type == "bridged":
             yield from _bridged(lan)
+    if len(cluster.named("")) > 1 and cluster.members():
+        yield from _spanning(plan)
     wanted = [*subnets.of_lans(plan), *subnets.of_nics(plan)]
     yield from subnets.clashes("incus", wanted, _held(plan) if wanted else ())
     yield from _inotify(plan)
@@ -54,6 +57,21 @@ def _bridged(lan: Network) -> Iterator[Problem]:
             f"the host of Incus has no interface {lan.interface!r}",
             "name one that `ip link` lists there",
         )
+
+
+def _spanning(plan: Plan) -> Iterator[Problem]:
+    """Yield what can't span the members of a cluster, as all copies shall that say nothing else."""
+    for lan in plan.networks:
+        if lan.host_addresses:
+            yield Problem(
+                f"incus {lan.name}",
+                f"lans.{lan_of(lan.name)}.type",
+                f"a LAN of type {lan.type} can't span members: each would have its address",
+                f"name one member ({cluster.TARGET}), or make the LAN internal",
+            )
+    if kernel.lacks(_VXLAN):
+        problem = f"a copy that spans members takes what this kernel lacks: {_VXLAN}"
+        yield Problem("incus", "", problem, f"name one member ({cluster.TARGET})")
 
 
 def _held(plan: Plan) -> Iterator[subnets.Held]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labiac.backends.base import ref_of
-from labiac.backends.incus import api, cluster, network
+from labiac.backends.incus import api, cluster, network, spread
 from labiac.backends.incus.held import Held, held, held_or_free, networks_held
 from labiac.backends.incus.names import bridge, project
 from labiac.backends.mark import Mark
@@ -38,6 +38,7 @@ def make(copy: Copy, item: Network) -> Held:
     else:
         known = ours.known["config"]
         kept = {key: value for key, value in known.items() if key.startswith(_OWN)}
+        kept |= spread.kept(known)
         if known != config | kept:
             api.call("PUT", api.path_of("networks", name), {**wanted, "config": config | kept})
     ours = held(mark.ref, copy, item.name)

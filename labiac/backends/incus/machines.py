@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends.base import Copy, Features, Observed
 from labiac.backends.guest import changed
-from labiac.backends.incus import api, cluster, guest, images, instance, lans, projects
+from labiac.backends.incus import api, guest, images, instance, lans, projects, spread
 from labiac.backends.incus.held import Held, held, held_or_free
 from labiac.backends.incus.names import MARK, READY, place
 from labiac.backends.incus.still import wake
@@ -155,7 +155,7 @@ def _make(mark: Mark) -> None:
         projects.ensure(mark.copy)
         try:
             with projects.room(mark.copy, item):
-                cluster.add_instance(mark.copy, {**wanted, **_told(mark, {})})
+                spread.add_instance(mark.copy, item, {**wanted, **_told(mark, {})})
         except api.RefusedError as error:
             # The project went with a container that was the last in it: one that is made anew.
             if projects.GONE not in error.problem or attempt + 1 == _ATTEMPTS:

@@ -28,8 +28,11 @@ def project(copy: Copy) -> str:
 
 
 def bridge(copy: Copy, network: str) -> str:
-    """Return the interface that is the bridge of a LAN: of a kernel's length, hashed."""
-    return f"lab{digest('incus', copy.lab, copy.student, network) % 16**12:012x}"
+    """Return the interface that is the bridge of a LAN: hashed, two short of a kernel's length.
+
+    The interface of a tunnel has two characters more.
+    """
+    return f"lab{digest('incus', copy.lab, copy.student, network) % 16**10:010x}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ INCUS = open_backend("incus")
 PAIR = {"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}}}
 LAB = f"lc{secrets.token_hex(3)}"
 MEMBERS = {"one", "two"}
+MTU = "/sys/class/net/eth0/mtu"
 
 
 class Cluster:
@@ -150,8 +151,56 @@ def test_a_copy_goes_to_the_host_that_is_named_for_it_and_stays_there(members, h
         down(plan)
 
 
+@pytest.mark.usefixtures("members")
+def test_a_copy_that_is_to_span_members_has_its_lans_on_all_of_them():
+    plan = planned("eve")
+    try:
+        up(plan, "one+two")
+        assert where(plan) == MEMBERS
+        assert answers(plan)
+        whole = ("ping", "-c1", "-W5", "-Mdo", "-s1372", "10.0.1.12")  # what fits through a tunnel
+        assert INCUS.execute(ref(plan, "pc1"), whole, timeout_s=30).status == 0
+        assert INCUS.execute(ref(plan, "pc1"), ("cat", MTU), timeout_s=30).stdout == b"1400\n"
+        up(plan)
+        assert where(plan) == MEMBERS
+        assert [INCUS.read(ref(plan, name)).item for name in ("pc1", "pc2")] == [*plan.machines]
+    finally:
+        down(plan)
+    assert not left(LAB, "eve")
+
+
+@pytest.mark.usefixtures("members")
+def test_a_copy_that_is_whole_on_a_member_stays_so_when_it_is_to_span_more():
+    plan = unstarted(planned("fay"))
+    copy = Copy(plan.lab, plan.student, host="two")
+    try:
+        for item in (*plan.networks, plan.machines[0]):
+            INCUS.create(copy, item)
+        up(plan, "one+two")
+        assert where(plan) == {"two"}
+    finally:
+        down(plan)
+
+
+@pytest.mark.usefixtures("members")
+def test_a_lan_that_the_host_is_in_can_not_span_members(monkeypatch):
+    lan = {"lan1": {"type": "host"}}
+    plan = resolve(from_data({**PAIR, "name": LAB, "lans": lan}), "gil", "incus")
+    try:
+        with pytest.raises(BackendError, match=r"10.0.1.1/24.* can't span members"):
+            up(plan, "one+two")
+        monkeypatch.setenv(cluster.TARGET, "one+two")
+        (problem,) = INCUS.check(plan)
+        assert (problem.field, "span members" in problem.problem) == ("lans.lan1.type", True)
+    finally:
+        down(plan)
+
+
 def test_check_says_that_a_member_is_not_there_and_which_there_are(labs, monkeypatch):
-    assert [INCUS.misplaced(host) for host in ("", "one", "two", "@default")] == [""] * 4
+    fit = ("", "one", "two", "@default", "one+two")
+    assert [INCUS.misplaced(host) for host in fit] == [""] * len(fit)
+    assert "three is no member" in INCUS.misplaced("one+three")
+    assert "@default is a group" in INCUS.misplaced("one+@default")
     monkeypatch.setenv(cluster.TARGET, "three")
     (problem,) = INCUS.check(labs[0])
     assert "three is no member of the cluster, which has @default, one, two" in problem.problem
