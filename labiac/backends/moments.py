@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.base import Snapshot
+from labiac.backends.base import Copy, Snapshot
+from labiac.backends.refusals import not_up
 from labiac.errors import BackendError, UsageError
 from labiac.plan.diff import diff
 from labiac.plan.model import Machine, Network, Plan, unstarted
@@ -16,7 +17,6 @@ from labiac.plan.names import digest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from labiac.backends.base import Copy
     from labiac.backends.mark import Mark
     from labiac.plan.said import Difference
 
@@ -84,13 +84,11 @@ def insist_whole(plan: Plan, marks: Iterable[Mark]) -> None:
     Raises:
         BackendError: it is not.
     """
-    where = f"{plan.lab} of {plan.student}"
     if not plan.machines:
-        fix = f"labiac up {plan.lab} --backend {plan.backend}"
-        raise BackendError(where, f"is not up on {plan.backend}", fix=fix)
+        raise not_up(Copy(plan.lab, plan.student), plan.backend)
     machines = (mark for mark in marks if mark.kind == "machine")
     if unfinished := sorted(mark.item.name for mark in machines if not mark.whole):
-        problem = f"{', '.join(unfinished)} never got ready"
+        problem, where = f"{', '.join(unfinished)} never got ready", f"{plan.lab} of {plan.student}"
         raise BackendError(where, problem, fix="labiac up completes it; take it then")
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from labiac.errors import BackendError
+
+if TYPE_CHECKING:
+    from labiac.backends.base import Copy
 
 
 def gone(where: str) -> BackendError:
     """Return the error that what was made is not there any more."""
     return BackendError(where, "it is gone", fix="refresh, then bring it up")
+
+
+def not_up(copy: Copy, backend: str) -> BackendError:
+    """Return the error that a *backend* has nothing of a copy."""
+    fix = f"labiac up {copy.lab} --backend {backend}"
+    return BackendError(f"{copy.lab} of {copy.student}", f"is not up on {backend}", fix=fix)
 
 
 def missing(where: str) -> BackendError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from labiac.backends import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,13 +35,26 @@ _POLL_S: Final = 1
 
 
 @contextmanager
-def guarded(module: str, names: Sequence[str]) -> Iterator[None]:
-    """Have a guard, which is to run as *module*, wake *names* unless the block ends well."""
-    argv = [sys.executable, "-m", module, *names]
-    with run.partner(argv, environment=os.environ) as guard:
-        yield
+def still(
+    machines: Mapping[str, T], stop: Callable[[T], None], wake: Callable[[T], None], *, guard: str
+) -> Iterator[None]:
+    """Stop all *machines* that run; in the end whichever of them stand still go on.
+
+    Args:
+        machines: What *stop* and *wake* take, by the names that the guard has for them.
+        stop: Stops one that runs.
+        wake: Lets one go on that stands still.
+        guard: Module of the guard.
+    """
+    argv = [sys.executable, "-m", guard, *machines]
+    with run.partner(argv, environment=os.environ) as process:
+        try:
+            side_by_side(stop, machines.values())
+            yield
+        finally:
+            side_by_side(wake, machines.values())  # what fails here is tried again by the guard
         with suppress(BrokenPipeError):  # somebody ended it
-            guard.communicate(_WOKEN)
+            process.communicate(_WOKEN)
 
 
 def guard(names: Iterable[str], woken: Callable[[str], bool]) -> None:

@@ -10,7 +10,7 @@ from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from labiac.backends.exports import Exported
+from labiac.backends.exports import Exported, insist_off
 from labiac.backends.hyperv import box as boxes
 from labiac.backends.hyperv import files, host, marks
 from labiac.backends.hyperv.shell import command, select
@@ -74,16 +74,11 @@ def _guests(copy: Copy) -> list[tuple[Row, Mark]]:
     Raises:
         BackendError: there are none, or one is not.
     """
-    where = f"{copy.lab} of {copy.student}"
+    where = f"hyperv {copy.lab} of {copy.student}"
     every = command("Get-VM", Name=[host_name(copy.lab, copy.student, "*")]) | select(*marks.KEYS)
-    marked = ((row, marks.mark_of(row)) for row in host.look(every, where=f"hyperv {where}"))
+    marked = ((row, marks.mark_of(row)) for row in host.look(every, where=where))
     guests = [(row, mark) for row, mark in marked if mark and mark.copy.whose == copy.whose]
-    if not guests:
-        fix = f"labiac up {copy.lab} --backend hyperv"
-        raise BackendError(where, "is not up on hyperv", fix=fix)
-    if on := [mark.item.name for row, mark in guests if str(row["State"]) != "Off"]:
-        fix = "labiac stop FILE shuts them down"
-        raise BackendError(where, f"{', '.join(on)} must be off for it", fix=fix)
+    insist_off("hyperv", copy, {mark.item.name: str(row["State"]) == "Off" for row, mark in guests})
     return sorted(guests, key=lambda each: each[1].item.name)
 
 

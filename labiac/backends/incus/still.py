@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from labiac.backends import still as together
 from labiac.backends.incus import api
-from labiac.backends.still import guarded, side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     from labiac.backends.incus.held import Held
 
@@ -17,19 +17,11 @@ _RUNS: Final = "Running"
 _STILL: Final = "Frozen"
 
 
-@contextmanager
-def still(machines: Sequence[Held]) -> Iterator[None]:
-    """Stop all containers of *machines* that run; in the end all that stand still go on.
-
-    A guard sees to that where this process does not live to do it.
-    """
-    states = [each.place.path("state") for each in machines]
-    with guarded("labiac.backends.incus.guard", states):
-        try:
-            side_by_side(_stop, states)
-            yield
-        finally:
-            side_by_side(wake, states)  # what fails here is tried again by the guard
+def still(machines: Iterable[Held]) -> AbstractContextManager[None]:
+    """Stop all containers of *machines* that run; in the end all that stand still go on."""
+    states = (each.place.path("state") for each in machines)
+    by_name = {state: state for state in states}
+    return together.still(by_name, _stop, wake, guard="labiac.backends.incus.guard")
 
 
 def wake(state: str) -> None:

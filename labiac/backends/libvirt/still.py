@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from labiac.backends import still as together
 from labiac.backends.libvirt.connection import library
-from labiac.backends.still import guarded, side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
 
-@contextmanager
-def still(domains: Sequence[Any]) -> Iterator[None]:
-    """Stop all guests of *domains* that run; in the end whichever of them stand still go on.
-
-    A guard sees to that where this process does not live to do it.
-    """
-    ids = [domain.UUIDString() for domain in domains]
-    with guarded("labiac.backends.libvirt.guard", ids):
-        try:
-            side_by_side(_stop, domains)
-            yield
-        finally:
-            side_by_side(wake, domains)  # what fails here is tried again by the guard
+def still(domains: Iterable[Any]) -> AbstractContextManager[None]:
+    """Stop all guests of *domains* that run; in the end whichever of them stand still go on."""
+    by_id = {domain.UUIDString(): domain for domain in domains}
+    return together.still(by_id, _stop, wake, guard="labiac.backends.libvirt.guard")
 
 
 def wake(domain: Any) -> None:

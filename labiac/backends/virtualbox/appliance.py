@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.exports import Exported
+from labiac.backends.exports import Exported, insist_off
 from labiac.backends.virtualbox import console, machines, marks
 from labiac.backends.virtualbox.manage import manage
-from labiac.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,13 +28,7 @@ def export(copy: Copy, place: str) -> Exported:
     """
     ours = (mark for mark in marks.marks() if mark.copy.whose == copy.whose)
     guests = [mark for mark in ours if mark.kind == "machine"]
-    where = f"{copy.lab} of {copy.student}"
-    if not guests:
-        fix = f"labiac up {copy.lab} --backend virtualbox"
-        raise BackendError(where, "is not up on virtualbox", fix=fix)
-    if on := [mark.item.name for mark in guests if not machines.is_off(mark)]:
-        fix = "labiac stop FILE shuts them down"
-        raise BackendError(where, f"{', '.join(on)} must be off for it", fix=fix)
+    insist_off("virtualbox", copy, {mark.item.name: machines.is_off(mark) for mark in guests})
     file = Path(place)
     partial = file.with_name(f".{file.stem}.partial.ova")
     partial.unlink(missing_ok=True)
