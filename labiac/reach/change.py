@@ -103,7 +103,8 @@ class Passage:
             return ()
         if self._is_its_own(was, now, change.effect):
             return tuple(sorted(self._lasting_of(now.name), key=self._place))
-        if change.effect != "live" and self._is_missed(was, now):
+        away = change.effect != "live" or self._is_elsewhere(was, now)
+        if away and self._is_missed(was, now):
             through = chain.from_iterable(map(self._pairs_of, self._through[now.name]))
             return tuple(sorted({*through, *self._lasting_of(now.name)}, key=self._place))
         silent: set[Ends] = set()
@@ -133,7 +134,7 @@ class Passage:
     def _owns_its_addresses(self, name: str) -> bool:
         """Return whether nobody else has, or had, an address that a node has, or had."""
         nodes = filter(None, (self._before.node(name), self._after.node(name)))
-        own = {(v, held.value) for node in nodes for v in BITS for _, held in node.addresses(v)}
+        own = set().union(*map(_held, nodes))
         return all(len(self._owners[each]) == 1 for each in own)
 
     def _concerned(self, was: Item, now: Item, effect: str) -> Collection[tuple[int, int]]:
@@ -166,8 +167,19 @@ class Passage:
             return False
         return self._owns_its_addresses(now.name)
 
+    def _is_elsewhere(self, was: Item, now: Item) -> bool:
+        """Return whether a node keeps none of its addresses: no next hop leads to it meanwhile.
+
+        A NAT is left out: others go by addresses of it that are no next hop.
+        """
+        if any(isinstance(each, Network) or each.translation for each in (was, now)):
+            return False
+        nodes = self._before.node(now.name), self._after.node(now.name)
+        before, after = (_held(node) if node else set() for node in nodes)
+        return not before & after
+
     def _is_missed(self, was: Item, now: Item) -> bool:
-        """Return whether all who go through a node that is down are silent, for certain."""
+        """Return whether all who go through a node that is not there are silent, for certain."""
         ipv6 = self._before.has_ipv6 or self._after.has_ipv6
         return not ipv6 and self._leaves_others(was, now, "down")
 
@@ -280,6 +292,11 @@ def _is_end(machine: Machine) -> bool:
     """Return whether no packet of others goes through *machine*."""
     through = machine.forwards or machine.switch or machine.translation
     return not through and machine.role not in SWITCHING
+
+
+def _held(node: Node) -> set[tuple[int, int]]:
+    """Return the addresses of *node*, each with its IP version."""
+    return {(version, held.value) for version in BITS for _, held in node.addresses(version)}
 
 
 def _known_by(node: Node) -> list[int | None]:

@@ -244,3 +244,16 @@ def test_a_route_to_where_nobody_is_asks_for_no_state_in_between(passage, row, m
     way, changes = passage(row(), row(r1=nowhere))
     monkeypatch.setattr(way, "_midway", None)
     assert way.disturbs(changes["r1"]) == ()
+
+
+def test_a_router_that_keeps_no_address_is_missed_by_all_who_go_through_it_without_a_walk(
+    passage, row, monkeypatch
+):
+    """A renumbered lab of 1,000 nodes has a hundred of them."""
+    elsewhere = row() | {"pool": {"ipv4": "10.64.0.0/10"}}
+    way, changes = passage(row(), elsewhere)
+    walked, _ = passage(row(), elsewhere)
+    monkeypatch.setattr(walked, "_is_elsewhere", lambda *_: False)
+    found = walked.disturbs(changes["r2"])
+    monkeypatch.setattr(way, "_midway", None)
+    assert way.disturbs(changes["r2"]) == found != ()
