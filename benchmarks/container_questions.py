@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from functools import partial
-from pathlib import Path
 
 import containers_lab
-from pulumi_up import own_home
+from booted import labiac_up
 from questions import OURS, Promise, Section
 from rivals import HERE, PROJECT, Figures
 from timing import MissingError, run
 
 from labiac.backends.incus import api
-from labiac.host.home import home
 
 COMMAND, SERIAL, THREADS = "labiac up", "incus, a script", "incus, a script of 6 threads"
 
@@ -37,20 +33,7 @@ def _labiac_up(copies: int) -> Figures:
     """Return the figures of `labiac up` until its matrix has been measured."""
     del copies
     _insist()
-    kept = home() / "images"
-    whose = ["three-lans", "--student", f"bench{os.getpid()}"]
-    labiac = [sys.executable, "-m", "labiac"]
-    with own_home() as env:
-        Path(env["LABIAC_HOME"], "images").symlink_to(kept)
-        begun = time.monotonic()
-        try:
-            run([*labiac, "up", *whose, "--backend", "incus"], cwd=PROJECT, env=env)
-            ready_s = time.monotonic() - begun
-            mib = containers_lab.memory_mib(whose[2])
-        finally:
-            begun = time.monotonic()
-            run([*labiac, "destroy", *whose], cwd=PROJECT, env=env)
-        return {"ready_s": ready_s, "memory_mib": mib, "down_ms": 1000 * (time.monotonic() - begun)}
+    return labiac_up("incus", containers_lab.memory_mib)
 
 
 SECTIONS = (

@@ -13,14 +13,14 @@ import os
 import subprocess
 import sys
 import time
-from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
+import booted
+from booted import READY, side_by_side
+
 from labiac.backends import open_backend
-from labiac.backends.base import Copy, ref_of
+from labiac.backends.base import Copy
 from labiac.backends.incus import api, images, instance, names
 from labiac.backends.incus.command import execute
 from labiac.backends.mark import Mark
@@ -31,66 +31,27 @@ if TYPE_CHECKING:
     from labiac.plan.model import Machine, Network
 
 POLL_S = 0.2
-AT_ONCE = 16
-"""Threads of labiac's provider."""
-READY = "/run/cloud-init/result.json"
 TAKEN = "cat /proc/[0-9]*/smaps_rollup | awk '/^Pss:/ {sum += $2} END {print sum}'"
 KIB_A_MIB = 1024
 
 
-class Tool(ABC):
-    """What makes the practical's LANs and containers, and takes them down."""
-
-    def __init__(self) -> None:
-        self.plan = plan_file("three-lans", f"bench{os.getpid()}", "incus")
-        self.copy = Copy(self.plan.lab, self.plan.student)
-
-    @abstractmethod
-    def up(self) -> None:
-        """Make and start them, and wait until they are ready."""
-
-    @abstractmethod
-    def answers(self) -> bool:
-        """Return whether every PC reaches every PC."""
-
-    @abstractmethod
-    def down(self) -> None:
-        """Leave nothing of them."""
-
-
-class Labiac(Tool):
+class Labiac(booted.Labiac):
     """Labiac's backend, as its provider calls it."""
 
-    def up(self) -> None:
-        """Create LANs, then machines side by side."""
-        create = partial(open_backend("incus").create, self.copy)
-        self._all(create, self.plan.networks)
-        self._all(create, self.plan.machines)
-
     def answers(self) -> bool:
-        """Measure all pairs."""
+        """Return whether every PC reaches every PC: measure all pairs."""
         asked = [ping for pair in pings(self.plan).values() for ping in pair]
         backend: Any = open_backend("incus")
         return all(backend.measure(self.copy, asked, timeout_s=10, settle=False))
 
-    def down(self) -> None:
-        """Delete machines, then LANs."""
-        backend = open_backend("incus")
-        for kind, items in (("machine", self.plan.machines), ("network", self.plan.networks)):
-            self._all(lambda item, of=kind: backend.delete(ref_of(self.copy, of, item.name)), items)
 
-    def _all(self, work: Any, items: Any) -> None:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(work, items))
-
-
-class Script(Tool):
+class Script(booted.Tool):
     """A script with the incus command, one container after the other."""
 
     at_once = 1
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, backend: str) -> None:
+        super().__init__(backend)
         self.project = names.project(self.copy)
         self.image, self.pool = images.fingerprint("debian"), images.pool()
 
@@ -105,7 +66,7 @@ class Script(Tool):
         self._all(self._wait)
 
     def answers(self) -> bool:
-        """Ping all pairs, one after the other."""
+        """Return whether every PC reaches every PC: ping all pairs, one after the other."""
         hosts = {name: self.plan.machine(name) for name in self.plan.end_nodes}
         return all(
             self._exec(one, "ping", "-c1", "-W2", next(to.addresses()).partition("/")[0])
@@ -140,8 +101,7 @@ class Script(Tool):
         return names.bridge(self.copy, lan.name)
 
     def _all(self, work: Any) -> None:
-        with ThreadPoolExecutor(self.at_once) as pool:
-            list(pool.map(work, self.plan.machines))
+        side_by_side(self.at_once, work, self.plan.machines)
 
 
 class Threads(Script):
@@ -168,7 +128,7 @@ def memory_mib(student: str) -> float:
 def main() -> None:
     """Make them with the tool named, end them, and say what it took."""
     os.environ["INCUS_SOCKET"] = str(api.address())
-    tool = TOOLS[sys.argv[1]]()
+    tool = TOOLS[sys.argv[1]]("incus")
     images.bring("debian")
     begun = time.monotonic()
     took = {}

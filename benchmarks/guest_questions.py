@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from functools import cache, partial
-from pathlib import Path
 
 import guest_phases
 import guests_lab
-from pulumi_up import own_home
+from booted import labiac_up
 from questions import OURS, Promise, Section
 from rivals import HERE, PROJECT, Figures
 from timing import MissingError, run
 
 from labiac.backends.libvirt import needs
-from labiac.host.home import home
 from labiac.images import store
 
 SERIAL, THREADS, VIRSH = "libvirt-python", "libvirt-python, 6 threads", "virsh"
@@ -55,20 +51,7 @@ def _image(copies: int) -> Figures:
 def _labiac_up(copies: int) -> Figures:
     """Return the figures of `labiac up` until all guests are ready and have been measured."""
     del copies
-    images = home() / "images"
-    whose = ["three-lans", "--student", f"bench{os.getpid()}"]
-    labiac = [sys.executable, "-m", "labiac"]
-    with own_home() as env:
-        Path(env["LABIAC_HOME"], "images").symlink_to(images)
-        begun = time.monotonic()
-        try:
-            run([*labiac, "up", *whose, "--backend", "libvirt"], cwd=PROJECT, env=env)
-            ready_s = time.monotonic() - begun
-            mib = guests_lab.memory_mib(whose[2])
-        finally:
-            begun = time.monotonic()
-            run([*labiac, "destroy", *whose], cwd=PROJECT, env=env)
-        return {"ready_s": ready_s, "memory_mib": mib, "down_ms": 1000 * (time.monotonic() - begun)}
+    return labiac_up("libvirt", guests_lab.memory_mib)
 
 
 DESTROYED = "destroyed, ms"

@@ -16,15 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labiac.backends import open_backend
-from labiac.backends.base import Copy, ref_of
+from booted import READY, Labiac, Tool, side_by_side
+
 from labiac.backends.libvirt import agent, boot, domain, guest, network
 from labiac.backends.libvirt.accelerator import accelerator
 from labiac.backends.libvirt.chosen import screen
@@ -35,65 +32,26 @@ from labiac.images import store
 from labiac.plan.resolve import plan_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from labiac.plan.model import Machine
 
-READY = "/run/cloud-init/result.json"
 POLL_S = 1
-AT_ONCE = 16
-"""Threads of labiac's provider."""
 
 
-class Tool(ABC):
-    """What makes the practical's LANs and guests, and takes them down.
+class Script(Tool):
+    """A script: with libvirt-python, one guest after the other.
 
     Args:
         folder: Where it may keep files that libvirt's guests read.
         base: The image that all disks are made from.
     """
 
-    def __init__(self, folder: Path, base: Path) -> None:
-        self.plan = plan_file("three-lans", f"bench{os.getpid()}", "libvirt")
-        self.copy = Copy(self.plan.lab, self.plan.student)
-        self.folder, self.base = folder, base
-
-    @abstractmethod
-    def up(self) -> None:
-        """Define and start them."""
-
-    @abstractmethod
-    def down(self) -> None:
-        """Leave nothing of them."""
-
-
-class Labiac(Tool):
-    """Labiac's backend, as its provider calls it."""
-
-    def up(self) -> None:
-        """Create LANs, then machines side by side."""
-        create = partial(open_backend("libvirt").create, self.copy)
-        self._all(create, self.plan.networks)
-        self._all(create, self.plan.machines)
-
-    def down(self) -> None:
-        """Delete machines, then LANs."""
-        backend = open_backend("libvirt")
-        for kind, items in (("machine", self.plan.machines), ("network", self.plan.networks)):
-            self._all(lambda item, of=kind: backend.delete(ref_of(self.copy, of, item.name)), items)
-
-    def _all(self, work: Any, items: Any) -> None:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(work, items))
-
-
-class Script(Tool):
-    """A script: with libvirt-python, one guest after the other."""
-
     at_once = 1
 
     def __init__(self, folder: Path, base: Path) -> None:
-        super().__init__(folder, base)
+        super().__init__("libvirt")
+        self.folder, self.base = folder, base
         for machine in self.plan.machines:
             (folder / f"{machine.name}.iso").write_bytes(iso(machine.seed))
 
@@ -101,13 +59,11 @@ class Script(Tool):
         """Start the networks, then the guests."""
         for lan in self.plan.networks:
             self.start_network(network.network(lan, Mark(self.copy, lan, whole=True)))
-        with ThreadPoolExecutor(self.at_once) as pool:
-            list(pool.map(self._start, self.plan.machines))
+        side_by_side(self.at_once, self._start, self.plan.machines)
 
     def down(self) -> None:
         """End guests and networks, and delete the guests' files."""
-        with ThreadPoolExecutor(self.at_once) as pool:
-            list(pool.map(self._end, self.plan.machines))
+        side_by_side(self.at_once, self._end, self.plan.machines)
         for lan in self.plan.networks:
             self.end_network(lan.host_name)
 
@@ -262,7 +218,12 @@ def main() -> None:
     print(json.dumps(took))
 
 
-TOOLS = {"labiac": Labiac, "script": Script, "threads": Threads, "virsh": Virsh}
+TOOLS: dict[str, Callable[[Path, Path], Tool]] = {
+    "labiac": lambda _folder, _base: Labiac("libvirt"),
+    "script": Script,
+    "threads": Threads,
+    "virsh": Virsh,
+}
 
 if __name__ == "__main__":
     main()
