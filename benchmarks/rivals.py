@@ -36,7 +36,14 @@ Figures = dict[str, float]
 
 def labiac(copies: int) -> Figures:
     """Labiac's netns backend, in one Python process, without Pulumi."""
-    return _lab([sys.executable, f"{HERE}/labiac_lab.py", str(copies)])
+    return _lab([sys.executable, f"{HERE}/labiac_lab.py", str(copies), "1"])
+
+
+def labiac_by_twos(copies: int) -> Figures:
+    """Return the figures of the same in two threads, a copy each at a time; of one copy none."""
+    if copies == 1:
+        return {}
+    return _lab([sys.executable, f"{HERE}/labiac_lab.py", str(copies), "2"])
 
 
 def floor(copies: int) -> Figures:

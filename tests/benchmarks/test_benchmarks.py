@@ -116,6 +116,7 @@ def test_a_tool_that_is_missing_is_said_and_promises_nothing():
     from report import page
 
     found = rows(labiac=100.0, Mininet=None)
+    found += rows(**{"labiac, two copies at a time": 80.0})
     found += rows(**{"C, raw netlink": 90.0, "ip -batch": 200.0})
     section = SECTIONS[0]
     section = type(section)(**{**vars(section), "figures": {"up_ms": "up, ms a copy"}})
