@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SOCKET: Final = "LABIAC_INCUS"
 """Variable that names the socket of an Incus; else that of this machine's own is used."""
 _OWN: Final = ("/run/incus/unix.socket", "/var/lib/incus/unix.socket")
+LOST: Final = "Operation not found"
+"""What Incus says of an operation that it has forgotten: its member went, and came."""
 _ANSWER_S: Final = 120
 """How long Incus may take to answer a question that is no operation."""
 _STEP_S: Final = 5

@@ -157,8 +157,11 @@ def _make(mark: Mark) -> None:
             with projects.room(mark.copy, item):
                 spread.add_instance(mark.copy, item, {**wanted, **_told(mark, {})})
         except api.RefusedError as error:
+            lost = api.LOST in error.problem
+            if lost and held(mark.ref, mark.copy, item.name):
+                return  # it was made, whatever its member has forgotten since
             # The project went with a container that was the last in it: one that is made anew.
-            if projects.GONE not in error.problem or attempt + 1 == _ATTEMPTS:
+            if not (lost or projects.GONE in error.problem) or attempt + 1 == _ATTEMPTS:
                 raise
         else:
             return
