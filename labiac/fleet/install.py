@@ -6,12 +6,12 @@ it, which takes its name at the end.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
 import tarfile
 import tempfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -22,6 +22,7 @@ from labiac.host.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from http.client import HTTPResponse
 
 VERSION = "3.259.0"
 """What labiac installs; ``tools/pulumi/go.mod`` says the same."""
@@ -35,6 +36,9 @@ SDK = "github.com/pulumi/pulumi/sdk/v3"
 
 SILENCE_S = 10
 """Seconds without a byte after which the release server counts as out of reach."""
+
+LONGEST_LIST = 1 << 20
+"""Bytes that are read of a list of checksums; it has some ten lines."""
 
 BUILD_S = 1800
 """Seconds a build may take; four minutes on two cores with an empty cache."""
@@ -66,33 +70,70 @@ def install(target: Path, source: Callable[[Path], None]) -> None:
 
 
 def download(folder: Path) -> None:
-    """Fill *folder* from the official release.
+    """Fill *folder* from the official release, if it is what its list of checksums says.
+
+    The list lies on the same server, so that HTTPS alone vouches for both: what is found is an
+    archive that got broken, cut off, or swapped on the way or in a cache, not a server taken over.
 
     Raises:
-        InstallError: there is none for this machine, or it is out of reach.
+        InstallError: there is none for this machine, it is out of reach, or another than listed.
     """
     machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
     system, cpu = platform.system().lower(), machine.get(platform.machine().lower())
     if system not in ("linux", "darwin") or cpu is None:
         raise InstallError(f"official release: none for {system} on {platform.machine()}")
-    url = f"{RELEASES}/pulumi-v{VERSION}-{system}-{cpu}.tar.gz"
+    name = f"pulumi-v{VERSION}-{system}-{cpu}.tar.gz"
+    url = f"{RELEASES}/{name}"
+    listed, archive = _listed(name), folder / name
     try:
-        with (
-            Progress(f"downloading Pulumi {VERSION}") as progress,
-            urllib.request.urlopen(url, timeout=SILENCE_S) as response,  # noqa: S310 - https, above
-            tarfile.open(fileobj=response, mode="r|gz") as archive,
-        ):
-            for member in archive:
-                progress.last = member.name
-                if member.isfile() and (content := archive.extractfile(member)):
-                    _unpack(content, folder / Path(member.name).name)
+        with Progress(f"downloading Pulumi {VERSION}"), _opened(url) as response:
+            _write(response, archive)
+        with archive.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != listed:
+            raise InstallError(f"official release: {url}: its SHA-256 is {found}, not {listed}")
+        _unpack(archive, folder)
     except (OSError, tarfile.TarError, EOFError) as error:
-        reason = getattr(error, "reason", error)
-        raise InstallError(f"official release: {url}: {reason}") from error
+        raise _out_of_reach(url, error) from error
+    archive.unlink()
 
 
-def _unpack(content: IO[bytes], path: Path) -> None:
-    """Write one program; its folder is ours, so no archive can write elsewhere."""
+def _listed(name: str) -> str:
+    """Return the SHA-256 of the archive *name*, by the release's list.
+
+    Source:
+        Pulumi's ``.github/workflows/ci-prepare-release.yml``: what ``sha256sum`` prints.
+    """
+    url = f"{RELEASES}/pulumi-{VERSION}-checksums.txt"
+    try:
+        with _opened(url) as response:
+            lines = response.read(LONGEST_LIST).decode(errors="replace").splitlines()
+    except OSError as error:
+        raise _out_of_reach(url, error) from error
+    sums = {words[1]: words[0] for line in lines if len(words := line.split()) == 2}  # noqa: PLR2004 -- a sum and a name
+    if name not in sums:
+        raise InstallError(f"official release: {url}: lists no {name}")
+    return sums[name]
+
+
+def _opened(url: str) -> HTTPResponse:
+    response: HTTPResponse = urllib.request.urlopen(url, timeout=SILENCE_S)  # noqa: S310 - https, above
+    return response
+
+
+def _out_of_reach(url: str, error: Exception) -> InstallError:
+    return InstallError(f"official release: {url}: {getattr(error, 'reason', error)}")
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    with tarfile.open(archive) as members:
+        for member in members:
+            if member.isfile() and (content := members.extractfile(member)):
+                _write(content, folder / Path(member.name).name)
+
+
+def _write(content: IO[bytes], path: Path) -> None:
+    """Write one program, or all of them in an archive; the folder is ours alone."""
     with content, path.open("wb") as file:
         shutil.copyfileobj(content, file)
     path.chmod(0o755)

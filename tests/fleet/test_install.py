@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import http.server
 import io
 import multiprocessing
@@ -101,14 +102,22 @@ def archive(*names: str) -> bytes:
 @pytest.fixture
 def releases(monkeypatch):
     """A release server; what it serves is for the test to say."""
-    served = {"body": b"", "asked": []}
+    served = {"body": b"", "asked": [], "listed": None}
+
+    def answer(path: str) -> bytes:
+        if not path.endswith("-checksums.txt"):
+            return served["body"]
+        listed = served["listed"] or hashlib.sha256(served["body"]).hexdigest()
+        systems = ("linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64")
+        names = (f"pulumi-v{install.VERSION}-{each}.tar.gz" for each in systems)
+        return "".join(f"{listed}  {name}\n" for name in names).encode()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             served["asked"].append(self.path)
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(served["body"])
+            self.wfile.write(answer(self.path))
 
         def log_message(self, *_arguments):
             pass
@@ -128,7 +137,24 @@ def test_the_official_release_is_unpacked_flat_and_executable(releases, tmp_path
     download(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pulumi", "pulumi-language-python"]
     assert os.access(tmp_path / "pulumi", os.X_OK)
-    assert releases["asked"][0].startswith(f"/pulumi-v{install.VERSION}-linux-")
+    assert releases["asked"][-1].startswith(f"/pulumi-v{install.VERSION}-linux-")
+
+
+def test_an_archive_that_is_not_the_one_listed_is_refused_and_leaves_nothing(releases, target):
+    releases["body"] = archive("pulumi/pulumi")
+    releases["listed"] = hashlib.sha256(b"another").hexdigest()
+    with pytest.raises(InstallError, match=f"its SHA-256 is .*, not {releases['listed']}"):
+        install.install(target, download)
+    assert left(target) == ["lock"]
+
+
+def test_without_a_checksum_nothing_is_downloaded(releases, tmp_path, monkeypatch):
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(install, "_opened", lambda _url: io.BytesIO(b"<html>sign in</html>"))
+    with pytest.raises(InstallError, match=r"lists no pulumi-v.*-darwin-x64\.tar\.gz"):
+        download(tmp_path)
+    assert releases["asked"] == []
 
 
 def test_an_archive_writes_nowhere_else(releases, tmp_path):
