@@ -6,6 +6,7 @@ wrong usage. Nobody but who asks with ``--debug`` ever sees a traceback.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -55,6 +56,18 @@ COMMANDS = {
 """Each subcommand and its module, which is imported when it is needed, and not before."""
 
 
+REPORT = "run it again with --debug, and report what it prints"
+REMEDIES = {
+    errno.ENOSPC: "make room there, or say where else labiac keeps its things: LABIAC_HOME=FOLDER",
+    errno.EDQUOT: "delete something of yours, or say where else: LABIAC_HOME=FOLDER",
+    errno.EROFS: "say where else labiac keeps its things: LABIAC_HOME=FOLDER",
+    errno.EACCES: "see whose it is, or say where else labiac keeps its things: LABIAC_HOME=FOLDER",
+    errno.EMFILE: "allow more open files (ulimit -n 4096), and run it again",
+    errno.ENOMEM: "end something else, and run it again",
+}
+"""What to do about what the system refuses, where it is not labiac's fault."""
+
+
 class _Labiac(TyperGroup):
     """Finds and runs a subcommand; an error of it becomes what a person, or a program, can read."""
 
@@ -85,9 +98,7 @@ class _Labiac(TyperGroup):
             _explain(ctx, error)
             raise Exit(2 if isinstance(error, UsageError) else 1) from None
         except Exception as error:  # noqa: BLE001 -- the border: no traceback reaches a user
-            fix = "run it again with --debug, and report what it prints"
-            bug = LabError("labiac", f"{type(error).__name__}: {error}", fix=fix)
-            _explain(ctx, bug)
+            _explain(ctx, _unforeseen(error))
             raise Exit(1) from None
 
 
@@ -128,6 +139,13 @@ def run() -> None:
         arguments.remove("--debug")
         arguments.insert(0, "--debug")
     app(arguments, prog_name="labiac")
+
+
+def _unforeseen(error: Exception) -> LabError:
+    """Return what nothing in labiac has words for: what the system refuses, or a bug."""
+    if isinstance(error, OSError) and (fix := REMEDIES.get(error.errno or 0)):
+        return LabError(str(error.filename or "labiac"), error.strerror or str(error), fix=fix)
+    return LabError("labiac", f"{type(error).__name__}: {error}", fix=REPORT)
 
 
 def _problems(error: LabError) -> tuple[Problem, ...]:

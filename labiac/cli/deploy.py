@@ -14,6 +14,7 @@ from labiac.cli.options import (
     File,
     Json,
     Student,
+    as_typed,
     lab_name,
     planned,
     up_command,
@@ -146,7 +147,7 @@ def destroy(
     try:
         copy = Copy(lab or lab_name(file), student_name(student))
     except UsageError as error:
-        fix = f"without its file: labiac destroy --lab {file}"
+        fix = f"without its file: {as_typed('destroy', '--lab', file)}"
         raise UsageError(error.where, error.problem, fix=fix) from None
     result, swept = taken_down(copy)
     if wait and not settled(timeout_s=SETTLE_S):
@@ -295,15 +296,15 @@ def _to_try(plan: Plan, file: str) -> list[str]:
 
     backend = open_backend(plan.backend)
     if not all(machine.start for machine in plan.machines):
-        return [f"labiac up {file}{whose(plan)}"]
+        return [up_command(plan, file)]
     if not isinstance(backend, Executes):
         return []
     nodes = plan.end_nodes or tuple(machine.name for machine in plan.machines)
     if not nodes:
-        return [f"labiac status {file}"]
+        return [as_typed("status", file)]
     first, last = nodes[0], nodes[-1]
     return [
-        f"labiac exec {file} {first}{whose(plan)} -- ping -c3 {last}",
-        f"labiac shell {file} {first}{whose(plan)}",
-        f"labiac capture {file} {last}{whose(plan)} | wireshark -k -i -",
+        f"{as_typed('exec', file, first)}{whose(plan)} -- ping -c3 {last}",
+        as_typed("shell", file, first) + whose(plan),
+        f"{as_typed('capture', file, last)}{whose(plan)} | wireshark -k -i -",
     ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labiac.cli.options import BackendName, Json, Output, Student
+from labiac.cli.options import BackendName, Json, Output, Student, as_typed
 from labiac.cli.output import console, emit, write_json
 from labiac.errors import UsageError
 
@@ -56,7 +57,7 @@ def diff(
     from labiac.cli.revision import planned_at
 
     if output and (json or form is Form.TEXT):
-        fix = f"redirect it: labiac diff {old} {new} > {output}"
+        fix = f"redirect it: {as_typed('diff', old, new)} > {quote(str(output))}"
         raise UsageError("diff", "-o is for --format markdown, svg and png", fix=fix)
     before, after = (planned_at(file, student, backend) for file in (old, new))
     found = compare(before, after, open_backend(after.backend).features)

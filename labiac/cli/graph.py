@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labiac.cli.options import BackendName, File, Output, Student, planned, up_command, whose
+from labiac.cli.options import (
+    BackendName,
+    File,
+    Output,
+    Student,
+    as_typed,
+    planned,
+    up_command,
+    whose,
+)
 from labiac.cli.output import emit
 from labiac.errors import LabError
 
@@ -67,7 +76,7 @@ def _measured(plan: Plan, file: str) -> Picture:
     from labiac.cli.draw.topology import topology
     from labiac.fleet.measured import mark, recall
 
-    verify = f"labiac verify {file}{whose(plan)}"
+    verify = as_typed("verify", file) + whose(plan)
     found = recall(plan)
     if found is None:
         raise LabError(f"{plan.lab} of {plan.student}", "was not measured yet", fix=verify)

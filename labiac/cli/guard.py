@@ -11,7 +11,7 @@ import typer
 from labiac.backends.base import Copy, KeepsSnapshots
 from labiac.cli.changes import disks_lost
 from labiac.cli.comparison import sign, title
-from labiac.cli.options import up_command
+from labiac.cli.options import as_typed, up_command
 from labiac.cli.output import note
 from labiac.errors import DescriptionError, LabError, UnsupportedError
 from labiac.plan.model import Machine
@@ -84,7 +84,7 @@ def keep_disks(found: Comparison, file: str, *, ask: bool) -> None:
     whose = f"{found.new.lab} of {found.new.student}"
     machines = "machine" if len(lost) == 1 else "machines"
     count = f"{len(lost)} {machines} would lose what is on their disks"
-    fix = f"{up_command(found.new, file)} --yes goes on; labiac preview {file} says why"
+    fix = f"{up_command(found.new, file)} --yes goes on; {as_typed('preview', file)} says why"
     agreed(whose, count, [*map(_loss, lost), *without(snapshots_lost(found))], fix=fix, ask=ask)
 
 

@@ -19,6 +19,7 @@ from labiac.cli.options import (
     File,
     Node,
     Student,
+    as_typed,
     chosen,
     node_of,
     planned,
@@ -136,7 +137,7 @@ def _there(backend: Backend, file: str, node: str, student: str, name: str) -> _
     if there is None:
         where = f"{node} of {plan.lab} ({plan.student})"
         if isinstance(backend, Starts) and glance(backend, _ref(plan, node)) is not None:
-            raise LabError(where, "is off", fix=f"labiac start {file} {node}{whose(plan)}")
+            raise LabError(where, "is off", fix=as_typed("start", file, node) + whose(plan))
         raise LabError(where, "is not up", fix=up_command(plan, file))
     return there
 

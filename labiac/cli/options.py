@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -172,14 +173,19 @@ def end_of(plan: Plan, name: str) -> Machine:
     return machine
 
 
+def as_typed(*words: str | Path) -> str:
+    """Return labiac's command of these *words*, as a shell takes it whatever a file is called."""
+    return shlex.join(["labiac", *map(str, words)])
+
+
 def up_command(plan: Plan, file: str) -> str:
     """Return the command that brings the copy of *plan* up."""
-    return f"labiac up {file}{whose(plan)}"
+    return as_typed("up", file) + whose(plan)
 
 
 def destroy_command(plan: Plan, file: str) -> str:
     """Return the command that takes the copy of *plan* down."""
-    return f"labiac destroy {file}{_student_of(plan)}"
+    return as_typed("destroy", file) + _student_of(plan)
 
 
 def whose(plan: Plan) -> str:

@@ -14,6 +14,7 @@ from labiac.cli.options import (
     Json,
     Node,
     Student,
+    as_typed,
     node_of,
     planned,
     up_command,
@@ -84,7 +85,7 @@ def _disturbed(plan: Plan, change: Change) -> tuple[Ends, ...]:
 def _ask(plan: Plan, file: str, node: str, *, ask: bool) -> None:
     from labiac.cli.guard import agreed, snapshots_of, without
 
-    fix = f"labiac reset {file} {node}{whose(plan)} --yes goes on"
+    fix = f"{as_typed('reset', file, node)}{whose(plan)} --yes goes on"
     lost = without(snapshots_of(plan, {node}))
     where = f"{node} of {plan.lab} ({plan.student})"
     agreed(where, "it would lose what is on its disk", list(lost), fix=fix, ask=ask)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from labiac.backends.run import NOT_FOUND, run
@@ -66,7 +67,7 @@ def _content(path: Path, name: str, revision: str) -> bytes:
     if commit.status != 0:
         fix = "git log --oneline lists commits, git tag and git branch --all names"
         raise UsageError(f"{name}@{revision}", f"git knows no revision {revision!r}", fix=fix)
-    fix = f"git log --all -- {path} lists the commits that change it"
+    fix = f"git log --all -- {quote(str(path))} lists the commits that change it"
     raise UsageError(f"{name}@{revision}", f"{path} is not in {revision}", fix=fix)
 
 

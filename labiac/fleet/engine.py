@@ -10,9 +10,10 @@ import re
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labiac.fleet import state
 from labiac.fleet.events import Message, Recorder
 from labiac.fleet.pulumi_cli import find
 from labiac.fleet.recovery import free, settle
@@ -35,8 +36,11 @@ STACK = "pulumi:pulumi:Stack"
 INTERRUPTED = 130
 """Exit status of what a Ctrl-C ended, as shells have it."""
 
-ERROR = re.compile(r"^error: (.*)$", re.MULTILINE)
+ERROR = re.compile(r"^error: (.*(?:\n[ \t]+.*)*)", re.MULTILINE)
 """How the CLI begins what went wrong before the engine could start."""
+REASON = re.compile(r"^[ \t]+\d+\) (?!Unknown$)(.*)$", re.MULTILINE)
+"""How it lists more than one; some it knows no words for."""
+FULL, ROOM = "no space left on device", "make room there, and run this again: nothing is lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class Engine:
         Raises:
             LabError: another process works on this stack.
         """
-        return self._operate(program, "preview")
+        return self._operate(self._ready(), program, "preview")
 
     def refresh(self, *, keep: bool = True) -> Result:
         """Compare the state with the host; with *keep*, what is found becomes the state.
@@ -112,7 +116,7 @@ class Engine:
             LabError: another process works on this stack.
         """
         how = ("--yes", "--skip-preview") if keep else ("--preview-only",)
-        return self._operate(_nothing, "refresh", *how)
+        return self._operate(self._ready(), _nothing, "refresh", *how)
 
     def destroy(self) -> Result:
         """Delete everything that the state knows of. The lab file is not needed.
@@ -132,14 +136,25 @@ class Engine:
 
     def _converge(self, program: Program, *arguments: str) -> Result:
         """Operate, after the state is told what an earlier run left unfinished."""
-        left = settle(self._stack)
-        result = self._operate(program, *arguments)
-        note = f"an earlier run was interrupted in {left} operations; this one looked after them"
-        return replace(result, notes=(note, *result.notes)) if left else result
+        notes = self._ready()
+        if left := settle(self._stack):
+            said = (
+                f"an earlier run was interrupted in {left} operations; this one looked after them"
+            )
+            notes.append(said)
+        return self._operate(notes, program, *arguments)
 
-    def _operate(self, program: Program, *arguments: str) -> Result:
+    def _ready(self) -> list[str]:
+        """See that the state can be read and written; return what had to be done about it."""
+        if self._stack.file is None:
+            return []
+        state.need_room(self._stack.file)
+        cut = state.mend(self._stack.file)
+        return ["the state was cut off, on a full disk; took the one before it"] if cut else []
+
+    def _operate(self, notes: list[str], program: Program, *arguments: str) -> Result:
         """Run one operation; create the stack, or unlock it, where that was missing."""
-        started, notes = time.monotonic(), []
+        started = time.monotonic()
         self._prepare()
         recorder, ended = self._run(program, arguments)
         if ended.code and NONE_NAMED in ended.output:
@@ -184,13 +199,19 @@ def _nothing() -> None:
     """Declare nothing: operations on the state alone run no program."""
 
 
+def _errors(output: str) -> list[str]:
+    """Return what went wrong by *output* of the CLI, each with what to do where that is known."""
+    found = [each for text in ERROR.findall(output) for each in REASON.findall(text) or [text]]
+    return [f"{each}\n  fix: {ROOM}" if FULL in each else each for each in found]
+
+
 def _result(recorder: Recorder, ended: Ended, seconds: float, notes: list[str]) -> Result:
     steps = tuple(step for step in recorder.steps.values() if step.type != STACK)
     own = Counter(step.op for step in recorder.steps.values() if step.type == STACK)
     messages = tuple(recorder.messages)
     if ended.code and not any(message.severity == "error" for message in messages):
         how = f"was ended by signal {-ended.code}" if ended.code < 0 else f"exited {ended.code}"
-        said = ERROR.findall(ended.output) or [f"the Pulumi CLI {how}"]
+        said = _errors(ended.output) or [f"the Pulumi CLI {how}"]
         messages += tuple(Message("error", "", text, passing=False) for text in said)
     return Result(
         ok=ended.code == 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ still writes."""
 
 ASIDE_S = 60
 """Seconds that a command about the stack itself, not its resources, may take."""
+
+WRITTEN_S = 2
+"""Seconds after which a lock that is still half written will never be whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +136,14 @@ class Stack:
         self._expect(ended, "stack import")
 
     def _mend(self) -> None:
-        """Remove what a killed CLI left empty beside the state, and trips over next time.
+        """Remove what a CLI that was killed, or had no room, left half written beside the state.
+
+        It would trip over that next time.
 
         Source:
-            A file backend (gocloud.dev's fileblob) writes a file whole or not at all, but the
-            attributes beside it in place. Missing ones do no harm, empty ones end in "EOF".
+            A file backend (gocloud.dev's fileblob) writes a file whole or not at all, by way of
+            one that ends in ".tmp", but the attributes beside it in place. Missing ones do no
+            harm, empty ones end in "EOF"; a lock's ".tmp" is taken for a lock.
         """
         if self.file is None:
             return
@@ -146,6 +153,10 @@ class Stack:
             with suppress(FileNotFoundError):  # another labiac, or its CLI, tidies up too
                 if not attributes.stat().st_size:
                     attributes.unlink()
+        for half in locks.glob("*.tmp"):
+            with suppress(FileNotFoundError):
+                if time.time() - half.stat().st_mtime > WRITTEN_S:
+                    half.unlink()
 
     def _expect(self, ended: Ended, command: str) -> None:
         if ended.code:

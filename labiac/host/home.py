@@ -28,9 +28,10 @@ def data() -> Path:
 def keep(file: Path, text: str, *, once: bool = False) -> None:
     """Write *file* whole or not at all, for the user alone; with *once* the first writer wins."""
     partial = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
+    own = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
+        with os.fdopen(own, "w") as stream:
+            stream.write(text)
         if once:
             file.hardlink_to(partial)
         else:

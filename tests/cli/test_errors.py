@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from labiac import __version__
+from labiac.cli.app import _unforeseen
+from labiac.cli.options import as_typed
 
 from .conftest import BROKEN
 
@@ -128,3 +133,20 @@ def test_a_reader_that_goes_away_gets_no_traceback():
         writer.stdout.close()
         said = writer.stderr.read()
     assert said == b""
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "/home: No space left on device\n  fix: make room there"),
+        (errno.EMFILE, "/home: Too many open files\n  fix: allow more"),
+        (errno.ENOENT, "labiac: FileNotFoundError: "),
+    ],
+)
+def test_what_the_system_refuses_is_told_as_such_and_the_rest_as_a_bug(number, said):
+    error = OSError(number, os.strerror(number), "/home")
+    assert str(_unforeseen(error)).startswith(said)
+
+
+def test_a_command_that_is_told_can_be_pasted_whatever_a_file_is_called():
+    assert as_typed("up", Path("my lab.yaml")) == "labiac up 'my lab.yaml'"

@@ -210,6 +210,20 @@ def test_what_a_killed_cli_left_half_written_is_mended():
     assert standing() == {"pc1", "pc2"}
 
 
+def test_what_a_full_disk_left_half_written_is_mended():
+    assert Engine(ANA).up(program()).ok
+    assert Engine(ANA).up(program(pc3={"lan": "lan1"})).ok
+    written = state_file(ANA)
+    written.write_text(written.read_text()[:1000])
+    lock = state_file(ANA).parents[2] / "locks/organization/labiac" / written.stem / "lock.json.tmp"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text("")
+    os.utime(lock, (0, 0))
+    result = Engine(ANA).up(program())
+    assert (result.ok, ["was cut off" in note for note in result.notes]) == (True, [True])
+    assert standing() == {"pc1", "pc2"}
+
+
 def children_called(name: str) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):

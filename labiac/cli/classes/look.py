@@ -8,7 +8,7 @@ import typer
 
 from labiac.cli.classes.room import PARALLEL, Only, Parallel, Roster, counted, members, room
 from labiac.cli.dashes import AfterDashes, command_of
-from labiac.cli.options import BackendName, File, Json, Node, chosen, lab_name
+from labiac.cli.options import BackendName, File, Json, Node, as_typed, chosen, lab_name
 from labiac.cli.output import INTERRUPTED, console, write_json
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def execute(
 
     command, students = command_of(ctx), members(roster, only)
     lab, there = lab_name(file), open_backend(chosen(backend))
-    status = f"labiac class status {file} --roster {roster} says whose copy is up"
+    status = f"{as_typed('class', 'status', file, '--roster', roster)} says whose copy is up"
     if not isinstance(there, Executes):
         raise LabError(f"backend {backend}", "cannot run commands", fix="use netns")
 
