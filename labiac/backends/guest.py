@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from labiac.backends import inside
 from labiac.backends.inside import Link
 from labiac.backends.ports import NOTHING, Takes, as_taking, takes
-from labiac.plan.model import SWITCHING, Route
+from labiac.plan.model import SWITCHING, Machine, Route
 from labiac.plan.nftables import ruleset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from labiac.plan.model import Machine, Nic
+    from labiac.backends.base import Observed
+    from labiac.plan.model import Nic
 
 _LOOK: Final = """
 printf 'address show\\nroute show table main\\n' | ip -j -d -batch -
@@ -45,6 +46,8 @@ _SOMEBODYS: Final = {"boot", "static"}
 """Where a route comes from that somebody added: not the kernel, nor a daemon that learned it."""
 _INSIDE: Final = ("routes", "forwards", "hosts", "policy", "translation")
 """Fields of a machine that are a matter of its guest alone, beside its NICs."""
+MENDED: Final = frozenset({"nics", "role", *_INSIDE})
+"""Fields of a machine that `steps` changes in a guest that runs."""
 _SYSCTLS: Final = "/etc/sysctl.d/90-labiac.conf"
 
 Step = tuple[tuple[str, ...], bytes]
@@ -54,6 +57,22 @@ Step = tuple[tuple[str, ...], bytes]
 def script(planned: Machine) -> str:
     """Return the shell script that looks into a guest; its input is what `ruleset` says."""
     return _LOOK_AT_PORTS if planned.switch else _LOOK_AT_RULES if ruleset(planned) else _LOOK
+
+
+def observed(outside: Observed, look: Callable[[Machine], Machine | None]) -> Observed:
+    """Return a machine as it is inside too; one that runs and does not answer does not run.
+
+    What a student configures inside is theirs, and not looked at.
+
+    Args:
+        outside: It, as its hypervisor has it.
+        look: Returns it as its guest has it, or None where that does not answer.
+    """
+    machine = outside.item
+    if not outside.running or not isinstance(machine, Machine) or machine.student:
+        return outside
+    item = look(machine)
+    return replace(outside, item=item) if item else replace(outside, running=False)
 
 
 def seen(planned: Machine, said: str) -> Machine:

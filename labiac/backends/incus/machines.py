@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from labiac.backends.base import Copy, Features, Observed
-from labiac.backends.guest import changed
+from labiac.backends.guest import MENDED, changed
+from labiac.backends.guest import observed as inside
 from labiac.backends.incus import api, guest, images, instance, lans, projects, spread
 from labiac.backends.incus.held import Held, held, held_or_free
 from labiac.backends.incus.names import MARK, READY, place
@@ -23,12 +25,7 @@ if TYPE_CHECKING:
 
 FEATURES: Final = Features(
     boots=True,
-    live=frozenset(
-        {
-            *("disk_gib", "forwards", "hosts", "nics", "policy", "role", "routes", "translation"),
-            *("host_addresses", "host_routes", "ipv4", "ipv6"),
-        }
-    ),
+    live=MENDED | {"disk_gib", "host_addresses", "host_routes", "ipv4", "ipv6"},
 )
 _ATTEMPTS: Final = 3
 """How often to make a container whose project goes meanwhile."""
@@ -128,16 +125,8 @@ def reset(ours: Held, watch: Watch) -> Observed:
 
 
 def observed(ours: Held) -> Observed:
-    """Return a machine as it is now, inside too; one that does not answer does not run.
-
-    What a student configures inside is theirs, and not looked at.
-    """
-    outside = glimpsed(ours)
-    machine = outside.item
-    if not outside.running or not isinstance(machine, Machine) or machine.student:
-        return outside
-    item = guest.look(ours.place, machine)
-    return replace(outside, item=item) if item else replace(outside, running=False)
+    """Return a machine as it is now, inside too, if it may be looked at."""
+    return inside(glimpsed(ours), partial(guest.look, ours.place))
 
 
 def glimpsed(ours: Held) -> Observed:

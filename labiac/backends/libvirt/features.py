@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from labiac.backends.base import Features
+from labiac.backends.guest import MENDED
 from labiac.backends.libvirt.connection import own_user
 
 EXPRESS: Final = frozenset({"e1000e", "igb", "virtio", "vmxnet3"})
@@ -13,15 +14,10 @@ EXPRESS: Final = frozenset({"e1000e", "igb", "virtio", "vmxnet3"})
 
 _HOST: Final = Features(
     boots=True,
-    live=frozenset(
-        {
-            *("forwards", "hosts", "nics", "policy", "role", "routes", "translation"),
-            *("ipv4", "ipv6"),
-        }
-    ),
+    live=MENDED | {"ipv4", "ipv6"},
     hot=EXPRESS | {"lan", "nat", "none"},
 )
-"""What hotplug.py does while a guest runs, and what guest.py mends; a LAN's subnets are notes."""
+"""What hotplug.py does while a guest runs, and what is mended in it; a LAN's subnets are notes."""
 _USER: Final = replace(_HOST, hot=EXPRESS | {"nat", "none"})
 """A LAN there is a tunnel to a switch, and libvirt plugs no tunnels into a guest that runs."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from labiac.backends.base import Copy, Observed
 from labiac.backends.guest import changed
+from labiac.backends.guest import observed as inside
 from labiac.backends.libvirt import boot, forwards, guest, hotplug, storage, switches
 from labiac.backends.libvirt import domain as xml
 from labiac.backends.libvirt.accelerator import accelerator
@@ -103,16 +105,8 @@ def reset(connection: Any, ours: Held, watch: Watch) -> Observed:
 
 
 def observed(ours: Held) -> Observed:
-    """Return a machine as it is now, inside too; a guest that does not answer does not run.
-
-    What a student configures inside is theirs, and not looked at.
-    """
-    outside = glimpsed(ours)
-    machine = outside.item
-    if not outside.running or not isinstance(machine, Machine) or machine.student:
-        return outside
-    item = guest.look(ours.object, machine)
-    return replace(outside, item=item) if item else replace(outside, running=False)
+    """Return a machine as it is now, inside too, if it may be looked at."""
+    return inside(glimpsed(ours), partial(guest.look, ours.object))
 
 
 def glimpsed(ours: Held) -> Observed:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends import within
+from labiac.backends import guest, within
 from labiac.backends.base import Copy, Observed
 from labiac.backends.mark import Mark
 from labiac.backends.refusals import gone, off
@@ -78,17 +78,18 @@ def create(copy: Copy, item: Machine, watch: Watch) -> Observed:
 def observed(mark: Mark) -> Observed | None:
     """Return a machine as it is now, inside too, or None when it is gone.
 
-    A guest that does not answer does not run. What a student configures inside is theirs, and not
-    looked at; nor can be what labiac has no way into.
+    What labiac has no way into can't be looked at.
     """
-    outside = glimpsed(mark)
-    machine = mark.machine
-    if not outside or not outside.running or not machine.management or machine.student:
+    outside, machine = glimpsed(mark), mark.machine
+    if not outside or not isinstance(outside.item, Machine):
         return outside
-    if not isinstance(there := outside.item, Machine) or there.management is None:
+    if machine.management is None or outside.item.management is None:
         return outside
-    item = within.look(doors.way(machine, doors.port(machine)), there)
-    return replace(outside, item=item) if item else replace(outside, running=False)
+
+    def look(there: Machine) -> Machine | None:
+        return within.look(doors.way(machine, doors.port(machine)), there)
+
+    return guest.observed(outside, look)
 
 
 def glimpsed(mark: Mark) -> Observed | None:

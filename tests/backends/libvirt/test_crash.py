@@ -10,7 +10,7 @@ import pytest
 from labiac.backends.libvirt.connection import connect, library
 from tests.backends.killed import killed
 
-from .daemon import Daemon, everything, nothing_to_boot
+from .daemon import everything, nothing_to_boot
 from .guests import Lab
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(900)]
@@ -32,14 +32,6 @@ def watch(steps):
     """Count what changes something."""
     for owner, names in STEPS.items():
         steps.count(getattr(library(), owner), *names)
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    """A libvirtd that has nothing yet."""
-    daemon = Daemon(tmp_path_factory.mktemp("libvirtd"))
-    yield daemon
-    daemon.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from labiac.backends.libvirt import forwards
 from labiac.errors import BackendError
 from labiac.plan.model import Forward
 
-from .daemon import Daemon, nothing_to_boot
+from .daemon import nothing_to_boot
 from .guests import Lab
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(300)]
@@ -32,14 +32,6 @@ def test_what_qemu_forwards_is_read_card_by_card():
         ],
         "ua-eth2": [],
     }
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    """A libvirtd of these tests, in a network of its own."""
-    daemon = Daemon(tmp_path_factory.mktemp("libvirtd"))
-    yield daemon
-    daemon.close()
 
 
 @pytest.fixture

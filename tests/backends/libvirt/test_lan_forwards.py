@@ -22,7 +22,6 @@ from labiac.backends.mark import uuid_of
 from labiac.errors import BackendError
 from tests.backends.killed import killed
 
-from .daemon import Daemon
 from .guests import Lab
 from .test_crash import STEPS
 
@@ -42,14 +41,6 @@ with socket.create_server(("", 80)) as server:
             connection.sendall(who[0].encode())
 """
 """A guest's server: it tells each client which address that has."""
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    """A libvirtd that has nothing yet."""
-    daemon = Daemon(tmp_path_factory.mktemp("libvirtd"))
-    yield daemon
-    daemon.close()
 
 
 @pytest.fixture

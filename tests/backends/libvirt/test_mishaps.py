@@ -18,7 +18,7 @@ from labiac.errors import BackendError, ForeignError
 from labiac.fleet.engine import Engine
 from labiac.provider.program import run
 
-from .daemon import Daemon, everything, nothing_to_boot
+from .daemon import everything, nothing_to_boot
 from .guests import Lab
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(300)]
@@ -36,14 +36,6 @@ FOREIGN = {
     "<os><type>hvm</type></os></domain>",
     "subnet": "<network><name>theirs</name><ip address='10.0.2.7' prefix='24'/></network>",
 }
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    """A libvirtd of these tests."""
-    daemon = Daemon(tmp_path_factory.mktemp("libvirtd"))
-    yield daemon
-    daemon.close()
 
 
 @pytest.fixture
