@@ -88,3 +88,22 @@ def test_the_project_is_called_as_the_one_of_the_repository():
     ours = (project_folder() / "Pulumi.yaml").read_text()
     theirs = Path(__file__).parents[2] / "Pulumi.yaml"
     assert ours.splitlines()[0] == theirs.read_text().splitlines()[0] == "name: labiac"
+
+
+def test_the_cli_keeps_no_log_of_its_own_and_finds_who_is_logged_in(own_home, tmp_path):
+    log_in(f"file://{tmp_path}/mine")
+    said = environment(tmp_path / "pulumi")
+    assert Path(said["PULUMI_HOME"], "logs").is_file()
+    assert said["PULUMI_HOME"].startswith(str(own_home))
+    assert said["PULUMI_CREDENTIALS_PATH"] == os.environ["PULUMI_HOME"]
+
+
+@pytest.mark.parametrize("chosen", ["environment", "login"])
+def test_for_pulumi_cloud_the_users_own_settings_count(chosen, tmp_path, monkeypatch):
+    if chosen == "login":
+        log_in("https://api.pulumi.com")
+    else:
+        monkeypatch.setenv("PULUMI_BACKEND_URL", "https://api.pulumi.com")
+    said = environment(tmp_path / "pulumi")
+    assert said["PULUMI_HOME"] == os.environ["PULUMI_HOME"]
+    assert "PULUMI_CREDENTIALS_PATH" not in said
