@@ -96,6 +96,11 @@ def test_up_makes_only_what_is_new_and_deletes_only_what_is_gone():
     assert standing() == {"pc1", "pc2", "pc4"}
 
 
+def test_the_cli_keeps_no_log_of_a_run():
+    assert Engine(ANA).preview(program()).ok
+    assert not Path(os.environ["PULUMI_HOME"], "logs").exists()
+
+
 def test_a_preview_says_the_same_and_makes_nothing():
     result = Engine(ANA).preview(program())
     assert (result.ok, result.changes) == (True, {"create": ALL})
