@@ -15,7 +15,7 @@ from labiac.backends.libvirt import background, lan_forwards
 from labiac.errors import BackendError
 
 HERE = "127.0.0.1"
-SOON_S = 20
+SOON_S = 60
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 

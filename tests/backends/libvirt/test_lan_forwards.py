@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.libvirt, pytest.mark.timeout(300)]
 
 WEB = {"host_port": 18080, "to": "pc1", "port": 80}
 LAB = {"lans": {"lan1": {"type": "nat", "forwards": [WEB]}}, "pcs": {"pc1": {"lan": "lan1"}}}
-SOON_S = 20
+SOON_S = 60
 FEWEST = 3  # a network, its bridge, a process
 GUEST = """
 import socket

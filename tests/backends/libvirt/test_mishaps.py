@@ -185,7 +185,7 @@ def test_a_libvirtd_that_restarts_while_somebody_waits_is_told_and_the_next_up_g
 
 def wait_for(work):
     """Wait until *work* raises nothing more."""
-    for _ in range(100):
+    for _ in range(600):
         with suppress(BackendError):
             return work()
         time.sleep(0.1)

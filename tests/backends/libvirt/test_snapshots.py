@@ -111,6 +111,13 @@ def names(lab):
     return [each.name for each in lab.backend.snapshots(lab.copy).all()]
 
 
+def knows_the_time(lab, node):
+    """Return whether the clock of *node* is right, by a few seconds, whenever it gets to say so."""
+    begun = time.time()
+    said = int(lab.must(node, "date", "+%s"))
+    return begun - 5 < said < time.time() + 5
+
+
 def has(lab, node, file):
     return lab.says(node, "ls", file).status == 0
 
@@ -141,8 +148,8 @@ def test_the_clock_of_a_restored_guest_is_that_of_now(lab):
     take(lab)
     time.sleep(8)
     restore(lab)
-    for name in ("pc1", "pc2"):
-        assert abs(int(lab.says(name, "date", "+%s").stdout) - time.time()) < 5
+    assert knows_the_time(lab, "pc1")
+    assert knows_the_time(lab, "pc2")
 
 
 def test_a_restored_guest_whose_agent_is_late_gets_the_time_too(lab):
@@ -153,7 +160,7 @@ def test_a_restored_guest_whose_agent_is_late_gets_the_time_too(lab):
         assert time.monotonic() < end, "the agent goes on"
     take(lab)
     restore(lab)
-    assert abs(int(lab.must("pc1", "date", "+%s")) - time.time()) < 5
+    assert knows_the_time(lab, "pc1")
 
 
 def test_snapshots_are_listed_the_oldest_first_with_what_they_are(lab):
@@ -260,7 +267,7 @@ def killed(lab, method, hook):
     assert subprocess.run(argv, check=False).returncode == -9
 
 
-def awake(lab, *, within_s=20):
+def awake(lab, *, within_s=60):
     end = time.monotonic() + within_s
     while not all(lab.read(item).running for item in lab.plan.machines):
         assert time.monotonic() < end

@@ -20,7 +20,7 @@ A, B, C = (("127.0.0.1", port) for port in (1, 2, 3))
 """Ports of a switch."""
 EVERYBODY = "ff:ff:ff:ff:ff:ff"
 USER = os.getuid()
-SOON_S = 10
+SOON_S = 60
 
 
 def frame(to, by, said=b"hello"):
