@@ -70,7 +70,7 @@ def test_without_any_the_error_says_all_that_was_tried_and_what_to_do(tmp_path):
     text = str(raised.value)
     assert re.search(r"PATH: \S+/pulumi is 3\.100\.0, not 3\.206\.0 or newer", text)
     assert f"labiac's own folder: no {own_cli().path}" in text
-    assert "official release: http://127.0.0.1:9/pulumi-v" in text
+    assert f"official release: http://127.0.0.1:9/pulumi-{install.VERSION}-checksums" in text
     assert "Connection refused" in text
     assert "Go build: no go on PATH" in text
     assert "fix: install the Pulumi CLI" in text
