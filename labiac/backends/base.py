@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
-    from labiac.backends.snapshots import Snapshots
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
@@ -307,14 +306,6 @@ class Snapshot:
     nodes: tuple[str, ...]
     lost: tuple[str, ...]
     differs: tuple[str, ...]
-
-
-@runtime_checkable
-class KeepsSnapshots(Protocol):
-    """A backend that keeps whole copies at one moment, memory and disks, and goes back to them."""
-
-    def snapshots(self, copy: Copy) -> Snapshots:
-        """Return the snapshots of *copy*, there or to be taken."""
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from labiac.backends.moments import (
     fresh_name,
@@ -142,3 +142,11 @@ class Snapshots:
 def _called(name: str, now: Inventory[K]) -> list[K]:
     """Return what is kept *now* of the snapshot called *name*."""
     return [each for each in now.kept if each.part.moment.name == name]
+
+
+@runtime_checkable
+class KeepsSnapshots(Protocol):
+    """A backend that keeps whole copies at one moment, memory and disks, and goes back to them."""
+
+    def snapshots(self, copy: Copy) -> Snapshots:
+        """Return the snapshots of *copy*, there or to be taken."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from labiac.backends.base import Copy, KeepsSnapshots
+from labiac.backends.base import Copy
 from labiac.cli.changes import disks_lost
 from labiac.cli.comparison import sign, title
 from labiac.cli.options import as_typed, up_command
@@ -117,6 +117,7 @@ def snapshots_lost(found: Comparison) -> list[str]:
 def snapshots_of(plan: Plan, nodes: Collection[str]) -> list[str]:
     """Return the names of the snapshots of the copy of *plan* that need the disks of *nodes*."""
     from labiac.backends import open_backend
+    from labiac.backends.snapshots import KeepsSnapshots
 
     backend = open_backend(plan.backend)
     if not nodes or not isinstance(backend, KeepsSnapshots):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labiac.backends.base import Copy, KeepsSnapshots
+from labiac.backends.base import Copy
 from labiac.cli.options import BackendName, File, Json, Student, chosen, lab_name, located
 from labiac.cli.output import console, write_json
 from labiac.errors import LabError
@@ -110,6 +110,7 @@ def _kept(file: str, student: str, name: str) -> Snapshots:
         LabError: it keeps no snapshots.
     """
     from labiac.backends import open_backend
+    from labiac.backends.snapshots import KeepsSnapshots
     from labiac.plan.names import student_name
 
     located(file)

@@ -14,12 +14,12 @@ from labiac.backends.base import (
     Captures,
     Consoles,
     Executes,
-    KeepsSnapshots,
     Measures,
     Resets,
     Starts,
 )
 from labiac.backends.exports import Exports
+from labiac.backends.snapshots import KeepsSnapshots
 from labiac.backends.version import Versioned
 from labiac.cli.conformance.anonymous import anonymous
 from labiac.errors import LabError

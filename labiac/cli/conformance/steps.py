@@ -7,7 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, NamedTuple
 
-from labiac.backends.base import Captures, Executes, KeepsSnapshots, Measures, Ping, Starts
+from labiac.backends.base import Captures, Executes, Measures, Ping, Starts
+from labiac.backends.snapshots import KeepsSnapshots
 from labiac.cli.changes import drift_text, previewed
 from labiac.cli.conformance.trial import FAR, CannotError
 from labiac.cli.deploy import counted

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from labiac.backends.base import KeepsSnapshots
 from labiac.backends.hyperv import machines
 from labiac.backends.hyperv.shell import LostError, RefusedError
+from labiac.backends.snapshots import KeepsSnapshots
 from labiac.backends.spare import KeepsDisks
 from labiac.errors import BackendError, UsageError
 from labiac.plan.model import SeedFile
