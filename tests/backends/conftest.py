@@ -129,12 +129,16 @@ def hyperv(hyperv_host, monkeypatch):
     return open_backend("hyperv")
 
 
+TRIES = 2
+"""So often a busy machine is asked."""
+
+
 class Labs:
     """Lab copies of one test on one backend; all that is left of them goes at the end.
 
     Args:
         backend: The backend.
-        kept: Labs of the whole session, for a backend whose machines take a minute to boot.
+        kept: Labs of the whole session, for a backend whose machines take long to make.
     """
 
     def __init__(self, backend: Backend, kept: Labs | None = None) -> None:
@@ -142,12 +146,12 @@ class Labs:
         self.kept = kept
         self.start = backend.name not in NOT_STARTED
         self.prefix = f"ct{secrets.token_hex(4)}"
-        self._plans: list[Plan] = []
+        self._plans: dict[tuple[str, str], Plan] = {}
 
     def plan(self, description: dict[str, object], student: str = "ana") -> Plan:
         """Return the plan of a lab whose name is this test's own, unless it has one."""
         plan = self.planned(description, student)
-        self._plans.append(plan)
+        self._plans[plan.lab, plan.student] = plan
         return plan
 
     def planned(self, description: dict[str, object], student: str = "ana") -> Plan:
@@ -156,17 +160,26 @@ class Labs:
         plan = resolve(lab, student, self.backend.name)
         return plan if self.start else unstarted(plan)
 
-    def standing(self, description: dict[str, object]) -> Plan:
-        """Return the plan of a lab that is up, whatever an earlier test did to it."""
-        plan = self.kept.plan_once(description) if self.kept else self.plan(description)
+    def shared(self, description: dict[str, object], student: str = "ana") -> Plan:
+        """Return the plan of the lab that every test means by this name and description.
+
+        Its machines stay up from test to test where that saves their boots.
+        """
+        labs = self.kept or self
+        name = description.get("name") or hashlib.sha256(repr(description).encode()).hexdigest()[:8]
+        return labs.plan({**description, "name": f"{labs.prefix}-{name}"}, student)
+
+    def standing(self, description: dict[str, object], student: str = "ana") -> Plan:
+        """Return the plan of a shared lab that is up, whatever an earlier test did to it."""
+        plan = self.shared(description, student)
         self.up(plan)
         return plan
 
-    def plan_once(self, description: dict[str, object]) -> Plan:
-        """Return the plan of a lab that every test means by this description."""
-        name = f"{self.prefix}-{hashlib.sha256(repr(description).encode()).hexdigest()[:8]}"
-        made = (plan for plan in self._plans if plan.lab == name)
-        return next(made, None) or self.plan({"name": name, **description})
+    def fresh(self, description: dict[str, object]) -> Plan:
+        """Return the plan of a shared lab of which nothing is there."""
+        plan = self.shared(description)
+        self.down(plan)
+        return plan
 
     def up(self, plan: Plan) -> None:
         create = partial(self.backend.create, Copy(plan.lab, plan.student))
@@ -195,13 +208,9 @@ class Labs:
         if not self.start:
             return all(answers(self._as_read(plan), asked))
         assert isinstance(self.backend, Measures)
-        return all(
-            self.backend.measure(
-                Copy(plan.lab, plan.student),
-                [Ping(source, ping.address) for ping in asked],
-                timeout_s=5,
-                settle=settle,
-            )
+        copy, own = Copy(plan.lab, plan.student), [Ping(source, each.address) for each in asked]
+        return any(
+            all(self.backend.measure(copy, own, timeout_s=5, settle=settle)) for _ in range(TRIES)
         )
 
     def _as_read(self, plan: Plan) -> Plan:
@@ -213,7 +222,7 @@ class Labs:
         return replace(plan, networks=networks, machines=machines)
 
     def close(self) -> None:
-        for plan in self._plans:
+        for plan in self._plans.values():
             self.down(plan)
 
 
@@ -246,7 +255,18 @@ def containers():
     labs.close()
 
 
-KEPT = {"incus": "containers", "libvirt": "guests"}
+@pytest.fixture(scope="session")
+def registered(virtualbox_settings):
+    """Labs of VirtualBox's machines that stay registered, and off, from test to test."""
+    labs = Labs(open_backend("virtualbox"))
+    yield labs
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in virtualbox_settings.items():
+            patch.setenv(name, value)
+        labs.close()
+
+
+KEPT = {"incus": "containers", "libvirt": "guests", "virtualbox": "registered"}
 """Backends whose labs stay up from test to test, and the fixture that has them."""
 
 
