@@ -161,12 +161,12 @@ class Labs:
         return plan if self.start else unstarted(plan)
 
     def shared(self, description: dict[str, object], student: str = "ana") -> Plan:
-        """Return the plan of the lab that every test means by this name and description.
+        """Return the plan of the lab that every test means by this description.
 
         Its machines stay up from test to test where that saves their boots.
         """
         labs = self.kept or self
-        name = description.get("name") or hashlib.sha256(repr(description).encode()).hexdigest()[:8]
+        name = hashlib.sha256(repr(description).encode()).hexdigest()[:8]
         return labs.plan({**description, "name": f"{labs.prefix}-{name}"}, student)
 
     def standing(self, description: dict[str, object], student: str = "ana") -> Plan:

@@ -321,9 +321,8 @@ def test_the_longest_names_work(labs):
 
 
 def around(**box):
-    """Return two LANs with a PC each, and a middlebox between them: one lab, if boxes are alike."""
+    """Return two LANs with a PC each, and a middlebox between them."""
     return {
-        "name": "bridged" if box["role"] == "bridge" else "routed",
         "pool": {"ipv6": "fd00::/48"},
         "lans": {"lan1": {}, "lan2": {}},
         "middleboxes": {"box": {"lans": ["lan1", "lan2"], **box}},
