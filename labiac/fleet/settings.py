@@ -45,9 +45,9 @@ def exports() -> dict[str, str]:
     """
     lacking = {}
     if not os.environ.get("PULUMI_BACKEND_URL") and _logged_in() is None:
-        state = home() / "state"
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lacking["PULUMI_BACKEND_URL"] = state.as_uri()
+        folder = home() / "state"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lacking["PULUMI_BACKEND_URL"] = folder.as_uri()
     if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & os.environ.keys():
         lacking["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase())
     return lacking
