@@ -62,6 +62,7 @@ SECTIONS = {
     "Nat": ("A NAT", f"An entry of `middleboxes` with `role: nat`. {ROUTERS}"),
     "NatForward": ("A port forward of a NAT", "An element of a NAT's `forwards`."),
     "Bridge": ("A bridge", "An entry of `middleboxes` with `role: bridge`. It has no addresses."),
+    "Ids": ("An IDS", f"An entry of `middleboxes` with `role: ids`. {ROUTERS}"),
     "Nic": ("A NIC", "An element of a node's `nics`."),
     "Tagged": ("A VLAN on a trunk", "An entry of a NIC's `trunk`; in short, a list of names."),
     "NicForward": ("A port forward of a NIC", "An element of a NIC's `forwards`."),

@@ -51,6 +51,19 @@ def deaf(backend: str, plan: Plan, way: str) -> Iterator[Problem]:
                 )
 
 
+def listening(backend: str, plan: Plan) -> Iterator[Problem]:
+    """Yield the NICs of *plan* that listen, for a *backend* whose switches make no copies."""
+    for machine in plan.machines:
+        for number, nic in enumerate(machine.nics):
+            if nic.listens:
+                yield Problem(
+                    f"{backend} {machine.name}",
+                    place(machine, number),
+                    f"an IDS can't listen to {nic.network}: labiac has {backend} copy no frames",
+                    "use the backend netns, virtualbox or hyperv, or make it a bridge on their way",
+                )
+
+
 def _problems(where: str, path: str, nic: Nic) -> Iterator[Problem]:
     impair = nic.impair
     if impair.delay_ms or impair.jitter_ms or impair.loss_percent:

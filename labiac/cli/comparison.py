@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BRIEF = 72
 """So many characters of what appears or goes stand beside its name."""
 STYLES = {"+": "green", "-": "red", "±": "magenta", ">": "cyan", "~": "yellow"}
-_ROLES = {"pc": "PC", "nat": "NAT"}
+_ROLES = {"pc": "PC", "nat": "NAT", "ids": "IDS"}
 _SIGNS = {"create": "+", "delete": "-", "replace": "±"}
 _GLOSSES = {"reseed": " (a boot with a new seed, the disk stays)"}
 """What nobody knows who has not read it here."""

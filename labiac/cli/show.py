@@ -20,7 +20,7 @@ DRAWN_MAX = 24
 """Nodes that a terminal's drawing stays readable with."""
 _STYLES: dict[BoxKind, str] = {
     "router": "bold yellow", "firewall": "bold red", "nat": "bold magenta", "bridge": "bold cyan",
-    "trunk": "blue", "pc": "bold", "host": "bold green",
+    "ids": "bold blue", "trunk": "blue", "pc": "bold", "host": "bold green",
 }  # fmt: skip
 
 

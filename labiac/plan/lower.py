@@ -102,6 +102,7 @@ def _whole(plan: Plan, switch: Switch, host: Network | None) -> Network:
         routes=(),
         interface="",
         forwards=(),
+        watched=False,
     )
     return replace(
         lan,
@@ -239,6 +240,7 @@ class _Row:
                 connected=True,
                 model="virtio",
                 promiscuous=True,
+                listens=False,
                 forwards=(),
                 driver="",
                 properties=(),

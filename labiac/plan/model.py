@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NetworkType = Literal["internal", "host", "nat", "bridged"]
 Attachment = Literal["lan", "none", "nat", "generic"]
-Role = Literal["router", "pc", "firewall", "nat", "bridge", "switch"]
+Role = Literal["router", "pc", "firewall", "nat", "bridge", "ids", "switch"]
 Routing = Literal["static", "none", "ospf", "rip", "bgp"]
 Protocol = Literal["tcp", "udp"]
 Action = Literal["accept", "drop", "reject"]
@@ -89,6 +89,7 @@ class Network:
         routes: The host's static routes to what lies behind this LAN's routers.
         interface: The physical interface of a ``bridged`` LAN, else the empty string.
         forwards: Port forwards of a ``nat`` LAN.
+        watched: Whether a NIC listens to it: that gets a copy of every frame.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Network:
     routes: tuple[Route, ...]
     interface: str
     forwards: tuple[Forward, ...]
+    watched: bool
 
 
 def lan_of(network: str) -> str:
@@ -145,6 +147,7 @@ class Nic:
         connected: False when the cable is out.
         model: NIC model the guest sees (``virtio``, ``e1000``, ...).
         promiscuous: Whether the switch hands it frames for other MACs.
+        listens: Whether it gets a copy of every frame on its LAN, and none of its own gets there.
         forwards: Port forwards of a NIC with a NAT of its own.
         driver: Name of the generic driver, or the empty string.
         properties: Its properties, sorted by name.
@@ -162,6 +165,7 @@ class Nic:
     connected: bool
     model: str
     promiscuous: bool
+    listens: bool
     forwards: tuple[Forward, ...]
     driver: str
     properties: tuple[tuple[str, str], ...]
@@ -285,7 +289,7 @@ class Machine:
         routes: Static routes, defaults included, sorted by family, prefix and next hop.
         routing: Where its routes come from.
         speaker: What it says in the routing protocol that `routing` names, if that is one.
-        forwards: Whether it forwards IP packets. A PC never does, nor does a bridge or switch.
+        forwards: Whether it forwards IP packets. A PC never does, nor an IDS, bridge or switch.
         policy: What it lets through of what it forwards, if it is a firewall.
         translation: What it hides, if it is a NAT.
         switch: What it carries, if it is a switch.
@@ -326,18 +330,15 @@ class Machine:
     @property
     def section(self) -> str:
         """The section of the lab file that it stands in: ``routers``."""
-        sections = {"router": "routers", "pc": "pcs", "switch": "lans"}
-        return sections.get(self.role, "middleboxes")
+        return {"router": "routers", "pc": "pcs", "switch": "lans"}.get(self.role, "middleboxes")
 
     def interfaces(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Yield the name and addresses of each of its interfaces, NIC by NIC."""
-        for nic in self.nics:
-            yield from nic.interfaces()
+        """Return the name and addresses of each of its interfaces, NIC by NIC."""
+        return (each for nic in self.nics for each in nic.interfaces())
 
     def addresses(self) -> Iterator[str]:
-        """Yield its addresses with prefix, interface by interface: ``10.0.1.1/24``."""
-        for _, own in self.interfaces():
-            yield from own
+        """Return its addresses with prefix, interface by interface: ``10.0.1.1/24``."""
+        return (address for _, own in self.interfaces() for address in own)
 
 
 Item = Network | Machine
@@ -389,8 +390,7 @@ class Plan:
 
 def unstarted(plan: Plan) -> Plan:
     """Return *plan* with machines that are made, and not started."""
-    machines = tuple(replace(machine, start=False) for machine in plan.machines)
-    return replace(plan, machines=machines)
+    return replace(plan, machines=tuple(replace(each, start=False) for each in plan.machines))
 
 
 def _named(items: tuple[_Item, ...], name: str) -> _Item:

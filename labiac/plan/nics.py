@@ -11,7 +11,7 @@ from labiac.plan.model import Forward, Impairments, Nic, SubInterface
 from labiac.plan.names import digest, macs
 from labiac.plan.vary import drawn_by
 from labiac.schema.lab import Lab, Role, kind_of, role_of
-from labiac.schema.middlebox import Bridge
+from labiac.schema.middlebox import Bridge, listens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,6 +54,7 @@ class Draft:
     path: Path
     nic: written.Nic
     attach: str
+    listens: bool
     untagged: Socket
     tagged: dict[str, Socket]
 
@@ -97,9 +98,10 @@ def _of_node(name: str, node: written.Node, segments: dict[Key, Segment]) -> Ite
         path: Path = (kind_of(node), name, *node.nic_path(index))
         attach = nic.attach or ("lan" if nic.lan else "none")
         untagged = segments.get((nic.lan or "", nic.native if nic.trunk else nic.access))
-        if isinstance(node, Bridge) or (nic.trunk and nic.native is None):
+        listening = listens(node, nic)
+        if isinstance(node, Bridge) or listening or (nic.trunk and nic.native is None):
             untagged = None
-        said = {4: nic.ipv4, 6: nic.ipv6}
+        said = {} if listening else {4: nic.ipv4, 6: nic.ipv6}
         yield Draft(
             node=name,
             role=role_of(node),
@@ -107,6 +109,7 @@ def _of_node(name: str, node: written.Node, segments: dict[Key, Segment]) -> Ite
             path=path,
             nic=nic,
             attach=attach,
+            listens=listening,
             untagged=Socket(untagged, path, said),
             tagged={
                 vlan: Socket(
@@ -186,7 +189,8 @@ def _nic(draft: Draft, mac: str, lab: Lab, student: str) -> Nic:
         trunk=trunk,
         connected=nic.connected,
         model=nic.model,
-        promiscuous=nic.promiscuous or draft.role == "bridge",
+        promiscuous=nic.promiscuous or draft.listens or draft.role == "bridge",
+        listens=draft.listens,
         forwards=tuple(
             Forward(each.protocol, each.host_port, guest, each.port, each.host_address)
             for each in nic.forwards

@@ -251,6 +251,9 @@ def _network(lab: Lab, student: str, name: str, made: dict[Key, Segment], graph:
             )
             for each in lan.forwards
         ),
+        watched=any(
+            nic.listens and nic.network == name for nics in graph.nics.values() for nic in nics
+        ),
     )
 
 

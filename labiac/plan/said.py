@@ -103,7 +103,8 @@ def _brief(item: Item) -> Said:
 
 def _nic_brief(nic: Nic) -> str:
     tagged = (part for sub in nic.trunk for part in (sub.vlan, *sub.addresses))
-    return " ".join((_plug(nic), *filter(None, (nic.vlan, nic.native)), *nic.addresses, *tagged))
+    words = (nic.vlan, nic.native, "listens" if nic.listens else None)
+    return " ".join((_plug(nic), *filter(None, words), *nic.addresses, *tagged))
 
 
 def _machine(machine: Machine) -> Said:
@@ -229,6 +230,7 @@ def _nic(nic: Nic) -> Said:
         "cable": ("in" if nic.connected else "out",),
         "model": (nic.model,),
         "promiscuous": (_yes(nic.promiscuous),),
+        "listens": (_yes(nic.listens),),
         **_forwards(nic.forwards),
         "driver": _there(nic.driver),
         "property": tuple(f"{key}={value}" for key, value in nic.properties),
@@ -262,6 +264,7 @@ def _network(network: Network) -> Said:
         **_routes(network.routes, "host's "),
         "interface": _there(network.interface),
         **_forwards(network.forwards),
+        "watched": (_yes(network.watched),),
     }
 
 

@@ -248,6 +248,8 @@ def _unplugged(nic: Nic) -> str:
         return f"{{node}}'s {nic.name} is connected to nothing"
     if nic.attach != "lan":
         return f"{{node}}'s {nic.name} leads out of the lab"
+    if nic.listens:
+        return f"{{node}}'s {nic.name} only listens"
     return "" if nic.connected else f"{{node}}'s cable to {lan_of(nic.network)} is out"
 
 

@@ -13,7 +13,7 @@ from labiac.schema.check import (
 )
 from labiac.schema.lab import Defaults, Lab, Pool
 from labiac.schema.lan import HostSide, Lan, PortForward, Vlan
-from labiac.schema.middlebox import Bridge, Firewall, Nat, NatForward, Rule
+from labiac.schema.middlebox import Bridge, Firewall, Ids, Nat, NatForward, Rule
 from labiac.schema.node import Impair, Nic, NicForward, Pc, Route, Router, Service, Tagged
 from labiac.schema.stage import Reference, Stage
 from labiac.schema.vary import (
@@ -39,6 +39,7 @@ __all__ = [
     "FirewallRule",
     "HostSide",
     "HttpCheck",
+    "Ids",
     "Impair",
     "Lab",
     "Lan",

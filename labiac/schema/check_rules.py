@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from labiac.schema.check import Check, CommandCheck
 from labiac.schema.fault import Fault, Names, unknown
 from labiac.schema.lab import Lab
-from labiac.schema.middlebox import Bridge
+from labiac.schema.middlebox import mute
 from labiac.schema.source import Path
 
 
@@ -21,13 +21,13 @@ def about_checks(place: Path, checks: Iterable[Check], lab: Lab, names: Names) -
         for key, node in said:
             if node not in names.nodes:
                 yield unknown((*path, key), "node", node, names.nodes)
-            elif _mute(lab, node) and not isinstance(check.asked, CommandCheck):
-                problem = f"{node} is a bridge: it has no address"
-                yield (*path, key), problem, "name a router or a PC; only command runs on a bridge"
+            elif not isinstance(check.asked, CommandCheck) and (why := mute(lab.nodes.get(node))):
+                problem = f"{node} {why}: it has no address"
+                yield (
+                    (*path, key),
+                    problem,
+                    "name a router or a PC; only command runs on such a node",
+                )
         ends = dict(said)
         if "to" in ends and ends["to"] == ends["from"]:
             yield (*path, "to"), f"{ends['to']} is on both ends", "name two nodes"
-
-
-def _mute(lab: Lab, node: str) -> bool:
-    return isinstance(lab.nodes.get(node), Bridge)

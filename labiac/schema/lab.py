@@ -19,7 +19,7 @@ from labiac.schema.source import Source
 from labiac.schema.stage import Stage
 from labiac.schema.vary import Vary
 
-Role = Literal["router", "pc", "firewall", "nat", "bridge"]
+Role = Literal["router", "pc", "firewall", "nat", "bridge", "ids"]
 POOL_IPV4 = "10.0.0.0/8"
 
 
@@ -57,7 +57,7 @@ class Lab(Strict):
     lans: dict[Name, Lan] = Field(default_factory=dict, description="LANs by name.")
     routers: dict[Name, Router] = Field(default_factory=dict, description="Routers by name.")
     middleboxes: dict[Name, AnyMiddlebox] = Field(
-        default_factory=dict, description="Firewalls, NATs and bridges by name."
+        default_factory=dict, description="Firewalls, NATs, bridges and IDSs by name."
     )
     pcs: dict[Name, Pc] = Field(default_factory=dict, description="PCs by name.")
     routing: Routing = Field(
@@ -123,7 +123,7 @@ def role_of(node: Node) -> Role:
 
 
 def routes_between_lans(node: Node) -> bool:
-    """Return whether *node* forwards IP packets: all but PCs and bridges do."""
+    """Return whether *node* forwards IP packets: routers, firewalls and NATs do."""
     return role_of(node) in {"router", "firewall", "nat"}
 
 

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from labiac.schema.lan import Strict
-from labiac.schema.node import IpNode, Node, is_name
+from labiac.schema.node import IpNode, Nic, Node, is_name
 from labiac.schema.scalars import MAX_PORT, Name, Port, Short, broken, checked_name, listed
 
 Traffic = Literal["any", "icmp", "tcp", "udp"]
@@ -193,7 +193,37 @@ class Bridge(Node):
     )
 
 
-Middlebox = Firewall | Nat | Bridge
+class Ids(IpNode):
+    """A node that hears all that is said on some of its LANs, and says nothing there.
+
+    Its NICs in LANs that it does not watch are those of any node: it can be reached by them.
+    """
+
+    model_config = BY_ROLE
+
+    role: Literal["ids"] = Field(
+        default="ids", description="ids: gets a copy of every frame on the LANs that it watches."
+    )
+    watches: tuple[Name, ...] = Field(
+        min_length=1, strict=False, description="Those of its LANs that it listens to."
+    )
+
+
+Middlebox = Firewall | Nat | Bridge | Ids
 ROLES = tuple(each.model_fields["role"].default for each in get_args(Middlebox))
 AnyMiddlebox = Annotated[Middlebox, Field(discriminator="role")]
 """A middlebox of the file: `role` says which."""
+
+
+def listens(node: Node, nic: Nic) -> bool:
+    """Return whether *nic* of *node* only listens: it has no address, and sends nothing."""
+    return isinstance(node, Ids) and nic.lan in node.watches
+
+
+def mute(node: Node | None) -> str:
+    """Return why *node* can have no address, ``is a bridge``; empty where it can."""
+    if isinstance(node, Bridge):
+        return "is a bridge"
+    if isinstance(node, Ids) and all(listens(node, nic) for nic in node.interfaces()):
+        return "only listens"
+    return ""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from labiac.schema.domains import bridges
 from labiac.schema.fault import Fault, Names, unknown
 from labiac.schema.lab import Lab
-from labiac.schema.middlebox import Bridge, Firewall, Middlebox, Nat, Rule
-from labiac.schema.node import Nic, is_name
+from labiac.schema.middlebox import Bridge, Firewall, Ids, Middlebox, Nat, Rule, listens, mute
+from labiac.schema.node import Impair, Nic, is_name
 from labiac.schema.source import Path
 
 Domains = Mapping[str, tuple[str, ...]]
@@ -29,6 +29,8 @@ def about_middlebox(
         yield from _firewall(path, node, lab, names)
     elif isinstance(node, Nat):
         yield from _nat(path, node, lab, names, joined)
+    elif isinstance(node, Ids):
+        yield from _ids(path, node, lab)
     else:
         yield from _bridge(path, node, lab)
 
@@ -37,8 +39,8 @@ def addressed(path: Path, name: str, lab: Lab, names: Names) -> Iterator[Fault]:
     """Yield what is wrong with *name* where the file wants a node that has an address."""
     if name not in names.nodes:
         yield unknown(path, "node", name, names.nodes)
-    elif isinstance(lab.middleboxes.get(name), Bridge):
-        yield path, f"{name} is a bridge: it has no address", "name a node that has one"
+    elif why := mute(lab.nodes.get(name)):
+        yield path, f"{name} {why}: it has no address", "name a node that has one"
 
 
 def _firewall(path: Path, firewall: Firewall, lab: Lab, names: Names) -> Iterator[Fault]:
@@ -117,6 +119,37 @@ def _port(path: Path, nic: Nic, lab: Lab) -> Iterator[Fault]:
     if nic.lan in lab.lans and lab.lans[nic.lan].vlans:
         problem = f"{nic.lan} carries VLANs, and bridges here know none"
         yield path, problem, "join its VLANs by a router with a trunk, or make each a LAN"
+
+
+def _ids(path: Path, ids: Ids, lab: Lab) -> Iterator[Fault]:
+    nics = ids.interfaces()
+    mine = [nic.lan for nic in nics if nic.lan]
+    for index, name in enumerate(ids.watches):
+        place = (*path, "watches", index)
+        if name not in mine:
+            yield unknown(place, f"LAN of {path[-1]}", name, mine)
+        elif name in ids.watches[:index]:
+            yield place, f"it watches {name} already", "name it once"
+        elif mine.count(name) > 1:
+            problem = f"{path[-1]} has more than one NIC in {name}, and would hear all of it twice"
+            yield place, problem, "leave it one NIC there"
+        elif name in lab.lans and lab.lans[name].vlans:
+            problem = f"{name} carries VLANs, and a copy of a frame would not say of which it is"
+            yield place, problem, "watch a LAN without VLANs, or make each VLAN a LAN"
+    for index, nic in enumerate(nics):
+        if listens(ids, nic):
+            yield from _ear((*path, *ids.nic_path(index)), nic)
+
+
+def _ear(path: Path, nic: Nic) -> Iterator[Fault]:
+    """Yield what the NIC at *path*, which only listens, cannot have."""
+    for key in ("ipv4", "ipv6"):
+        if getattr(nic, key):
+            problem = f"it watches {nic.lan}, and a NIC that listens has no addresses"
+            yield (*path, key), problem, "leave it out, and reach it by a NIC in another LAN"
+    if nic.impair != Impair():
+        problem = f"it watches {nic.lan}, and a NIC that listens sends nothing to impair"
+        yield (*path, "impair"), problem, "leave it out, or impair the NICs of those who send"
 
 
 def about_bridges(lab: Lab, joined: Domains) -> Iterator[Fault]:

@@ -14,11 +14,11 @@ from labiac.schema.check_rules import about_checks
 from labiac.schema.cloud_init import about_cloud_init
 from labiac.schema.domains import domains
 from labiac.schema.fault import Fault, Names, unknown
-from labiac.schema.lab import Lab, kind_of
+from labiac.schema.lab import Lab, kind_of, role_of, routes_between_lans
 from labiac.schema.lan import Lan
-from labiac.schema.middlebox import Firewall, Middlebox
+from labiac.schema.middlebox import Firewall, Ids, Middlebox
 from labiac.schema.middlebox_rules import Domains, about_bridges, about_middlebox, addressed
-from labiac.schema.node import IpNode, Nic, Node, Pc, is_name
+from labiac.schema.node import IpNode, Nic, Node, is_name
 from labiac.schema.scalars import NONE
 from labiac.schema.source import Path, in_order
 from labiac.schema.stage import Reference
@@ -64,6 +64,10 @@ KINDS = {"routers": "a router", "middleboxes": "a middlebox", "pcs": "a PC"}
 """The sections of nodes, and what a node in each of them is."""
 
 
+NO_ROUTERS = {"pc": "a PC", "ids": "an IDS"}
+"""The roles with addresses that forward nothing."""
+
+
 def _twice(lab: Lab) -> Iterator[Fault]:
     """Yield every node whose name another section has too."""
     first: dict[str, str] = {}
@@ -77,8 +81,9 @@ def _twice(lab: Lab) -> Iterator[Fault]:
 
 def _node(path: Path, node: Node, lab: Lab, names: Names, joined: Domains) -> Iterator[Fault]:
     if isinstance(node, IpNode):
-        if isinstance(node, Pc) and node.routing not in {None, "static", "none"}:
-            yield (*path, "routing"), f"a PC runs no {node.routing}", "write static or none"
+        if not routes_between_lans(node) and node.routing not in {None, "static", "none"}:
+            problem = f"{NO_ROUTERS[role_of(node)]} runs no {node.routing}"
+            yield (*path, "routing"), problem, "write static or none"
         yield from _next_hops(path, node, lab, names, joined)
     yield from about_cloud_init((*path, "cloud_init"), node.cloud_init)
     if isinstance(node, Middlebox):
@@ -195,7 +200,7 @@ def _stages(lab: Lab, names: Names, joined: Domains) -> Iterator[Fault]:
             node, place = done.nodes[name], (*path, "reference", name)
             if isinstance(node, IpNode):
                 yield from _next_hops(place, node, done, names, joined)
-            if isinstance(node, Firewall):
+            if isinstance(node, (Firewall, Ids)):
                 yield from about_middlebox(place, node, done, names, joined)
 
 

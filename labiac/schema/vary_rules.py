@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from labiac.schema.fault import Fault, Names, unknown
 from labiac.schema.lab import Lab
-from labiac.schema.middlebox import Firewall
+from labiac.schema.middlebox import Firewall, mute
 from labiac.schema.middlebox_rules import about_rule
-from labiac.schema.node import IpNode
 from labiac.schema.source import Path
 from labiac.schema.vary import DEFAULT, FirewallRule, MissingRoute, PlantedFault, Vary
 
@@ -51,8 +50,8 @@ def _fault(path: Path, planted: PlantedFault, lab: Lab, names: Names) -> Iterato
             problem = f"{fault.node} is no firewall: it has no rules"
             yield (*path, "node"), problem, "name a middlebox with role: firewall"
         yield from about_rule(path, fault, lab, names)
-    elif node is not None and planted.kind != "cable_out" and not isinstance(node, IpNode):
-        yield (*path, "node"), f"{fault.node} is a bridge: it has no address", "name another node"
+    elif planted.kind != "cable_out" and (why := mute(node)):
+        yield (*path, "node"), f"{fault.node} {why}: it has no address", "name another node"
     if isinstance(fault, MissingRoute) and fault.to not in {DEFAULT, *names.lans}:
         yield unknown((*path, "to"), "LAN", fault.to, names.lans)
 

@@ -40,7 +40,8 @@ def render(
 
     Args:
         folders: Where its templates are; each file is taken from the first that has it. The last
-            is the role's: ``router``, ``pc``, ``firewall``, ``nat``, ``bridge`` or ``switch``.
+            is the role's: ``router``, ``pc``, ``firewall``, ``nat``, ``bridge``, ``ids`` or
+            ``switch``.
         facts: What they may name.
         name: What the instance ID begins with, for people who meet it in a guest's log.
         beside: Folder of the lab file. Its ``templates/``, then that of the working directory,

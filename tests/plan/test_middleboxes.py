@@ -565,3 +565,46 @@ def test_a_changed_role_is_told_with_all_that_it_brings():
 def test_a_new_firewall_is_told_with_its_policy():
     said = told(None, box(firewall("lan1", rules=[{"reject": "udp"}])))
     assert said[-2:] == ["rule: None -> reject udp", "policy: None -> drop"]
+
+
+def ids(*lans, watches):
+    return {"role": "ids", "lans": list(lans), "watches": [watches]}
+
+
+def test_a_nic_that_listens_has_no_address_and_its_lan_is_watched():
+    boxes = {"ids9": ids("lan1", "lan2", watches="lan1")}
+    made = plan(pool=DUAL, lans=lans("lan1", "lan2"), middleboxes=boxes)
+    ear, other = made.machine("ids9").nics
+    assert (ear.listens, ear.promiscuous, ear.addresses) == (True, True, ())
+    assert (other.listens, other.promiscuous) == (False, False)
+    assert other.addresses == ("10.0.2.9/24", "fd00:0:0:2::9/64")
+    assert [lan.watched for lan in made.networks] == [True, False]
+    assert not made.machine("ids9").forwards
+
+
+def test_an_ids_is_nobodys_gateway_and_has_one():
+    boxes = {"ids9": ids("lan1", "lan2", watches="lan1")}
+    lab = {"lans": lans("lan1", "lan2"), "pcs": {"pc1": {"lan": "lan2"}}}
+    made = plan(**lab, middleboxes=boxes, routers={"r1": {"lans": ["lan1", "lan2"]}})
+    assert [route.via for route in made.machine("ids9").routes] == ["10.0.2.1"]
+    assert plan(**lab, middleboxes=boxes).machine("pc1").routes == ()
+
+
+def test_who_begins_to_listen_and_the_lan_it_listens_to_are_told():
+    lab = {"lans": lans("lan1", "lan2")}
+    one, two = (
+        plan(**lab, middleboxes={"ids9": ids("lan1", "lan2", watches=each)})
+        for each in ("lan2", "lan1")
+    )
+    nic = differences(one.machine("ids9"), two.machine("ids9"))
+    assert ("eth0 listens", "no", "yes") in nic
+    assert ("eth1 listens", "yes", "no") in nic
+    assert differences(one.network("lan1"), two.network("lan1")) == (("watched", "no", "yes"),)
+    assert ("eth0", None, "lan1 listens") in differences(None, two.machine("ids9"))
+
+
+def test_a_plan_of_an_older_labiac_has_nobody_who_listens():
+    made = plan(lans=lans("lan1"), middleboxes={"ids9": ids("lan1", watches="lan1")})
+    data = json.loads(to_json(made.machine("ids9")))
+    del data["nics"][0]["listens"]
+    assert not plan_from(Machine, data).nics[0].listens

@@ -34,7 +34,7 @@ def nic(name="eth0", *addresses, trunk=()):
     return Nic(
         name, "lan", "lan1", "02:00:00:00:00:01", addresses,
         vlan=None, native=None, trunk=trunk, connected=True, model="", promiscuous=False,
-        forwards=(), driver="", properties=(), impair=Impairments(0.0, 0.0, 0.0, 0),
+        listens=False, forwards=(), driver="", properties=(), impair=Impairments(0.0, 0.0, 0.0, 0),
     )  # fmt: skip
 
 

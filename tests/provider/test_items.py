@@ -78,7 +78,7 @@ def test_every_failure_of_a_machine_is_told_with_its_property_path(plugin, whose
         "nics[1].addresses[1]": "is '10.0.2.300/24', and must be an address with its prefix, "
         "such as 10.0.1.2/24",
         "routes[0].via": "is 7.0, and must be of type string",
-        "role": "is 'toaster', and must be one of router, pc, firewall, nat, bridge, switch",
+        "role": "is 'toaster', and must be one of router, pc, firewall, nat, bridge, ids, switch",
         "cpus": "is 1.5, and must be of type integer",
         "colour": "is no property of MachineArgs",
         "hostName": "is required",

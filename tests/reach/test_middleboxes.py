@@ -228,3 +228,23 @@ def test_routers_in_bridged_lans_are_neighbours_of_each_other(forecast):
         "pcs": {"pc1": {"lan": "lan1"}, "pc4": {"lan": "lan4"}},
     }
     assert forecast("pc1", "pc4", **parts) == "ok: pc1 r1 r2 pc4"
+
+
+WATCHED = {
+    "lans": {"lan1": {}, "lan2": {}},
+    "middleboxes": {"ids9": {"role": "ids", "lans": ["lan1", "lan2"], "watches": ["lan1"]}},
+    "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan2"}},
+}
+
+
+def test_an_ids_forwards_nothing_and_is_reached_only_where_it_does_not_listen(forecast):
+    assert forecast("pc2", "ids9", **WATCHED) == "ok: pc2 ids9"
+    assert "no route" in forecast("pc1", "ids9", **WATCHED)
+    routed = {**WATCHED, "routers": {"r1": {"lans": ["lan1", "lan2"]}}}
+    assert forecast("pc1", "ids9", **routed) == "ok: pc1 r1 ids9"
+    assert forecast("ids9", "pc1", **routed) == "ok: ids9 r1 pc1"
+
+
+def test_who_listens_answers_for_no_address_of_its_other_nics(forecast):
+    lost = {**WATCHED, "pcs": {"pc1": {"lan": "lan1", "ipv4": "10.0.1.11/16"}}}
+    assert forecast("pc1", "ids9", **lost) == "nobody on lan1 answers for 10.0.2.9: pc1"

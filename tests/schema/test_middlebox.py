@@ -87,7 +87,10 @@ def test_the_role_of_a_middlebox_goes_without_saying_in_python():
     [
         ("fw: {lans: [in]}", "4 middleboxes.fw: role is missing (add role: firewall or nat or"),
         ("fw: {role: firewal}", "fw: role: 'firewal' is not possible (did you mean firewall?)"),
-        ("fw: {role: 7}", "fw: role: '7' is not possible (write 'firewall', 'nat', 'bridge')"),
+        (
+            "fw: {role: 7}",
+            "fw: role: '7' is not possible (write 'firewall', 'nat', 'bridge', 'ids')",
+        ),
         ("fw: bridge", "fw: 'bridge' is not keys and values (write {role: bridge, lans:"),
         ("fw: {role: firewall, rule: []}", "fw.rule: unknown key 'rule' (did you mean rules?)"),
         ("fw: {role: firewall, lan: in}", "fw.lan: unknown key 'lan' (did you mean lans?)"),
@@ -129,6 +132,36 @@ def test_the_role_of_a_middlebox_goes_without_saying_in_python():
         (
             "br: {role: bridge, lans: [in, in]}",
             "br.lans[1]: an L2 loop: br has two NICs in in (take",
+        ),
+        ("i: {role: ids, lans: [in]}", "i.watches: watches is missing (add it)"),
+        ("i: {role: ids, lans: [in], watches: []}", "i.watches: [] has too few elements (add one)"),
+        (
+            "i: {role: ids, lans: [in], watches: [in, out]}",
+            "4 middleboxes.i.watches[1]: there is no LAN of i 'out'",
+        ),
+        (
+            "i: {role: ids, lans: [in], watches: [in, in]}",
+            "i.watches[1]: it watches in already (name it once)",
+        ),
+        (
+            "i: {role: ids, lans: [in, in], watches: [in]}",
+            "i.watches[0]: i has more than one NIC in in, and would hear all of it twice (leave",
+        ),
+        (
+            "i: {role: ids, lans: [vlan], watches: [vlan]}",
+            "i.watches[0]: vlan carries VLANs, and a copy of a frame would not say of which it is",
+        ),
+        (
+            "i: {role: ids, nics: [{lan: in, ipv4: 10.0.0.1/24}], watches: [in]}",
+            "i.nics[0].ipv4: it watches in, and a NIC that listens has no addresses (leave it out",
+        ),
+        (
+            "i: {role: ids, nics: [{lan: in, impair: {delay_ms: 9}}], watches: [in]}",
+            "i.nics[0].impair: it watches in, and a NIC that listens sends nothing to impair",
+        ),
+        (
+            "i: {role: ids, lans: [in], watches: [in], routing: ospf}",
+            "i.routing: an IDS runs no ospf (write static or none)",
         ),
         (
             "pc1: {role: bridge, lans: [in, out]}",
@@ -339,3 +372,25 @@ def test_an_editor_learns_which_keys_each_role_has_and_needs():
     assert roles["Bridge"]["required"] == roles["Firewall"]["required"] == ["role"]
     assert {"gateway", "routes", "ipv4"}.isdisjoint(roles["Bridge"]["properties"])
     assert {"gateway", "routes", "rules"} <= roles["Firewall"]["properties"].keys()
+
+
+def test_who_only_listens_has_no_address_that_a_file_could_name(tmp_path):
+    firewall = "fw: {role: firewall, rules: [{deny: any, to: i}]}"
+    boxes = f"{{i: {{role: ids, lans: [in], watches: [in]}}, {firewall}}}"
+    file = tmp_path / "lab.yaml"
+    file.write_text(
+        f"name: x\n{LANS}\nmiddleboxes: {boxes}\n{PCS}\nchecks: [{{ping: {{from: pc1, to: i}}}}]\n"
+    )
+    said = {problem.field: problem.problem for problem in read(str(file)).problems}
+    assert said["checks[0].ping.to"] == "i only listens: it has no address"
+    assert said["middleboxes.fw.rules[0].to"] == "i only listens: it has no address"
+
+
+def test_a_nic_of_an_ids_in_another_lan_has_an_address_that_a_file_can_name():
+    lab = lab_of(
+        lans={"in": {}, "out": {}},
+        middleboxes={"i": {"role": "ids", "lans": ["in", "out"], "watches": ["in"]}},
+        pcs={"pc1": {"lan": "in"}},
+        checks=[{"ping": {"from": "pc1", "to": "i"}}],
+    )
+    assert lab.middleboxes["i"].watches == ("in",)

@@ -54,6 +54,7 @@ def everything():
                 "role": "bridge",
                 "nics": [{"lan": "left"}, {"lan": "right", "connected": False}],
             },
+            "ids": {"role": "ids", "lans": ["lan1", "lan2"], "watches": ["lan2"]},
         },
         "pcs": {
             "pc1": {"lan": "lan1"},

@@ -24,7 +24,7 @@ from labiac.seed.templates import environment, render
 
 FOLDER = Path(__file__).parents[2] / "templates"
 TEMPLATES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.j2"))
-ROLES = ("router", "pc", "firewall", "nat", "bridge", "switch")
+ROLES = ("router", "pc", "firewall", "nat", "bridge", "ids", "switch")
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ def unplanned(name: str, there: Adapter, prefix: str) -> Nic:
     nothing = Impairments(0.0, 0.0, 0.0, 0)
     nic = Nic(
         name=name, attach="none", network="", mac="", addresses=(), vlan=None, native=None,
-        trunk=(), connected=True, model="virtio", promiscuous=False, forwards=(), driver="",
-        properties=(), impair=nothing,
+        trunk=(), connected=True, model="virtio", promiscuous=False, listens=False, forwards=(),
+        driver="", properties=(), impair=nothing,
     )  # fmt: skip
     return observed(nic, there, {}, prefix)

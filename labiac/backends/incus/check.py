@@ -24,7 +24,7 @@ def problems(plan: Plan) -> list[Problem]:
     """Return what speaks against making *plan*: by its nature, then on the Incus in use."""
     found = [problem for lan in plan.networks for problem in _network(plan, lan)]
     found += [problem for machine in plan.machines for problem in _machine(plan, machine)]
-    found += nics.deaf("incus", plan, "a macvlan")
+    found += (*nics.deaf("incus", plan, "a macvlan"), *nics.listening("incus", plan))
     return [*found, *_host(plan)]
 
 

@@ -91,6 +91,7 @@ def behind(machine: Machine, nic: Nic) -> Network:
         routes=(),
         interface="",
         forwards=(),
+        watched=False,
     )
 
 

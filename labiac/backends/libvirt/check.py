@@ -28,6 +28,7 @@ def problems(plan: Plan) -> list[Problem]:
     found = [problem for network in plan.networks for problem in _network(network)]
     found += [problem for machine in plan.machines for problem in _machine(machine)]
     found += (*nics.deaf("libvirt", plan, "macvtap"), *nics.problems("libvirt", plan))
+    found += nics.listening("libvirt", plan)
     found += () if is_local() else _far(plan)
     found += () if own_user() is None else _own(plan)
     return [*found, *host.problems(plan)]

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
-FEATURES: Final = Features(boots=True, live=frozenset({"nics.promiscuous"}))
-"""A cable and the LAN of a NIC too are changed live, but the guest's seed says them as well."""
+FEATURES: Final = Features(boots=True, live=frozenset({"nics.promiscuous", "watched"}))
+"""Who listens is promiscuous, and the LAN need not know of it.
+
+A cable and the LAN of a NIC too are changed live, but the guest's seed says them as well."""
 
 
 class VirtualBox:

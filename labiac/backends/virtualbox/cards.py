@@ -282,8 +282,8 @@ def unplanned(name: str, card: Card, prefix: str) -> Nic:
 
     nothing = Nic(
         name, "none", "", _colons(card.mac), addresses=(), vlan=None, native=None, trunk=(),
-        connected=card.cable, model=card.model, promiscuous=False, forwards=(), driver="",
-        properties=(), impair=Impairments(0.0, 0.0, 0.0, 0),
+        connected=card.cable, model=card.model, promiscuous=False, listens=False, forwards=(),
+        driver="", properties=(), impair=Impairments(0.0, 0.0, 0.0, 0),
     )  # fmt: skip
     return observed(nothing, card, {}, prefix)
 

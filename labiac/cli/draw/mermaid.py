@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SHAPES: dict[BoxKind, tuple[str, str]] = {
     "router": ("((", "))"), "firewall": ("{{", "}}"), "nat": ("[/", "\\]"), "bridge": ("[/", "/]"),
-    "trunk": ("([", "])"), "pc": ("[", "]"), "host": ("[[", "]]"),
+    "ids": (">", "]"), "trunk": ("([", "])"), "pc": ("[", "]"), "host": ("[[", "]]"),
 }  # fmt: skip
 _STUDENT = "classDef student stroke-width:3px,stroke-dasharray:6 3"
 

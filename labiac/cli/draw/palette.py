@@ -24,6 +24,7 @@ KINDS: dict[BoxKind, Tone] = {
     "firewall": Tone("#fee2e2", "#b91c1c"),
     "nat": Tone("#ede9fe", "#6d28d9"),
     "bridge": Tone("#cffafe", "#0e7490"),
+    "ids": Tone("#fae8ff", "#a21caf"),
     "trunk": Tone("#eff6ff", "#1d4ed8"),
     "pc": Tone("#f9fafb", "#4b5563"),
     "host": Tone("#dcfce7", "#15803d"),

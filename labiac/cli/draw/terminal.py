@@ -24,7 +24,7 @@ _BOX_LINES = 3
 _SHAPES: dict[BoxKind, str] = {
     "pc": "┌─┐│└┘┴┬", "router": "╔═╗║╚╝╧╤", "host": "╭─╮│╰╯┴┬",
     "firewall": "▒▒▒▒▒▒▒▒", "nat": "╒═╕│╘╛╧╤", "bridge": "╓─╖║╙╜┴┬",
-    "trunk": "┏━┓┃┗┛┷┯",
+    "ids": "┌╌┐┆└┘┴┬", "trunk": "┏━┓┃┗┛┷┯",
 }  # fmt: skip
 """Corners and sides: left top, horizontal, right top, vertical, left and right bottom, joints."""
 

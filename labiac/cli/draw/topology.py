@@ -16,9 +16,10 @@ BusKind = Literal["internal", "host", "nat", "bridged", "generic", "switch"]
 BoxKind = Role | Literal["host", "trunk"]
 """But for a switch: that is a bus, and a trunk is what stands between two of them."""
 ROLES: dict[BoxKind, str] = {
-    "router": "router", "firewall": "firewall", "nat": "NAT", "bridge": "bridge", "trunk": "trunk"
+    "router": "router", "firewall": "firewall", "nat": "NAT", "bridge": "bridge", "ids": "IDS",
+    "trunk": "trunk",
 }  # fmt: skip
-"""What a drawing says of a node that is on the way of others."""
+"""What a drawing says of a node that is no end of conversations."""
 
 HOST = "(host)"
 """Key of the host's own box; the parentheses keep it apart from a node of that name."""

@@ -98,3 +98,10 @@ def test_vlans_take_a_kernel_that_has_them(monkeypatch, lacking):
     }
     said = " ".join(problem.problem for problem in problems(monkeypatch, **lab))
     assert ("CONFIG_VLAN_8021Q" in said, "CONFIG_BRIDGE_VLAN_FILTERING" in said) == (lacking,) * 2
+
+
+def test_an_ids_is_refused_with_the_way_out(monkeypatch):
+    box = {"box": {"role": "ids", "lans": ["lan1"], "watches": ["lan1"]}}
+    (problem,) = problems(monkeypatch, lans={"lan1": {}}, middleboxes=box)
+    assert (problem.field, "copy no frames" in problem.problem) == ("middleboxes.box.nics[0]", True)
+    assert "netns" in problem.fix

@@ -25,7 +25,15 @@ def problems(description):
     found = [each for item in plan.networks for each in check._network(item)]
     found += [each for item in plan.machines for each in check._machine(item)]
     found += (*nics.deaf("libvirt", plan, "macvtap"), *nics.problems("libvirt", plan))
+    found += nics.listening("libvirt", plan)
     return {each.field: each for each in found}
+
+
+def test_an_ids_is_refused_with_the_way_out():
+    box = {"box": {"role": "ids", "lans": ["lan1", "out"], "watches": ["lan1"]}}
+    ((field, problem),) = problems({"middleboxes": box}).items()
+    assert (field, "copy no frames" in problem.problem) == ("middleboxes.box.nics[0]", True)
+    assert "netns" in problem.fix
 
 
 def test_a_plain_lab_can_be_made():

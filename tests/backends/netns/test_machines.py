@@ -618,6 +618,7 @@ def test_a_host_name_that_would_lead_elsewhere_is_refused(lab):
         routes=(),
         interface="",
         forwards=(),
+        watched=False,
     )
     with pytest.raises(BackendError, match="file name"):
         lab.backend.create(Copy("a", "b"), network)

@@ -90,6 +90,13 @@ def test_each_way_to_attach_a_nic_is_as_it_was_approved(course, name, golden):
     golden(f"course/{name}.txt", text(boxes.changes(boxes.bare(), wanted(course, name))))
 
 
+def test_who_listens_is_promiscuous_where_it_listens(golden):
+    box = {"role": "ids", "lans": ["lan1", "lan2"], "watches": ["lan1"]}
+    lab = {"name": "watched", "lans": {"lan1": {}, "lan2": {}}, "middleboxes": {"ids9": box}}
+    plan = resolve(from_data(lab, "test"), "ana", "virtualbox")
+    golden("watched/ids9.txt", text(boxes.changes(boxes.bare(), wanted(plan, "ids9"))))
+
+
 def test_a_nat_network_is_as_it_was_approved(course, golden):
     golden("course/out.txt", text(network.changes(None, course.network("out"))))
 
