@@ -33,6 +33,7 @@ FEATURES: Final = Features(
             *("forwards", "hosts", "nics", "policy", "role", "routes", "routing", "services"),
             *("speaker", "translation"),
             *("host_addresses", "host_routes", "interface", "ipv4", "ipv6", "type", "vlans"),
+            "watched",
         }
     ),
 )

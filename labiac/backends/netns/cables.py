@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from labiac.backends.netns import dump, netlink, shape, wiring
-from labiac.backends.netns.places import bridge, bridge_index, port, port_index
+from labiac.backends.netns import dump, mirror, netlink, shape, wiring
+from labiac.backends.netns.places import bridge, bridge_index, port, port_index, tap
 from labiac.errors import BackendError
 from labiac.plan.model import Network
 
@@ -36,6 +36,10 @@ def plug(ground: Ground, machine: Machine, nics: Sequence[Nic], sock: Socket) ->
     if tagged:
         with ground.switch() as lans:
             _tag(ground, machine, tagged, lans, known=False)
+    watched = [nic for nic in inward if _is_watched(ground, nic)]
+    if watched:
+        with ground.switch() as lans:
+            _mirror(ground, machine, watched, lans, known=False)
     outward = [nic for nic in nics if nic not in inward]
     if outward:
         with ground.spaces.opened(machine.host_name) as space:
@@ -44,8 +48,13 @@ def plug(ground: Ground, machine: Machine, nics: Sequence[Nic], sock: Socket) ->
 
 def _cable(machine: Machine, nic: Nic, switch: int) -> Message:
     """Return the request for the cable of *nic* as it mostly is: to a LAN that is there."""
-    master = bridge_index(nic.network) if nic.attach == "lan" else 0
+    master = bridge_index(_switch(nic)) if nic.attach == "lan" else 0
     return wiring.cable(machine.name, nic, switch, master, port_index(machine.name, nic.name))
+
+
+def _switch(nic: Nic) -> str:
+    """Return what the bridge that *nic* is plugged into is called by."""
+    return tap(nic.network) if nic.listens else nic.network
 
 
 def _clear(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> dict[str, int]:
@@ -73,6 +82,7 @@ def move(ground: Ground, machine: Machine, nics: Sequence[Nic]) -> None:
             messages.append(netlink.change_link(name, dump.index(sock, name), into, up=up))
         ground.insist(machine.name, sock.send(messages))
         _tag(ground, machine, nics, sock, known=True)
+        _mirror(ground, machine, nics, sock, known=True)
 
 
 def leave(ground: Ground, machine: Machine) -> None:
@@ -103,7 +113,7 @@ def _master(ground: Ground, sock: Socket, machine: Machine, nic: Nic) -> int | N
     """Return the number of the bridge that *nic* is plugged into: 0 is none, None the host."""
     if nic.attach in {"none", "nat"}:
         return 0 if nic.attach == "none" else None
-    found = dump.index(sock, bridge(nic.network))
+    found = dump.index(sock, bridge(_switch(nic)))
     if found:
         return found
     if _bridged(ground, nic.network):
@@ -116,8 +126,8 @@ def _master(ground: Ground, sock: Socket, machine: Machine, nic: Nic) -> int | N
 
 
 def _bridged(ground: Ground, network: str) -> bool:
-    mark = ground.folder.read("network", network)
-    return bool(mark and isinstance(mark.item, Network) and mark.item.type == "bridged")
+    lan = _lan(ground, network)
+    return lan is not None and lan.type == "bridged"
 
 
 def _outside() -> ModuleType:
@@ -140,7 +150,31 @@ def _tag(
 
 
 def _vlans(ground: Ground, network: str) -> Mapping[str, int]:
+    lan = _lan(ground, network)
+    return {vlan.name: vlan.id for vlan in lan.vlans} if lan else {}
+
+
+def _mirror(
+    ground: Ground, machine: Machine, nics: Sequence[Nic], sock: Socket, *, known: bool
+) -> None:
+    """Make the ports of *nics* copy what comes in by them where somebody listens, or listen."""
+    messages = []
+    for nic in nics:
+        own = dump.index(sock, port(machine.name, nic.name))
+        if nic.listens:
+            messages.append(mirror.hushed(own))
+        if nic.listens or not _is_watched(ground, nic):
+            messages += [mirror.unmirrored(own)] if known else []
+        else:
+            messages += mirror.mirrored(own, bridge_index(tap(nic.network)), new=not known)
+    ground.insist(machine.name, sock.send(messages))
+
+
+def _is_watched(ground: Ground, nic: Nic) -> bool:
+    lan = _lan(ground, nic.network) if nic.attach == "lan" else None
+    return lan is not None and lan.watched
+
+
+def _lan(ground: Ground, network: str) -> Network | None:
     mark = ground.folder.read("network", network)
-    if mark is None or not isinstance(mark.item, Network):
-        return {}
-    return {vlan.name: vlan.id for vlan in mark.item.vlans}
+    return mark.item if mark and isinstance(mark.item, Network) else None

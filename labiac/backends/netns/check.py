@@ -134,6 +134,8 @@ def _switch_needs(plan: Plan) -> Iterator[tuple[str, str]]:
     for network in plan.networks:
         if network.vlans:
             yield "filtering", network.name
+        if network.watched and network.type != "bridged":
+            yield "mirror", network.name
         if network.type == "bridged":
             yield "macvlan", network.name
 
@@ -178,6 +180,10 @@ def _network(network: Network) -> Iterator[Problem]:
     yield from _forwards(where, f"{path}.forwards", network.forwards)
 
 
+_A = {"bridge": "a bridge", "switch": "a switch", "ids": "an IDS"}
+_JOIN_FIX = "put a router there, or use an internal LAN"
+
+
 def _machine(plan: Plan, machine: Machine) -> Iterator[Problem]:
     where = f"netns {machine.name}"
     if machine.speaker:
@@ -185,13 +191,14 @@ def _machine(plan: Plan, machine: Machine) -> Iterator[Problem]:
     bridged = {network.name for network in plan.networks if network.type == "bridged"}
     for number, nic in enumerate(machine.nics):
         yield from _nic(where, place(machine, number), nic, bridged=nic.network in bridged)
-        if machine.role in SWITCHING and nic.network in bridged:
+        if nic.network in bridged and (machine.role in SWITCHING or nic.listens):
+            verb = "listen to" if nic.listens else "join"
             yield Problem(
                 where,
                 f"{place(machine, number)}.lan" if machine.switch is None else place(machine),
-                f"a {machine.role} can't join {lan_of(nic.network)}: on netns a NIC in a bridged"
-                " LAN is a macvlan, which hears only what is sent to its own MAC",
-                "put a router there, or use an internal LAN",
+                f"{_A[machine.role]} can't {verb} {lan_of(nic.network)}: on netns a NIC in a"
+                " bridged LAN is a macvlan, which hears only what is sent to its own MAC",
+                "watch an internal LAN" if nic.listens else _JOIN_FIX,
             )
 
 

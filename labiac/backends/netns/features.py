@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from labiac.backends.netns import dump, kernel, netlink, rules, shape
+from labiac.backends.netns import dump, kernel, mirror, netlink, rules, shape
 from labiac.backends.netns.enter import traveller
 from labiac.plan.model import Impairments, SubInterface
 
@@ -20,6 +20,7 @@ NEEDED: Final = {
     "filtering": "VLAN filtering on bridges (CONFIG_BRIDGE_VLAN_FILTERING)",
     "tbf": "token bucket (CONFIG_NET_SCH_TBF)",
     "netem": "netem (CONFIG_NET_SCH_NETEM)",
+    "mirror": "mirrored ports (CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_U32, CONFIG_NET_ACT_MIRRED)",
     "firewall": "stateful nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT, CONFIG_NFT_REJECT)",
     "nat": "nftables with NAT (CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT, CONFIG_NFT_MASQ)",
 }
@@ -64,6 +65,9 @@ def has(feature: str) -> bool:
             if feature == "filtering":
                 return _filters(sock)
             sock.send([netlink.new_link("v", "veth", index=_LOWER)])
+            if feature == "mirror":
+                sock.send([netlink.new_link("b", "bridge", index=_LOWER + 1)])
+                return not sock.send(mirror.mirrored(_LOWER, _LOWER + 1, new=True))
             return not sock.send([_trial(feature)])
 
 

@@ -207,4 +207,5 @@ def _same_card(ground: Ground, was: Nic | None, now: Nic) -> bool:
 def _plug(nic: Nic) -> tuple[object, ...]:
     """Return where the cable of *nic* leads, and how."""
     trunk = tuple(sub.id for sub in nic.trunk)
-    return nic.attach, nic.network, nic.connected, nic.vlan, nic.native, trunk, nic.forwards
+    where = nic.attach, nic.network, nic.connected, nic.listens
+    return *where, nic.vlan, nic.native, trunk, nic.forwards

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from labiac.backends import inside
 from labiac.backends.netns import dump, files, rules, settings
-from labiac.backends.netns.places import bridge, port
+from labiac.backends.netns.places import bridge, port, tap
 from labiac.backends.netns.wiring import BRIDGE
 from labiac.backends.ports import NOTHING, as_taking
 from labiac.plan.model import Machine, Nic, Route
@@ -41,7 +41,8 @@ def machine(ground: Ground, mark: Mark, planned: Machine) -> Machine:
     with ground.switch() as sock:
         ports = dump.links(sock)
     lans = {bridge(name): name for name in ground.folder.names("network")}
-    switch = _Switch(planned.name, ports, lans)
+    taps = {bridge(tap(name)): name for name in lans.values()}
+    switch = _Switch(planned.name, ports, lans, taps)
     names = {link.number: link.name for link in links.values()}
     live = {Route(line.to, line.via or names.get(line.number, "")) for line in lines}
     kept = {line for line in planned.routes if f"{line.to} via {line.via}" in mark.refused}
@@ -76,8 +77,14 @@ def _links(links: Mapping[str, Link], held: Mapping[int, set[str]]) -> dict[str,
 class _Switch:
     """The switch's side of a machine's cables."""
 
-    def __init__(self, machine: str, links: Mapping[str, Link], lans: Mapping[str, str]) -> None:
-        self._machine, self._links, self._lans = machine, links, lans
+    def __init__(
+        self,
+        machine: str,
+        links: Mapping[str, Link],
+        lans: Mapping[str, str],
+        taps: Mapping[str, str],
+    ) -> None:
+        self._machine, self._links, self._lans, self._taps = machine, links, lans, taps
         self._names = {link.number: link.name for link in links.values()}
 
     def plugged(self, seen: Nic, planned: Nic) -> Nic:
@@ -86,11 +93,12 @@ class _Switch:
         if own is None or planned.attach != "lan":  # its cable leads nowhere, or to the host
             return seen
         master = self._names.get(own.master, "")
-        network = self._lans.get(master, master)
+        network = self._taps.get(master) or self._lans.get(master, master)
         return replace(
             seen,
             attach="lan" if network else "none",
             network=network,
+            listens=master in self._taps if network else planned.listens,
             connected=own.up and (seen.connected or not planned.connected),
         )
 

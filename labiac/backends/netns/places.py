@@ -85,6 +85,11 @@ def bridge(network: str) -> str:
     return _short(network)
 
 
+def tap(network: str) -> str:
+    """Return what the tap of a LAN is called in `bridge` and `bridge_index`. No LAN starts so."""
+    return f"+{network}"
+
+
 def bridge_index(network: str) -> int:
     """Return the number of a LAN's bridge in the switch namespace, where the kernel counts from 1.
 

@@ -112,6 +112,24 @@ def test_creating_a_network_is_completed_by_the_next_up(lab):
     at_every_step(lab, lambda _: None, work, then)
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_watching_a_lan_and_ceasing_to_are_completed_by_the_next_up(lab, watched):
+    def with_lan1(plan, *, watched):
+        first, *others = plan.networks
+        return replace(plan, networks=(replace(first, watched=watched), *others))
+
+    def work(backend, plan):
+        was, now = (with_lan1(plan, watched=each).networks[0] for each in (not watched, watched))
+        backend.update(lab.ref(plan, was), was, now)
+
+    def then(plan):
+        plan = with_lan1(plan, watched=watched)
+        lab.up(plan)
+        everything_is_up(lab, plan)
+
+    at_every_step(lab, lambda plan: lab.up(with_lan1(plan, watched=not watched)), work, then)
+
+
 def test_creating_a_machine_is_completed_by_the_next_up(lab):
     def prepare(plan):
         for network in plan.networks:
