@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from labiac.backends.hyperv.shell import Size, command, select, unfold
 from labiac.backends.ports import NOTHING, Takes, as_taking, takes
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from labiac.backends.hyperv.shell import Command, Row, Statement
     from labiac.plan.model import Network
 
-KEYS: Final = ("Id", "VMId", "Name", "SwitchName", "MacAddress", "MacAddressSpoofing")
+KEYS: Final = (
+    "Id",
+    "VMId",
+    "Name",
+    "SwitchName",
+    "MacAddress",
+    "MacAddressSpoofing",
+    "PortMirroringMode",
+)
 VLAN_KEYS: Final = (
     "Adapter",
     "OperationMode",
@@ -25,6 +33,7 @@ VLAN_KEYS: Final = (
 )
 RATE_KEYS: Final = ("Adapter", "MaximumBandwidth")
 _BITS: Final = 1000
+Mirroring = Literal["None", "Source", "Destination"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class Adapter:
         spoofs: Whether it may send from other MACs than its own, and gets frames for them.
         takes: The VLANs that its port takes.
         rate_kbit: The most that it may send, or 0.
+        mirroring: Whether its frames are copied to those who listen, or it gets the copies.
     """
 
     switch: str
@@ -44,6 +54,14 @@ class Adapter:
     spoofs: bool
     takes: Takes
     rate_kbit: int
+    mirroring: Mirroring
+
+
+def mirroring_of(nic: Nic, lan: Network) -> Mirroring:
+    """Return what *nic* is on its *lan* in the mirroring of ports."""
+    if nic.listens:
+        return "Destination"
+    return "Source" if lan.watched else "None"
 
 
 def wanted(nic: Nic, lans: Mapping[str, Network]) -> Adapter:
@@ -52,9 +70,10 @@ def wanted(nic: Nic, lans: Mapping[str, Network]) -> Adapter:
     return Adapter(
         lan.host_name if lan and nic.connected else "",
         nic.mac.replace(":", "").upper(),
-        nic.promiscuous,
+        nic.promiscuous and not nic.listens,
         takes(nic, _ids(lan)) if lan else NOTHING,
         nic.impair.rate_kbit,
+        mirroring_of(nic, lan) if lan else "None",
     )
 
 
@@ -80,6 +99,7 @@ def read(row: Row, vlans: Mapping[str, Row], rates: Mapping[str, Row]) -> Adapte
         row["MacAddressSpoofing"] == "On",
         _taken(vlans.get(str(row["Id"]), {})),
         int(str(rate or 0)) // _BITS,
+        cast("Mirroring", str(row["PortMirroringMode"])),
     )
 
 
@@ -121,7 +141,7 @@ def changes(
 
 
 def _added(machine: Statement, name: str, adapter: Adapter) -> Statement:
-    bare = Adapter(adapter.switch, adapter.mac, spoofs=False, takes=NOTHING, rate_kbit=0)
+    bare = replace(adapter, spoofs=False, takes=NOTHING, rate_kbit=0, mirroring="None")
     statement = machine | command(
         "Add-VMNetworkAdapter",
         Name=name,
@@ -147,6 +167,8 @@ def _settings(was: Adapter, now: Adapter, **options: bool) -> Iterator[Command]:
         said["StaticMacAddress"] = now.mac
     if was.spoofs != now.spoofs:
         said["MacAddressSpoofing"] = "On" if now.spoofs else "Off"
+    if was.mirroring != now.mirroring:
+        said["PortMirroring"] = now.mirroring
     if was.rate_kbit != now.rate_kbit:
         said["MaximumBandwidth"] = Size(now.rate_kbit * _BITS)
     if said:
@@ -174,10 +196,12 @@ def observed(nic: Nic, there: Adapter, lans: Mapping[str, Network], prefix: str)
         prefix: What the names of the copy's objects begin with.
     """
     want = wanted(nic, lans)
+    listens = there.mirroring == "Destination"
     seen = replace(
         nic,
         mac=":".join(there.mac[at : at + 2] for at in range(0, len(there.mac), 2)).lower(),
-        promiscuous=there.spoofs,
+        promiscuous=there.spoofs or listens,
+        listens=listens,
         impair=replace(nic.impair, rate_kbit=there.rate_kbit),
     )
     if there.switch != want.switch:

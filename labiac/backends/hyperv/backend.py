@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from labiac.plan.model import Item, Plan
 
 FEATURES: Final = Features(
-    boots=True, live=frozenset({"forwards", "host_addresses", "ipv4", "ipv6"})
+    boots=True, live=frozenset({"forwards", "host_addresses", "ipv4", "ipv6", "watched"})
 )
-"""What the host has around a LAN's switch; of a machine nothing: its seed says the same."""
+"""What the host has around a LAN's switch, and what its ports copy.
+
+Of a machine nothing: its seed says the same.
+"""
 
 
 class HyperV:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from labiac.backends.base import Copy, Observed, ref_of
-from labiac.backends.hyperv import host, marks, switches
+from labiac.backends.hyperv import host, marks, mirrors, switches
 from labiac.backends.hyperv.shell import Statement, command, select
 from labiac.backends.hyperv.switches import Around
 from labiac.backends.mark import Mark
@@ -46,18 +46,27 @@ def create(copy: Copy, item: Network) -> Observed:
             return Observed(mark.ref, item, running=True)
         _finish(mark, made, Around())
     else:
-        _mend(mark, there, switches.around(rows))
+        _mend(mark, there, switches.around(rows), list(_mirrored(mark, there)))
     return observed(mark.ref) or Observed(mark.ref, item, running=False)
 
 
-def _mend(mark: Mark, row: Row, was: Around) -> None:
-    """Bring a LAN's switch, and what *was* around it, to what it is to be."""
+def _mirrored(mark: Mark, row: Row) -> Iterator[Statement]:
+    """Yield what makes the adapters in a LAN copy their frames or not, if it is or was watched."""
+    before = marks.mark_of(row)
+    if mark.network.watched or (before and before.network.watched):
+        rows = host.look(*mirrors.reads(*mark.copy.whose), where=f"hyperv {mark.item.name}")
+        yield from mirrors.changes(list(mirrors.ports(mark, mark.network, rows)))
+
+
+def _mend(mark: Mark, row: Row, was: Around, mirrored: Sequence[Statement]) -> None:
+    """Bring a LAN's switch, what *was* around it and its ports to what they are to be."""
     item, before = mark.network, marks.mark_of(row)
     kind = list(switches.retyped(_switch(row), str(row["SwitchType"]), item))
-    if before == replace(mark, whole=True) and not kind and not any(switches.changes(was, item)):
+    same = before == replace(mark, whole=True) and not any(switches.changes(was, item))
+    if same and not kind and not mirrored:
         return
     begun = _switch(row) | command("Set-VMSwitch", Notes=mark.to_json())
-    host.change(begun, *kind, where=f"hyperv {item.name}")
+    host.change(begun, *kind, *mirrored, where=f"hyperv {item.name}")
     _finish(mark, row, was)
 
 
@@ -75,9 +84,12 @@ def observed(ref: str) -> Observed | None:
     mark = marks.mark_of(row) if row else None
     if row is None or mark is None:
         return None
-    around = switches.around(host.look(*_around(mark.network), where=f"hyperv {mark.item.name}"))
-    item = switches.observed(mark.network, str(row["SwitchType"]), around)
-    return Observed(ref, item, running=mark.whole)
+    lan, (lab, student) = mark.network, mark.copy.whose
+    reads = [*_around(lan), *(mirrors.reads(lab, student) if lan.watched else ())]
+    rows = host.look(*reads, where=f"hyperv {lan.name}")
+    item = switches.observed(lan, str(row["SwitchType"]), switches.around(rows))
+    copied = all(port.is_now == port.wanted for port in mirrors.ports(mark, lan, rows))
+    return Observed(ref, replace(item, watched=lan.watched and copied), running=mark.whole)
 
 
 def delete(ref: str, remove: Callable[[str], None]) -> None:
