@@ -23,7 +23,13 @@ def test_the_seeds_of_the_practical_are_as_they_were_approved(golden):
 
 @pytest.mark.parametrize(
     ("stack", "node"),
-    [("firewall", "fw1"), ("nat-box", "gw2"), ("bridge", "br1"), ("vlans", "sw1")],
+    [
+        ("firewall", "fw1"),
+        ("nat-box", "gw2"),
+        ("bridge", "br1"),
+        ("ids", "ids9"),
+        ("vlans", "sw1"),
+    ],
 )
 def test_the_seed_of_a_middlebox_is_as_it_was_approved(stack, node, golden):
     for file in planned(stack).machine(node).seed:

@@ -22,7 +22,7 @@ from labiac.schema.load import load
 
 FOLDER = Path(__file__).parents[2] / "stacks"
 STACKS = sorted(path.stem for path in FOLDER.glob("*.yaml") if not path.name.startswith("Pulumi."))
-NEEDS = {"vlans": ("filtering", "vlan")}
+NEEDS = {"ids": ("mirror",), "vlans": ("filtering", "vlan")}
 """What of the kernel a stack needs that not every kernel has (`features.NEEDED`)."""
 PROGRAMS = {"ospf": "zebra"}
 """FRR's daemon that a stack needs."""

@@ -56,6 +56,7 @@ def test_the_labs_of_the_course_are_there():
         "firewall",
         "nat-box",
         "bridge",
+        "ids",
         "vlans",
         "ospf",
         "faults",
