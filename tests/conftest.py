@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from tests import order
 # A busy machine is no reason to fail: how fast labiac is `make bench` says.
 settings.register_profile("labiac", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("labiac")
+
+# What earlier tests left is not a forked child's to end: gRPC would wait for a thread it lacks.
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=gc.freeze, after_in_parent=gc.unfreeze)
 
 
 def pytest_configure():
@@ -30,6 +36,7 @@ def pytest_collection_modifyitems(items):
     order.sort(items)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     if config.option.dist != "loadfile":
         return None
