@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Final, Protocol
 from labiac.backends.guest import script, seen, steps
 from labiac.backends.ssh import SilentError
 from labiac.errors import BackendError
+from labiac.plan.model import Machine
 from labiac.plan.nftables import ruleset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from labiac.backends.base import Ping, Ran, Watch
-    from labiac.plan.model import Machine
+    from labiac.backends.base import Observed, Ping, Ran, Watch
 
 _RESULT: Final = "/run/cloud-init/result.json"
 """cloud-init writes it when it has finished; it goes with the next boot."""
+_ROUNDS: Final = 4
+"""How often to look again: networkd, too, answers what happens to a link, a moment after it."""
 _POLL_S: Final = 2.0
 _ANSWER_S: Final = 60
 """How long a busy guest may take for one answer."""
@@ -85,6 +87,27 @@ def mend(run: Runs, was: Machine, now: Machine) -> None:
     """Make the guest, which is *was* inside, what *now* says, while it runs."""
     for argv, data in steps(was, now):
         run(argv, timeout_s=_ANSWER_S, stdin=data)
+
+
+def mended(
+    observed: Callable[[], Observed | None], way: Callable[[], Runs], now: Machine
+) -> Observed | None:
+    """Make a guest inside what *now* says, where it differs; return its machine as it is.
+
+    Args:
+        observed: Returns the machine as it is, inside too; None when it is gone.
+        way: Gives what runs commands in it.
+        now: What it is to be.
+    """
+    found = observed()
+    for _ in range(_ROUNDS):
+        if not found or not found.running or found.item == now:
+            break
+        if not isinstance(found.item, Machine) or found.item.management is None:
+            break
+        mend(way(), found.item, now)
+        found = observed()
+    return found
 
 
 def measure(

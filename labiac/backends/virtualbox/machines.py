@@ -6,6 +6,7 @@ import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 _BOOT_S: Final = 600.0
 """How long a guest may take to boot beside all others of its lab."""
-_ROUNDS: Final = 4
-"""How often to look again: networkd, too, answers what happens to a link, a moment after it."""
 _SHUTDOWN_S: Final = 60.0
 _POLL_S: Final = 1.0
 
@@ -283,15 +282,8 @@ def _wait(machine: Machine, port: int, watch: Watch) -> None:
 
 def _mended(mark: Mark) -> Observed | None:
     """Make the guest inside what it is to be, where that differs; return it as it is."""
-    found = observed(mark)
-    for _ in range(_ROUNDS):
-        if not found or not found.running or found.item == mark.item:
-            break
-        if not isinstance(found.item, Machine) or found.item.management is None:
-            break
-        within.mend(doors.way(mark.machine, doors.port(mark.machine)), found.item, mark.machine)
-        found = observed(mark)
-    return found
+    way = partial(doors.way, mark.machine, doors.port(mark.machine))
+    return within.mended(partial(observed, mark), way, mark.machine)
 
 
 def _insert(want: Wanted, seed: Path) -> None:
