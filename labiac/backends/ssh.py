@@ -45,10 +45,11 @@ _SILENT: Final = (
     "Connection timed out",
     "Connection closed by",
     "No route to host",
+    "Network is unreachable",
     "timed out during banner exchange",
     "kex_exchange_identification",
 )
-"""What ssh says of a guest that boots, or is off; the forward to it may be there already."""
+"""What ssh says of a guest that boots, or is off; the way to it may be there already, or half."""
 
 
 class SilentError(BackendError):
@@ -64,12 +65,14 @@ class Door:
         folder: Where its keys are (`make_keys`).
         host: Name or address at which its SSH server answers.
         port: Port there.
+        tunnel: The command whose input and output lead there, where nothing does directly.
     """
 
     where: str
     folder: Path
     host: str
     port: int
+    tunnel: tuple[str, ...] = ()
 
 
 def problems(backend: str) -> Iterator[Problem]:
@@ -108,6 +111,11 @@ def pair(file: Path, comment: str) -> None:
     """
     argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(file)]
     insist(argv, where=f"key of {comment}", timeout_s=_KEYGEN_S)
+
+
+def drop_keys(folder: Path) -> None:
+    """Delete the keys in *folder*. Already gone is fine."""
+    rmtree(folder, ignore_errors=True)
 
 
 def seed(folder: Path) -> tuple[SeedFile, ...]:
@@ -178,12 +186,13 @@ def _ssh(door: Door) -> list[str]:
         raise BackendError(door.where, "there is no ssh", fix=NO_CLIENT_FIX)
     # fmt: off
     options = (
-        f"HostName={door.host}", f"HostKeyAlias={_ALIAS}",
+        f"HostName={_literal(door.host)}", f"HostKeyAlias={_ALIAS}",
         f"UserKnownHostsFile={_quoted(door.folder / _KNOWN)}", "GlobalKnownHostsFile=none",
         "StrictHostKeyChecking=yes", "UpdateHostKeys=no",
         f"IdentityFile={_quoted(door.folder / _OURS)}", "IdentitiesOnly=yes", "IdentityAgent=none",
         "BatchMode=yes", "LogLevel=ERROR",
         f"ConnectTimeout={_CONNECT_S}", "ServerAliveInterval=15",
+        f"ProxyCommand={_literal(shlex.join(door.tunnel)) or 'none'}",
     )
     # fmt: on
     said = [word for option in options for word in ("-o", option)]
@@ -191,9 +200,14 @@ def _ssh(door: Door) -> list[str]:
 
 
 def _quoted(path: Path) -> str:
-    """Return *path* as ssh reads it: a word, in which a percent sign begins a name of its own."""
-    text = path.as_posix().replace("%", "%%").replace('"', '\\"')
+    """Return *path* as ssh reads it: a word."""
+    text = _literal(path.as_posix()).replace('"', '\\"')
     return f'"{text}"'
+
+
+def _literal(text: str) -> str:
+    """Return *text* as ssh reads it, for which a percent sign begins a name of its own."""
+    return text.replace("%", "%%")
 
 
 def _failed(door: Door, said: str) -> BackendError:

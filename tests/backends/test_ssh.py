@@ -72,6 +72,12 @@ def test_a_command_gets_its_words_and_its_input_and_says_what_it_says(door, insi
     assert (ran.status, ran.stderr) == (3, b"no\n")
 
 
+def test_a_door_may_be_behind_a_tunnel_which_is_a_command_of_any_words(door, inside):
+    relay = f"100%h='a b'; exec 3<>/dev/tcp/127.0.0.1/{PORT} || exit; cat <&3 & exec cat >&3"
+    far = replace(door, host="fe80::1%12", port=22, tunnel=("bash", "-c", relay))
+    assert inside(lambda: ssh.execute(far, ["echo", "there"], timeout_s=20)).stdout == b"there\n"
+
+
 def test_a_command_may_fail_as_ssh_itself_does(door, inside):
     ran = inside(lambda: ssh.execute(door, ["sh", "-c", "exit 255"], timeout_s=20))
     assert (ran.status, ran.stdout, ran.stderr) == (255, b"", b"")
