@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -25,19 +25,24 @@ Source:
 _LENGTH = 24
 _HOST = 15
 """Where the NATs of hypervisors expect the first guest."""
+_LINK_LOCAL = int(IPv6Address("fe80::"))
+_LINK_LOCAL_LENGTH = 64
+_UNIVERSAL = 0x02
+"""The bit of a MAC's first octet that an address made from it has the other way round."""
 
 
 def managed(plan: Plan, lab: Lab) -> Plan:
     """Return *plan* with a NIC for labiac on each machine, where *lab* and its backend want it."""
     if plan.backend not in MANAGED or lab.management == "none":
         return plan
-    address = f"{_free(plan)[_HOST]}/{_LENGTH}"
+    alone = f"{_free(plan)[_HOST]}/{_LENGTH}"
+    shared = plan.backend == "hyperv"  # VirtualBox gives each guest a NAT to itself
     keys: list[tuple[str, ...]] = [
         (plan.student, plan.lab, machine.name, NAME) for machine in plan.machines
     ]
     taken = {nic.mac for machine in plan.machines for nic in machine.nics}
     machines = (
-        replace(machine, management=Management(mac, address))
+        replace(machine, management=Management(mac, _of_the_link(mac) if shared else alone))
         for machine, mac in zip(plan.machines, macs(plan.backend, keys, taken), strict=True)
     )
     return replace(plan, machines=tuple(machines))
@@ -46,6 +51,18 @@ def managed(plan: Plan, lab: Lab) -> Plan:
 def is_entered(plan: Plan) -> bool:
     """Return whether labiac has a way into every machine of *plan* that runs."""
     return plan.backend not in MANAGED or all(machine.management for machine in plan.machines)
+
+
+def _of_the_link(mac: str) -> str:
+    """Return the address that IPv6 makes from *mac*, which no router leads to.
+
+    Source:
+        RFC 4291, appendix A.
+    """
+    first, *rest = bytes.fromhex(mac.replace(":", ""))
+    own = bytes([first ^ _UNIVERSAL, *rest[:2], 0xFF, 0xFE, *rest[2:]])
+    address = IPv6Address(_LINK_LOCAL + int.from_bytes(own, "big"))
+    return f"{address}/{_LINK_LOCAL_LENGTH}"
 
 
 def _free(plan: Plan) -> IPv4Network | IPv6Network:

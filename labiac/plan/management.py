@@ -14,7 +14,8 @@ class Management:
 
     Args:
         mac: Six octets in lower case, colon separated.
-        address: With prefix, in a subnet that no LAN has, and the guest has to itself.
+        address: With prefix, in a subnet that no LAN has. In one that guests share it is of the
+            link alone, and made from the MAC.
     """
 
     mac: str

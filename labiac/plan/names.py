@@ -24,7 +24,7 @@ OCTETS = 6
 BOOTS = frozenset({"libvirt", "virtualbox", "hyperv", "incus"})
 """Backends whose machines boot an operating system, and read a seed."""
 
-MANAGED = frozenset({"virtualbox"})
+MANAGED = frozenset({"hyperv", "virtualbox"})
 """Those of them to whose guests there is no way but by a network."""
 
 CARRY_VLANS = frozenset({"hyperv", "memory", "netns"})

@@ -74,8 +74,8 @@ class Lab(Strict):
     )
     management: Literal["ssh", "none"] = Field(
         default="ssh",
-        description="How labiac reaches guests that have no agent (virtualbox): by ssh it takes "
-        "a NIC beside those of the lab.",
+        description="How labiac reaches guests that have no agent (virtualbox, hyperv): by ssh it "
+        "takes a NIC beside those of the lab.",
     )
     checks: tuple[Check, ...] = Field(
         default=(), strict=False, description="What must hold beside the predicted matrix."

@@ -23,6 +23,7 @@ from labiac.fleet.pulumi_cli import find
 from labiac.images import store
 from labiac.plan.resolve import plan_file
 from tests.backends.hyperv import simulated
+from tests.backends.hyperv.world import Fault
 
 from .conftest import Ran
 
@@ -131,10 +132,15 @@ def test_where_no_machine_can_start_the_rest_is_tried_on_machines_that_are_off(t
 @pytest.mark.timeout(LIMIT_S)
 @pytest.mark.usefixtures("image")
 def test_a_hyper_v_host_passes_what_needs_no_guest(trials):
-    script, _ = simulated.install(trials.folder)
+    script, store = simulated.install(trials.folder)
+    with store.open() as world:
+        said = "the hypervisor is not running"
+        world.faults.append(Fault("Start-VM", "OperationFailed,x", "InvalidOperation", said))
     ran = trials("hyperv", "--json", **{HOST: str(script)})
-    assert ran.code == 0, ran.err
-    assert {"create", "boot", "power", "change", "drift", "destroy"} <= steps(ran.json, "passed")
+    assert ran.code == 1, ran.err
+    assert steps(ran.json, "failed") == {"boot"}
+    assert {"create", "change", "drift", "repair", "destroy"} <= steps(ran.json, "passed")
+    assert "nothing left" in steps(ran.json, "passed")
 
 
 @pytest.mark.incus

@@ -61,6 +61,15 @@ def test_its_subnet_is_no_lans():
     assert not moved.overlaps(ip_network(lans["lan2"]["ipv4"]))
 
 
+def test_where_guests_share_a_network_each_address_is_of_its_link_and_of_its_mac():
+    for machine in planned("hyperv").machines:
+        *_, a, b, c = machine.management.mac.split(":")
+        address = ip_interface(f"fe80::215:5dff:fe{a}:{b}{c}/64")  # RFC 4291, appendix A
+        assert machine.management.mac.startswith("00:15:5d:")
+        assert ip_interface(machine.management.address) == address
+        assert config(machine)["ethernets"][NAME]["addresses"] == [machine.management.address]
+
+
 def test_no_nic_of_a_lab_file_can_have_its_name():
     import re
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
+from labiac.backends.hyperv import switches
 from labiac.backends.hyperv.shell import Size, command, select, unfold
 from labiac.backends.ports import NOTHING, Takes, as_taking, takes
 from labiac.plan.model import Impairments, Nic
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from labiac.backends.hyperv.shell import Command, Row, Statement
+    from labiac.plan.management import Management
     from labiac.plan.model import Network
 
 KEYS: Final = (
@@ -47,6 +49,7 @@ class Adapter:
         takes: The VLANs that its port takes.
         rate_kbit: The most that it may send, or 0.
         mirroring: Whether its frames are copied to those who listen, or it gets the copies.
+        alone: Whether it meets the host alone in that switch, and no other machine.
     """
 
     switch: str
@@ -55,6 +58,7 @@ class Adapter:
     takes: Takes
     rate_kbit: int
     mirroring: Mirroring
+    alone: bool = False
 
 
 def mirroring_of(nic: Nic, lan: Network) -> Mirroring:
@@ -64,17 +68,34 @@ def mirroring_of(nic: Nic, lan: Network) -> Mirroring:
     return "Source" if lan.watched else "None"
 
 
+def admin(management: Management, switch: str) -> Adapter:
+    """Return what the adapter is to be by which labiac reaches a guest, in *switch*."""
+    return Adapter(
+        switch,
+        _digits(management.mac),
+        spoofs=False,
+        takes=NOTHING,
+        rate_kbit=0,
+        mirroring="None",
+        alone=True,
+    )
+
+
 def wanted(nic: Nic, lans: Mapping[str, Network]) -> Adapter:
     """Return what *nic* is to be; a LAN that is not among *lans* is gone."""
     lan = lans.get(nic.network)
     return Adapter(
         lan.host_name if lan and nic.connected else "",
-        nic.mac.replace(":", "").upper(),
+        _digits(nic.mac),
         nic.promiscuous and not nic.listens,
         takes(nic, _ids(lan)) if lan else NOTHING,
         nic.impair.rate_kbit,
         mirroring_of(nic, lan) if lan else "None",
     )
+
+
+def _digits(mac: str) -> str:
+    return mac.replace(":", "").upper()
 
 
 def _ids(lan: Network) -> dict[str, int]:
@@ -92,14 +113,16 @@ def reads(machine: Statement) -> Iterator[Statement]:
 
 def read(row: Row, vlans: Mapping[str, Row], rates: Mapping[str, Row]) -> Adapter:
     """Return the adapter of *row*, with what else was read of it, by its Id."""
+    vlan = vlans.get(str(row["Id"]), {})
     rate = rates.get(str(row["Id"]), {}).get("MaximumBandwidth", 0)
     return Adapter(
         str(row["SwitchName"] or ""),
         str(row["MacAddress"]),
         row["MacAddressSpoofing"] == "On",
-        _taken(vlans.get(str(row["Id"]), {})),
+        _taken(vlan),
         int(str(rate or 0)) // _BITS,
         cast("Mirroring", str(row["PortMirroringMode"])),
+        alone=vlan.get("OperationMode") == "Private",
     )
 
 
@@ -173,11 +196,15 @@ def _settings(was: Adapter, now: Adapter, **options: bool) -> Iterator[Command]:
         said["MaximumBandwidth"] = Size(now.rate_kbit * _BITS)
     if said:
         yield command("Set-VMNetworkAdapter", **said, **options)
-    if was.takes != now.takes:
-        yield command("Set-VMNetworkAdapterVlan", **_vlan(now.takes), **options)
+    if (was.takes, was.alone) != (now.takes, now.alone):
+        yield command("Set-VMNetworkAdapterVlan", **_vlan(now), **options)
 
 
-def _vlan(taken: Takes) -> dict[str, object]:
+def _vlan(now: Adapter) -> dict[str, object]:
+    taken = now.takes
+    if now.alone:
+        ids = {"PrimaryVlanId": switches.PRIMARY, "SecondaryVlanId": switches.SECONDARY}
+        return {"Isolated": True, **ids}
     if taken.tagged:
         listed = ",".join(map(str, sorted(taken.ids())))
         return {"Trunk": True, "AllowedVlanIdList": listed, "NativeVlanId": taken.untagged}

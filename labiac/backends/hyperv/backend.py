@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from labiac.backends.base import Features, Observed
+from labiac.backends.base import Features, Observed, Watch, ref_of
 from labiac.backends.mark import copies, is_machine
-from labiac.backends.refusals import another_kind
+from labiac.backends.refusals import another_kind, off
 from labiac.plan.model import Machine
 
 if TYPE_CHECKING:
-    from labiac.backends.base import BaseImage, Copy, Found
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from labiac.backends.base import BaseImage, Copy, Found, Ping, Ran
     from labiac.backends.exports import Exported
     from labiac.backends.snapshots import Snapshots
+    from labiac.backends.ssh import Door
     from labiac.errors import Problem
     from labiac.plan.model import Item, Plan
 
@@ -32,6 +37,13 @@ class HyperV:
     name: ClassVar[str] = "hyperv"
     features: ClassVar[Features] = FEATURES
     exports: ClassVar[str] = "folder"
+
+    def __init__(self, watch: Watch | None = None) -> None:
+        self._watch = watch or Watch()
+
+    def watched(self, watch: Watch) -> HyperV:
+        """Return one that tells *watch* how far each machine is, and gives up with it."""
+        return HyperV(watch)
 
     def version(self) -> str:
         """Return which Windows the host is, and which PowerShell.
@@ -59,7 +71,7 @@ class HyperV:
         from labiac.backends.hyperv import machines, networks
 
         if isinstance(item, Machine):
-            return machines.create(copy, item)
+            return machines.create(copy, item, self._watch)
         return networks.create(copy, item)
 
     def read(self, ref: str) -> Observed | None:
@@ -67,6 +79,12 @@ class HyperV:
         from labiac.backends.hyperv import machines, networks
 
         return machines.observed(ref) if is_machine(ref) else networks.observed(ref)
+
+    def glance(self, ref: str) -> Observed | None:
+        """Return the item behind *ref* as it is outside, or None when it is gone."""
+        from labiac.backends.hyperv import machines, networks
+
+        return machines.glimpsed(ref) if is_machine(ref) else networks.observed(ref)
 
     def update(self, ref: str, was: Item, now: Item) -> Observed:
         """Make the item behind *ref* as in *now*; a machine that must change for it restarts.
@@ -93,14 +111,14 @@ class HyperV:
             networks.delete(ref, machines.delete)
 
     def start(self, ref: str) -> None:
-        """Switch the machine *ref* on; it boots then. On already is success.
+        """Switch the machine *ref* on, and return when it is ready. On already is success.
 
         Raises:
-            BackendError: it is gone, or the host refused.
+            BackendError: it is gone, the host refused, or the guest does not get ready.
         """
         from labiac.backends.hyperv import machines
 
-        machines.start(ref)
+        machines.start(ref, self._watch)
 
     def stop(self, ref: str) -> None:
         """Shut the machine *ref* down; one that does not heed it is cut off. Off is success.
@@ -116,11 +134,65 @@ class HyperV:
         """Make the machine *ref* anew, with a new disk; on again if it was.
 
         Raises:
-            BackendError: it is gone, or the host refused.
+            BackendError: it is gone, the host refused, or the guest does not get ready.
         """
         from labiac.backends.hyperv import machines
 
-        return machines.reset(ref)
+        return machines.reset(ref, self._watch)
+
+    def execute(self, ref: str, argv: Sequence[str], *, timeout_s: float) -> Ran:
+        """Run *argv* on the machine *ref* and return what came of it.
+
+        Raises:
+            BackendError: it does not run, labiac has no way into it, or the command takes longer
+                than *timeout_s*.
+        """
+        from labiac.backends import ssh
+
+        return ssh.execute(self._door(ref), argv, timeout_s=timeout_s)
+
+    def attach(self, ref: str, argv: Sequence[str]) -> int:
+        """Become *argv* on the machine *ref*, with this terminal; return if that can't begin.
+
+        Raises:
+            BackendError: it does not run, or labiac has no way into it.
+        """
+        from labiac.backends import ssh
+
+        return ssh.attach(self._door(ref), argv)
+
+    def capture(self, ref: str, nic: str, sink: BinaryIO, *, packets: int, seconds: float) -> int:
+        """Write what passes *nic* of machine *ref* to *sink* as pcap; return the packet count.
+
+        Raises:
+            BackendError: it does not run, labiac has no way into it, or it can't capture there.
+        """
+        import os
+
+        from labiac.backends import pcap, ssh
+
+        door = self._door(ref)
+        argv = ssh.command(door, pcap.tcpdump(nic, packets))
+        return pcap.capture(argv, os.environ, sink, where=door.where, seconds=seconds)
+
+    def measure(
+        self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool
+    ) -> list[bool]:
+        """Return, in the order asked, whether each ping was answered.
+
+        Raises:
+            BackendError: a guest does not answer us, or labiac has no way into it.
+        """
+        from labiac.backends import ssh
+        from labiac.backends.hyperv import machines
+        from labiac.backends.within import Runs, measure
+
+        def runs(name: str) -> Runs | None:
+            ref = ref_of(copy, "machine", name)
+            door = machines.door(ref) if machines.mark_of(ref) else None
+            return partial(ssh.execute, door) if door else None
+
+        return measure(runs, pings, timeout_s=timeout_s, settle=settle)
 
     def bring(self, name: str) -> BaseImage:
         """Have the image *name* where machines boot from it, unless it is there.
@@ -181,3 +253,12 @@ class HyperV:
                 return []  # Windows without Hyper-V
             raise
         return copies(self.name, made)
+
+    @staticmethod
+    def _door(ref: str) -> Door:
+        """Return the way into the machine *ref*, which must run."""
+        from labiac.backends.hyperv import machines
+
+        if (door := machines.door(ref)) is None:
+            raise off(f"hyperv {ref}")
+        return door

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from labiac.backends.hyperv import adapters
 from labiac.backends.hyperv.shell import Size, Statement, command, select
+from labiac.backends.hyperv.switches import ADMIN
+from labiac.plan.management import NAME
 from labiac.plan.names import digest, host_name
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from labiac.backends.base import Copy
     from labiac.backends.hyperv.adapters import Adapter
     from labiac.backends.hyperv.shell import Row
-    from labiac.plan.model import Machine, Network
+    from labiac.plan.model import Machine, Network, SeedFile
 
 KEYS: Final = ("Id", "Name", "State", "MemoryStartup", "ProcessorCount", "Notes", "Path")
 _DRIVE_KEYS: Final = ("VMId", "Path", "ControllerNumber", "ControllerLocation")
@@ -212,13 +214,24 @@ def inserted(was: Box, seed: str) -> Statement:
     return box | command("Get-VMDvdDrive") | command("Set-VMDvdDrive", Path=seed)
 
 
-def seed_name(machine: Machine) -> str:
-    """Return the name of the file with the seed of *machine*: another seed has another."""
-    files = (part for file in machine.seed for part in (file.name, file.text))
+def seed_name(seed: Sequence[SeedFile]) -> str:
+    """Return the name of the file with *seed*: another seed has another."""
+    files = (part for file in seed for part in (file.name, file.text))
     return f"seed-{digest(*files):064x}"[: len("seed-") + _SEED_DIGITS] + ".iso"
 
 
-def observed(copy: Copy, planned: Machine, there: Box, lans: Mapping[str, Network]) -> Machine:
+def wanted(copy: Copy, machine: Machine, lans: Mapping[str, Network]) -> dict[str, Adapter]:
+    """Return what the adapters of *machine* are to be, by name: the lab's, and labiac's own."""
+    cards = {nic.name: adapters.wanted(nic, lans) for nic in machine.nics}
+    if machine.management:
+        switch = host_name(copy.lab, copy.student, ADMIN)
+        cards[NAME] = adapters.admin(machine.management, switch)
+    return cards
+
+
+def observed(
+    copy: Copy, planned: Machine, there: Box, lans: Mapping[str, Network], seed: Sequence[SeedFile]
+) -> Machine:
     """Return the *planned* machine as it is *there*; what stands on its disk alone is as planned.
 
     Args:
@@ -226,21 +239,25 @@ def observed(copy: Copy, planned: Machine, there: Box, lans: Mapping[str, Networ
         planned: As it is planned.
         there: As it is.
         lans: The LANs that are there, by name.
+        seed: What its guest is to read, keys too.
     """
+    want = wanted(copy, planned, lans)
     prefix = host_name(copy.lab, copy.student, "")
     nics = [
         adapters.observed(nic, there.cards[nic.name], lans, prefix)
         for nic in planned.nics
         if nic.name in there.cards
     ]
-    names = {nic.name for nic in planned.nics}
-    extra = sorted(name for name in there.cards if name not in names)
+    extra = sorted(name for name in there.cards if name not in want)
     nics += [adapters.unplanned(name, there.cards[name], prefix) for name in extra]
     nics += [adapters.unplanned(name, there.cards[name], prefix) for name in sorted(there.twice)]
+    is_read = PureWindowsPath(there.seed).name == seed_name(seed)
+    is_entered = is_read and there.cards.get(NAME) == want.get(NAME)
     return replace(
         planned,
         memory_mib=there.memory_mib,
         cpus=there.cpus,
         nics=tuple(nics),
-        seed=planned.seed if PureWindowsPath(there.seed).name == seed_name(planned) else (),
+        seed=planned.seed if is_read else (),
+        management=planned.management if is_entered else None,
     )

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends import nics, room
-from labiac.backends.hyperv import addresses, host, machines, marks
+from labiac.backends.hyperv import addresses, doors, host, machines, marks
 from labiac.backends.hyperv.shell import command, select
 from labiac.errors import LabError, Problem
 from labiac.plan.model import lan_of
@@ -51,11 +51,12 @@ def _network(network: Network) -> Iterator[Problem]:
 
 def _machine(machine: Machine) -> Iterator[Problem]:
     where, path = f"hyperv {machine.name}", f"{machine.section}.{machine.name}.nics"
-    if len(machine.nics) > MOST_NICS:
-        problem = (
-            f"{len(machine.nics)} NICs are more than the {MOST_NICS} that Hyper-V has room for"
-        )
-        yield Problem(where, path, problem, "give it fewer, or trunks")
+    own, fix = (", one of them labiac's own,", "; or say management: none")
+    if machine.management is None:
+        own = fix = ""
+    if (count := len(machine.nics) + bool(own)) > MOST_NICS:
+        problem = f"{count} NICs{own} are more than the {MOST_NICS} that Hyper-V has room for"
+        yield Problem(where, path, problem, f"give it fewer, or trunks{fix}")
     for number, nic in enumerate(machine.nics):
         yield from _nic(where, f"{path}[{number}]", nic)
 
@@ -86,6 +87,7 @@ def _host(plan: Plan) -> Iterator[Problem]:
         yield from _lans(plan)
         yield from addresses.clashes(plan)
         yield from _machines(plan)
+        yield from doors.problems(plan)
     except LabError as error:
         said = f"{error.problem} ({error.detail})" if error.detail else error.problem
         yield Problem(error.where, "", said, error.fix)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from labiac.backends.exports import Exported, insist_off
 from labiac.backends.hyperv import box as boxes
-from labiac.backends.hyperv import files, host, marks
+from labiac.backends.hyperv import doors, files, host, marks
 from labiac.backends.hyperv.shell import command, select
 from labiac.errors import BackendError, UsageError
 from labiac.plan.names import host_name
@@ -90,6 +90,6 @@ def _listed(folder: PureWindowsPath) -> Statement:
 def _written(row: Row, mark: Mark, folder: PureWindowsPath) -> Iterator[Statement | Command]:
     machine = mark.machine
     copied = folder / machine.host_name / "seed.iso"
-    seed = files.machine(machine.host_name) / boxes.seed_name(machine)
+    seed = files.machine(machine.host_name) / boxes.seed_name(doors.seed(machine))
     yield boxes.by_id(UUID(str(row["Id"]))) | command("Export-VM", Path=str(folder))
     yield command("Copy-Item", LiteralPath=str(seed), Destination=str(copied))

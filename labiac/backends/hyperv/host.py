@@ -145,6 +145,27 @@ def _opened(host: str) -> Shell:
     return Stdio(argv(host))
 
 
+def address() -> str:
+    """Return what the host is called, whoever asks it, and however."""
+    return urlsplit(name()).hostname or name()
+
+
+def tunnel(guest: str, port: int, *, where: str) -> tuple[str, ...]:
+    """Return the command whose input and output lead by the host to *port* of *guest*; of none: ().
+
+    Raises:
+        BackendError: the host is reached in a way that leads no further.
+    """
+    if is_here():
+        return ()
+    if urlsplit(name()).scheme != "ssh":
+        problem = "WinRM, by which labiac reaches the host, leads no further into a guest"
+        fix = f"set {HOST} to ssh://USER@HOST, or say management: none"
+        raise BackendError(where, problem, fix=fix)
+    *options, host = _ssh(name())
+    return (*options, "-W", f"[{guest}]:{port}", "--", host)
+
+
 def argv(host: str) -> list[str]:
     """Return what starts a PowerShell on *host* that serves its standard input.
 
@@ -153,9 +174,19 @@ def argv(host: str) -> list[str]:
     """
     if "://" not in host:
         return [host, "-NoLogo", "-NoProfile", "-s"]
+    *options, at = _ssh(host)
+    return [*options, "-s", "--", at, "powershell"]
+
+
+def _ssh(host: str) -> list[str]:
+    """Return how ssh gets to the host of that URL: the last word is its name.
+
+    Raises:
+        BackendError: it is a URL of another kind, or names no host.
+    """
     url = urlsplit(host)
     if url.scheme != "ssh" or not url.hostname or url.hostname.startswith("-"):
         raise BackendError("hyperv", f"{HOST} is {host!r}, which names no host", fix=NO_HOST_FIX)
     port = ["-p", str(url.port)] if url.port else []
     user = ["-l", url.username] if url.username else []
-    return ["ssh", "-o", "BatchMode=yes", *port, *user, "-s", "--", url.hostname, "powershell"]
+    return ["ssh", "-o", "BatchMode=yes", *port, *user, url.hostname]

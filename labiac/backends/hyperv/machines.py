@@ -5,61 +5,88 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from labiac.backends import guest, within
 from labiac.backends.base import Copy, Observed
-from labiac.backends.hyperv import adapters, files, host, images, marks, networks
+from labiac.backends.hyperv import adapters, doors, files, host, images, marks, networks
 from labiac.backends.hyperv import box as boxes
 from labiac.backends.hyperv.shell import RefusedError, command, select
 from labiac.backends.mark import Mark
 from labiac.backends.room import image_of
 from labiac.backends.seed import iso
 from labiac.errors import UsageError
+from labiac.plan.model import Machine
 from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from labiac.backends.base import Watch
     from labiac.backends.hyperv.box import Box
     from labiac.backends.hyperv.shell import Command, Row, Statement
-    from labiac.plan.model import Machine
+    from labiac.backends.ssh import Door
 
 FIRMWARE: Final = "LABIAC_HYPERV_FIRMWARE"
 """Names what machines boot with: ``secure``, ``uefi`` or ``bios``."""
+_BOOT_S: Final = 600.0
+"""How long a guest may take to boot beside all others of its lab."""
 _SHUTDOWN_S: Final = 60.0
 _POLL_S: Final = 0.5
 
 
-def create(copy: Copy, item: Machine) -> Observed:
-    """Make *item* so, whatever there is of it. One that must change for it restarts.
+def create(copy: Copy, item: Machine, watch: Watch) -> Observed:
+    """Make *item* so, whatever there is of it, and return when its guest is ready.
+
+    One that must change for it restarts. Where labiac has no way in, nobody knows of ready.
 
     Raises:
         ForeignError: its name is another one's.
-        BackendError: the host refused, there is no such image, or a LAN of it is missing.
+        BackendError: the host refused, there is no such image, a LAN of it is missing, the guest
+            does not get ready, or *watch* is cancelled.
     """
     mark = Mark(copy, item, whole=False)
     where = f"hyperv {item.name}"
     rows = host.look(*_reads(mark.ref), where=where)
-    lans = networks.insist(copy, item, rows)
-    wanted = {nic.name: adapters.wanted(nic, lans) for nic in item.nics}
-    was, ran = _mine(mark, rows), False
+    wanted = boxes.wanted(copy, item, networks.insist(copy, item, rows))
+    was = _mine(mark, rows)
+    wakes = item.start or (was is not None and was.state == "Running")
     if was is not None and (not was.disk or _another_disk(was, item)):
-        ran = was.state == "Running"
         _remove(was, item.host_name, where)
         was = None
-    start = item.start or ran
-    rows = _mend(mark, was, wanted) if was else _make(mark, wanted, start=start)
-    return _seen(mark.ref, rows) or Observed(mark.ref, item, running=False)
+    doors.prepare(item)
+    rows = _mend(mark, was, wanted, wakes=wakes) if was else _make(mark, wanted, wakes=wakes)
+    if not wakes or item.management is None:
+        return _seen(mark.ref, rows) or Observed(mark.ref, item, running=False)
+    _wait(mark, watch)
+    return _mended(mark) or Observed(mark.ref, item, running=False)
 
 
 def observed(ref: str) -> Observed | None:
-    """Return the machine behind *ref* as it is now, or None when it is gone.
+    """Return the machine behind *ref* as it is now, inside too, or None when it is gone.
+
+    What labiac has no way into can't be looked at.
+    """
+    outside = glimpsed(ref)
+    if not outside or not isinstance(outside.item, Machine) or not outside.item.management:
+        return outside
+    return guest.observed(outside, lambda there: within.look(doors.way(_copy(ref), there), there))
+
+
+def glimpsed(ref: str) -> Observed | None:
+    """Return the machine behind *ref* as Hyper-V has it, or None when it is gone.
 
     One that is not whole, or is off, does not run.
     """
     return _seen(ref, host.look(*_reads(ref), where=f"hyperv {ref}"))
+
+
+def _copy(ref: str) -> Copy:
+    lab, student, _, _ = ref.split("/")
+    return Copy(lab, student)
 
 
 def _reads(ref: str) -> list[Statement]:
@@ -75,7 +102,7 @@ def _seen(ref: str, rows: Sequence[Row]) -> Observed | None:
     if there is None or mark is None:
         return None
     lans = networks.lans(mark.copy, mark.machine, rows)
-    item = boxes.observed(mark.copy, mark.machine, there, lans)
+    item = boxes.observed(mark.copy, mark.machine, there, lans, doors.seed(mark.machine))
     return Observed(ref, item, running=mark.whole and there.state == "Running")
 
 
@@ -87,7 +114,7 @@ def mark_of(ref: str) -> Mark | None:
 
 
 def delete(ref: str) -> None:
-    """Delete a machine and its files. Already gone is fine."""
+    """Delete a machine, its files, and the way into it. Already gone is fine."""
     lab, student, _, name = ref.split("/")
     own = host_name(lab, student, name)
     where = f"hyperv {name}"
@@ -97,33 +124,48 @@ def delete(ref: str) -> None:
         _remove(was, own, where)
     elif not any(_is_in_our_folder(each, own) for each in there):
         _empty(own, where)
+    doors.close(ref)
 
 
-def reset(ref: str) -> Observed:
+def reset(ref: str, watch: Watch) -> Observed:
     """Make a machine anew, with a new disk; on again if it was on.
 
     Raises:
-        BackendError: it is gone, there is no image for a new disk, or the host refused.
+        BackendError: it is gone, there is no image for a new disk, the host refused, the guest
+            does not get ready, or *watch* is cancelled.
     """
     was, mark = _insisted(ref)
     item = mark.machine
     where = f"hyperv {item.name}"
     image_of(where, item.image)  # where there is none the old disk stays
     _remove(was, item.host_name, where)
-    made = create(mark.copy, item)
+    made = create(mark.copy, item, watch)
     if was.state == "Running" and not item.start:
-        start(ref)
+        start(ref, watch)
     return observed(ref) or made
 
 
-def start(ref: str) -> None:
-    """Switch a machine on; on already is fine.
+def start(ref: str, watch: Watch) -> None:
+    """Switch a machine on, and return when its guest is ready; on already is fine.
 
     Raises:
-        BackendError: it is gone, or the host refused.
+        BackendError: it is gone, the host refused, the guest does not get ready, or *watch* is
+            cancelled.
     """
     was, mark = _insisted(ref)
     host.change(*boxes.switched_on(was.id, was.state), where=f"hyperv {mark.item.name}")
+    if mark.machine.management:
+        _wait(mark, watch)
+
+
+def door(ref: str) -> Door | None:
+    """Return the way into a machine's guest; None when it is off.
+
+    Raises:
+        BackendError: it is gone, or labiac has no way into it.
+    """
+    was, mark = _insisted(ref)
+    return doors.door(mark.copy, mark.machine) if was.state == "Running" else None
 
 
 def stop(ref: str) -> None:
@@ -149,57 +191,72 @@ def firmware() -> str:
     return said
 
 
-def _make(mark: Mark, wanted: dict[str, adapters.Adapter], *, start: bool) -> list[Row]:
-    """Make a machine of which nothing is there, and read it: two round trips."""
+def _wait(mark: Mark, watch: Watch) -> None:
+    """Wait until the guest of a machine that labiac has a way into is ready."""
+    run, name = doors.way(mark.copy, mark.machine), mark.item.name
+    within.wait(run, name, where=f"hyperv {name}", timeout_s=_BOOT_S, watch=watch)
+
+
+def _mended(mark: Mark) -> Observed | None:
+    """Make the guest inside what it is to be, where that differs; return it as it is."""
+    way = partial(doors.way, mark.copy, mark.machine)
+    return within.mended(partial(observed, mark.ref), way, mark.machine)
+
+
+def _make(mark: Mark, wanted: dict[str, adapters.Adapter], *, wakes: bool) -> list[Row]:
+    """Make a machine of which nothing is there, and read it: two round trips, beside its way in."""
     item, where = mark.machine, f"hyperv {mark.item.name}"
     image, boots = images.disk(item.image, where), firmware()
     folder = files.machine(item.host_name)
-    seed = folder / boxes.seed_name(item)
+    read = doors.seed(item)
+    seed = folder / boxes.seed_name(read)
     (row,) = host.change(
         files.removed(folder),
         files.folder(folder) | command("Out-Null"),
-        files.written(seed, iso(item.seed)),
+        files.written(seed, iso(read)),
         *boxes.added(item, mark.to_json(), folder, image, boots),
         where=where,
     )
+    doors.open_to(mark.copy, item)
     made = UUID(str(row["Id"]))
     box = boxes.by_id(made)
     return host.change(
         *boxes.furnished(item, box, boots, str(seed)),
         *adapters.changes(box, {}, wanted),
         box | _whole(mark, made),
-        *([box | command("Start-VM")] if start else []),
+        *([box | command("Start-VM")] if wakes else []),
         *_reads(mark.ref),
         where=where,
     )
 
 
-def _mend(mark: Mark, was: Box, wanted: dict[str, adapters.Adapter]) -> list[Row]:
+def _mend(mark: Mark, was: Box, wanted: dict[str, adapters.Adapter], *, wakes: bool) -> list[Row]:
     """Bring a machine to what it is to be, off meanwhile if it *was* otherwise, and read it."""
     item, where = mark.machine, f"hyperv {mark.item.name}"
     box, folder = boxes.by_id(was.id), files.machine(item.host_name)
+    doors.open_to(mark.copy, item)
     changes = list(boxes.changes(was, item, wanted))
     before = marks.mark_of(was.row)
-    seed = folder / boxes.seed_name(item)
+    read = doors.seed(item)
+    seed = folder / boxes.seed_name(read)
     if before is None or not before.whole:  # a killed run left it: of what it gets once, who knows
         changes = [*boxes.unfurnished(was), *boxes.furnished(item, box, firmware(), str(seed))]
         changes += adapters.changes(box, {}, wanted)
-        changes = [_statement(files.written(seed, iso(item.seed))), *changes]
+        changes = [_statement(files.written(seed, iso(read))), *changes]
     elif PureWindowsPath(was.seed) != seed:
-        changes += _inserted(was, item, seed)
+        changes += _inserted(was, seed, iso(read))
     if changes:
         _switch_off(was, where)
     done = [] if before == replace(mark, whole=True) else [box | _whole(mark, was.id)]
-    wakes = item.start or was.state == "Running"
     on = boxes.switched_on(was.id, "Off" if changes else was.state) if wakes else ()
     return host.change(*changes, *done, *on, *_reads(mark.ref), where=where)
 
 
-def _inserted(was: Box, item: Machine, seed: PureWindowsPath) -> list[Statement]:
+def _inserted(was: Box, seed: PureWindowsPath, medium: bytes) -> list[Statement]:
     older = PureWindowsPath(was.seed)
     ours = older.parent == seed.parent and older.name.startswith("seed-")
     return [
-        _statement(files.written(seed, iso(item.seed))),
+        _statement(files.written(seed, medium)),
         boxes.inserted(was, str(seed)),
         *([_statement(files.removed(older))] if ours else []),
     ]

@@ -75,7 +75,8 @@ def _finish(mark: Mark, row: Row, was: Around) -> None:
     if mark.network.type in _ON_THE_HOST:
         _wait(mark.network)
     whole = _switch(row) | command("Set-VMSwitch", Notes=replace(mark, whole=True).to_json())
-    host.change(*switches.changes(was, mark.network), whole, where=f"hyperv {mark.item.name}")
+    changes = (*switches.changes(was, mark.network), *switches.parted(mark.network))
+    host.change(*changes, whole, where=f"hyperv {mark.item.name}")
 
 
 def observed(ref: str) -> Observed | None:
@@ -94,16 +95,42 @@ def observed(ref: str) -> Observed | None:
 
 def delete(ref: str, remove: Callable[[str], None]) -> None:
     """Delete a LAN; *remove* first deletes each machine still plugged into it. Gone is fine."""
-    lab, student, _, name = ref.split("/")
-    where = f"hyperv {name}"
-    guests = command("Get-VM", Name=[host_name(lab, student, "*")]) | select(*marks.KEYS)
-    rows = host.look(_named(host_name(lab, student, name)), guests, where=where)
+    rows = _with_machines(ref)
     row = marks.ours(rows, ref)
     mark = marks.mark_of(row) if row else None
     if row is None or mark is None:
         return
-    for guest in _plugged(mark, rows):
-        remove(guest)
+    for machine in _machines(mark.copy, rows):
+        if any(nic.network == mark.item.name for nic in machine.machine.nics):
+            remove(machine.ref)
+    _remove(row, mark)
+
+
+def delete_unused(ref: str) -> None:
+    """Delete a network unless its copy has a machine left. Already gone is fine."""
+    rows = _with_machines(ref)
+    row = marks.ours(rows, ref)
+    mark = marks.mark_of(row) if row else None
+    if row and mark and not any(_machines(mark.copy, rows)):
+        _remove(row, mark)
+
+
+def _with_machines(ref: str) -> list[Row]:
+    """Return what tells of the network behind *ref*, and of the machines of its copy."""
+    lab, student, _, name = ref.split("/")
+    guests = command("Get-VM", Name=[host_name(lab, student, "*")]) | select(*marks.KEYS)
+    return host.look(_named(host_name(lab, student, name)), guests, where=f"hyperv {name}")
+
+
+def _machines(copy: Copy, rows: Sequence[Row]) -> Iterator[Mark]:
+    """Yield the marks of the machines of *copy* among *rows*."""
+    for mark in filter(None, map(marks.mark_of, rows)):
+        if mark.kind == "machine" and mark.copy.whose == copy.whose:
+            yield mark
+
+
+def _remove(row: Row, mark: Mark) -> None:
+    where = f"hyperv {mark.item.name}"
     was = switches.around(host.look(*_around(mark.network), where=where))
     nat = [command("Remove-NetNat", Name=mark.item.host_name, Confirm=False)] if was.nat else []
     switch = _switch(row) | command("Remove-VMSwitch", Force=True, Confirm=False)
@@ -181,11 +208,3 @@ def _wait(item: Network) -> None:
             problem = f"the host has no adapter {switches.alias(item)} after {_SLOW_S:g} s"
             raise BackendError(f"hyperv {item.name}", problem, fix="run labiac up again")
         time.sleep(_POLL_S)
-
-
-def _plugged(lan: Mark, rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the refs of the machines that are plugged into *lan* by their marks among *rows*."""
-    for mark in filter(None, map(marks.mark_of, rows)):
-        ours = mark.copy.whose == lan.copy.whose and mark.kind == "machine"
-        if ours and any(nic.network == lan.item.name for nic in mark.machine.nics):
-            yield mark.ref

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ADMIN: Final = "labiac_admin"
+"""The network between the host and the guests of a copy: no lab file can name one so."""
+PRIMARY: Final = 2
+SECONDARY: Final = 3
+"""The IDs of the private VLAN there, which keeps guests from each other; any two will do."""
+
 KEYS: Final = ("Id", "Name", "SwitchType", "Notes")
 _ADDRESS_KEYS: Final = ("IPAddress", "PrefixLength")
 _NAT_KEYS: Final = ("Name", "InternalIPInterfaceAddressPrefix")
@@ -149,6 +155,14 @@ def _rules(was: Around, lan: Network) -> Iterator[Statement]:
     for forward in wanted:
         if forward not in there:
             yield _forwarded(lan, forward)
+
+
+def parted(lan: Network) -> Iterator[Statement]:
+    """Yield what lets the host alone meet all machines in *lan*, if it is labiac's own."""
+    if lan.name == ADMIN:
+        own = {"ManagementOS": True, "VMNetworkAdapterName": lan.host_name, "Promiscuous": True}
+        ids = {"PrimaryVlanId": PRIMARY, "SecondaryVlanIdList": str(SECONDARY)}
+        yield _bare("Set-VMNetworkAdapterVlan", **own, **ids)
 
 
 def _nat(lan: Network) -> str:

@@ -131,7 +131,7 @@ def get_netadapter(world, Name=None, Physical=False, **_):
             world.slow[alias] -= 1
         said = "No MSFT_NetAdapter objects found"
         raise cim("CmdletizationQuery_NotFound_Name", "Get-NetAdapter", said)
-    return [Thing({"Name": alias, "Status": "Up"})]
+    return [Thing({"Name": alias, "Status": "Up", "InterfaceIndex": world.index})]
 
 
 @cmdlet
@@ -468,24 +468,50 @@ def set_vmnetworkadapter(world, VMNetworkAdapter, Passthru=False, **said):
     return [card] if Passthru else []
 
 
+VLANS = {
+    "Access": {"VlanId"},
+    "Trunk": {"AllowedVlanIdList", "NativeVlanId"},
+    "Untagged": set(),
+    "Isolated": {"PrimaryVlanId", "SecondaryVlanId"},
+    "Promiscuous": {"PrimaryVlanId", "SecondaryVlanIdList"},
+}
+"""What a port may be, and what goes with each."""
+
+
 @cmdlet
-def set_vmnetworkadaptervlan(world, VMNetworkAdapter, Passthru=False, **said):
-    modes = [mode for mode in ("Access", "Trunk", "Untagged") if said.get(mode)]
-    trunk = {"AllowedVlanIdList", "NativeVlanId"}
-    needs = {"Access": {"VlanId"}, "Trunk": trunk, "Untagged": set()}
-    if len(modes) != 1 or needs[modes[0]] != said.keys() - {*modes, "Confirm"}:
-        raise invalid("Set-VMNetworkAdapterVlan", f"{sorted(said)} do not go together")
-    ids = [said.get("VlanId", 1), *map(int, re.findall(r"\d+", said.get("AllowedVlanIdList", "")))]
-    if not all(1 <= vlan <= 4094 for vlan in ids) or not 0 <= said.get("NativeVlanId", 0) <= 4094:
+def set_vmnetworkadaptervlan(
+    world, VMNetworkAdapter=(), VMNetworkAdapterName="", ManagementOS=False, Passthru=False, **said
+):
+    modes = [mode for mode in VLANS if said.pop(mode, False)]
+    said.pop("Confirm", None)
+    if len(modes) != 1 or VLANS[modes[0]] != said.keys():
+        raise invalid("Set-VMNetworkAdapterVlan", f"{modes} and {sorted(said)} do not go together")
+    native = said.get("NativeVlanId", 0)
+    ids = [int(each) for value in said.values() for each in re.findall(r"\d+", str(value))]
+    if not all(1 <= vlan <= 4094 for vlan in ids if vlan != native) or not 0 <= native <= 4094:
         raise invalid("Set-VMNetworkAdapterVlan", f"VLANs are 1-4094, and not {ids}")
+    private = modes[0] in ("Isolated", "Promiscuous")
+    vlan = {
+        "OperationMode": "Private" if private else modes[0],
+        "AccessVlanId": said.get("VlanId", 0),
+        "NativeVlanId": native,
+        "AllowedVlanIdListString": said.get("AllowedVlanIdList", ""),
+    }
+    if private:
+        vlan |= {"PrivateVlanMode": modes[0], **said}
+    if ManagementOS:
+        _switch_of_the_hosts(world, VMNetworkAdapterName).vlan = vlan
     for card in VMNetworkAdapter:
-        card.vlan = {
-            "OperationMode": modes[0],
-            "AccessVlanId": said.get("VlanId", 0),
-            "NativeVlanId": said.get("NativeVlanId", 0),
-            "AllowedVlanIdListString": said.get("AllowedVlanIdList", ""),
-        }
+        card.vlan = vlan
     return VMNetworkAdapter if Passthru else []
+
+
+def _switch_of_the_hosts(world, name):
+    """Return the switch in which the host's own adapter is called *name*: as the switch is."""
+    for switch in world.switches:
+        if switch.Name == name and switch.SwitchType == "Internal":
+            return switch
+    raise invalid("Set-VMNetworkAdapterVlan", f"the host has no adapter {name}")
 
 
 # Checkpoints

@@ -28,6 +28,7 @@ class Switch:
     SwitchType: str
     Notes: str
     interface: str = ""
+    vlan: dict = field(default_factory=dict)  # of the host's own port in it
     Id: uuid.UUID = field(default_factory=uuid.uuid4)
     kinds = ("VMSwitch",)
 
@@ -162,6 +163,7 @@ class World:
         self.interfaces = ["Ethernet", "Wi-Fi"]
         self.slow = {}  # adapters of the host that have yet to appear: looks until then
         self.how_slow = 0
+        self.index = 12  # of each of them
         self.free_bytes = 1 << 40
         self.faults = []
         self.dies_before = 0  # the command before which the host ends: 0 is never
