@@ -74,6 +74,7 @@ def switch(copy: Copy) -> Network:
         routes=(),
         interface="",
         forwards=(),
+        watched=False,
     )
 
 
