@@ -263,7 +263,7 @@ def _live_pairs(plan: Plan) -> Sequence[Pair]:
 
     opened = backend(plan.backend)
     if not isinstance(opened, Measures) or not is_entered(plan):
-        how = "measures nothing" if is_entered(plan) else "measures nothing with management: none"
+        how = "measures nothing" if is_entered(plan) else "measures nothing without management: ssh"
         note(f"backend {plan.backend} {how}: who reaches whom is a forecast")
         return []
     _, live = matrices(plan, opened)

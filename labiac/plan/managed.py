@@ -33,7 +33,10 @@ _UNIVERSAL = 0x02
 
 def managed(plan: Plan, lab: Lab) -> Plan:
     """Return *plan* with a NIC for labiac on each machine, where *lab* and its backend want it."""
-    if plan.backend not in MANAGED or lab.management == "none":
+    if plan.backend not in MANAGED:
+        return plan
+    how = MANAGED[plan.backend] if lab.management == "auto" else lab.management
+    if how == "none":
         return plan
     alone = f"{_free(plan)[_HOST]}/{_LENGTH}"
     shared = plan.backend == "hyperv"  # VirtualBox gives each guest a NAT to itself

@@ -24,8 +24,9 @@ OCTETS = 6
 BOOTS = frozenset({"libvirt", "virtualbox", "hyperv", "incus"})
 """Backends whose machines boot an operating system, and read a seed."""
 
-MANAGED = frozenset({"hyperv", "virtualbox"})
-"""Those of them to whose guests there is no way but by a network."""
+MANAGED = {"hyperv": "none", "virtualbox": "ssh"}
+"""Those of them to whose guests there is no way but by a network, and which way ``auto`` is: on
+Hyper-V none, for that one was never seen to work on a real host."""
 
 CARRY_VLANS = frozenset({"hyperv", "memory", "netns"})
 """Backends whose own switches carry VLANs. On all others a LAN with VLANs becomes machines."""

@@ -72,10 +72,10 @@ class Lab(Strict):
     login: Login = Field(
         default_factory=Login, description="Who may log in to virtual machines, and how."
     )
-    management: Literal["ssh", "none"] = Field(
-        default="ssh",
-        description="How labiac reaches guests that have no agent (virtualbox, hyperv): by ssh it "
-        "takes a NIC beside those of the lab.",
+    management: Literal["auto", "ssh", "none"] = Field(
+        default="auto",
+        description="How labiac reaches guests that have no agent: by ssh it takes a NIC beside "
+        "those of the lab. auto is ssh on virtualbox, and none on hyperv.",
     )
     checks: tuple[Check, ...] = Field(
         default=(), strict=False, description="What must hold beside the predicted matrix."

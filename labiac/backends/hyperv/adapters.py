@@ -164,7 +164,9 @@ def changes(
 
 
 def _added(machine: Statement, name: str, adapter: Adapter) -> Statement:
-    bare = replace(adapter, spoofs=False, takes=NOTHING, rate_kbit=0, mirroring="None")
+    bare = Adapter(
+        adapter.switch, adapter.mac, spoofs=False, takes=NOTHING, rate_kbit=0, mirroring="None"
+    )
     statement = machine | command(
         "Add-VMNetworkAdapter",
         Name=name,

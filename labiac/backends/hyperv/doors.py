@@ -94,7 +94,7 @@ def open_to(copy: Copy, machine: Machine) -> None:
 
 
 def close(ref: str) -> None:
-    """Forget the machine *ref*, which is gone, and with the last one of its copy that network.
+    """Forget the way into the machine *ref*, which needs none any more; with the last one go all.
 
     Raises:
         BackendError: the host refused.
@@ -123,8 +123,8 @@ def door(copy: Copy, machine: Machine) -> Door:
     """
     where = f"hyperv {machine.name}"
     if machine.management is None:
-        problem = "labiac has no way into it: the lab says management: none"
-        raise BackendError(where, problem, fix="leave that out, or log in on its console")
+        problem = "labiac has no way into it without management: ssh"
+        raise BackendError(where, problem, fix="say so in the lab, or log in on its console")
     own = command("Get-NetAdapter", Name=[switches.alias(switch(copy))]) | select("InterfaceIndex")
     rows = host.look(own, where=where)
     if not rows or not _keys(machine.host_name).exists():

@@ -54,11 +54,14 @@ def create(copy: Copy, item: Machine, watch: Watch) -> Observed:
     wanted = boxes.wanted(copy, item, networks.insist(copy, item, rows))
     was = _mine(mark, rows)
     wakes = item.start or (was is not None and was.state == "Running")
+    was_entered = was is not None and _is_entered(was)
     if was is not None and (not was.disk or _another_disk(was, item)):
         _remove(was, item.host_name, where)
         was = None
     doors.prepare(item)
     rows = _mend(mark, was, wanted, wakes=wakes) if was else _make(mark, wanted, wakes=wakes)
+    if was_entered and item.management is None:
+        doors.close(mark.ref)
     if not wakes or item.management is None:
         return _seen(mark.ref, rows) or Observed(mark.ref, item, running=False)
     _wait(mark, watch)
@@ -124,7 +127,8 @@ def delete(ref: str) -> None:
         _remove(was, own, where)
     elif not any(_is_in_our_folder(each, own) for each in there):
         _empty(own, where)
-    doors.close(ref)
+    if was is None or _is_entered(was):
+        doors.close(ref)
 
 
 def reset(ref: str, watch: Watch) -> Observed:
@@ -268,6 +272,12 @@ def _statement(each: Command) -> Statement:
 
 def _whole(mark: Mark, made: UUID) -> Command:
     return command("Set-VM", Notes=marks.notes(replace(mark, whole=True), made))
+
+
+def _is_entered(was: Box) -> bool:
+    """Return whether labiac may have had a way into it."""
+    mark = marks.mark_of(was.row)
+    return mark is None or mark.machine.management is not None
 
 
 def _another_disk(was: Box, item: Machine) -> bool:

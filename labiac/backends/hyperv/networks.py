@@ -107,11 +107,11 @@ def delete(ref: str, remove: Callable[[str], None]) -> None:
 
 
 def delete_unused(ref: str) -> None:
-    """Delete a network unless its copy has a machine left. Already gone is fine."""
+    """Delete labiac's own network unless its copy has a machine left there. Gone is fine."""
     rows = _with_machines(ref)
     row = marks.ours(rows, ref)
     mark = marks.mark_of(row) if row else None
-    if row and mark and not any(_machines(mark.copy, rows)):
+    if row and mark and not any(each.machine.management for each in _machines(mark.copy, rows)):
         _remove(row, mark)
 
 

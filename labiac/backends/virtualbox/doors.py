@@ -77,8 +77,8 @@ def door(machine: Machine, through: int) -> Door:
     """
     where = f"virtualbox {machine.name}"
     if machine.management is None:
-        problem = "labiac has no way into it: the lab says management: none"
-        raise BackendError(where, problem, fix="leave that out, or log in on its console")
+        problem = "labiac has no way into it without management: ssh"
+        raise BackendError(where, problem, fix="say so in the lab, or log in on its console")
     if not through or not _keys(machine).exists():
         problem = "the NIC or the key by which labiac gets into it is gone"
         raise BackendError(where, problem, fix="labiac up mends it")

@@ -56,6 +56,7 @@ class Trial:
         from labiac.schema.yaml import parse
 
         data: Any = parse(shipped(LAB).read_text(encoding="utf-8"), LAB)[0]
+        data["management"] = "ssh"  # where it is not the default, it is what is to be tried
         if not plugged_in:
             data["pcs"][FAR]["connected"] = False
         plan = resolve(from_data(data, LAB), self.student, self.backend.name)

@@ -18,8 +18,8 @@ from tests.backends.hyperv.guests import Guests
 from tests.backends.hyperv.world import Switch
 from tests.backends.sshd import entered
 
-PAIR = {"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}}}
-ONE = {"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}}}
+ONE = {"management": "ssh", "lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}}}
+PAIR = {**ONE, "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}}}
 OWN = "lab-ana-labiac_admin"
 
 
@@ -91,15 +91,28 @@ def test_it_goes_with_the_last_machine_of_its_copy_and_so_do_the_keys(lab, serve
     made.down()
 
 
-def test_who_wants_no_way_in_gets_none(lab, server):
-    made = lab({**ONE, "management": "none"})
+@pytest.mark.parametrize("management", ["auto", "none"])
+def test_who_does_not_ask_for_a_way_in_gets_none(lab, server, management):
+    made = lab({**ONE, "management": management})
     made.up()
     assert own(server) is None
     assert not keys(made.plan.machine("pc1")).exists()
     server.backend.start(made.ref("pc1"))
     assert server.backend.read(made.ref("pc1")).running
-    with pytest.raises(BackendError, match="management: none"):
+    with pytest.raises(BackendError, match="without management: ssh"):
         server.backend.execute(made.ref("pc1"), ["true"], timeout_s=5)
+
+
+def test_a_way_in_comes_and_goes_with_what_the_lab_says(lab, server):
+    without = {each: {**PAIR, "management": each} for each in ("none", "ssh")}
+    for how in ("none", "ssh", "none"):
+        made = lab(without[how])
+        made.up()
+        assert made.read() == list(made.items())
+        assert (own(server) is not None) == (how == "ssh")
+        assert keys(made.plan.machine("pc1")).exists() == (how == "ssh")
+    made.down()
+    assert server.store.look().left() == []
 
 
 def test_a_switch_of_somebody_else_is_not_entered_by(lab, server):
@@ -169,7 +182,7 @@ def test_by_ssh_the_way_leads_through_the_host_and_by_winrm_there_is_none(monkey
 
 def test_its_adapter_is_counted_among_those_there_is_room_for(lab, server):
     lans = {f"lan{number}": {} for number in range(1, 9)}
-    full = {"lans": lans, "pcs": {"pc1": {"lans": [*lans]}}}
+    full = {"management": "ssh", "lans": lans, "pcs": {"pc1": {"lans": [*lans]}}}
     (said,) = (each for each in server.backend.check(lab(full).plan) if each.level == "error")
     assert said.problem.startswith("9 NICs, one of them labiac's own, are more than the 8")
     assert said.fix.endswith("or say management: none")

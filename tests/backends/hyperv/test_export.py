@@ -48,7 +48,7 @@ def test_a_place_that_is_no_folder_of_the_host_is_refused(lab, server, place):
 
 def test_a_lab_that_is_on_or_not_up_is_not_exported(lab, server):
     assert isinstance(server.backend, Exports)
-    made = lab({**CHAIN, "management": "none"})
+    made = lab(CHAIN)
     with pytest.raises(BackendError, match="is not up on hyperv"):
         server.backend.export(made.copy, PLACE)
     made.up()

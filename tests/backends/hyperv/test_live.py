@@ -11,7 +11,7 @@ from tests.cli.test_live import Live
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-LAB = "name: pair\nlans: {lan1: {}}\npcs: {pc1: {lan: lan1}, pc2: {lan: lan1}}\n"
+LAB = "name: pair\nmanagement: ssh\nlans: {lan1: {}}\npcs: {pc1: {lan: lan1}, pc2: {lan: lan1}}\n"
 ON = ("--backend", "hyperv")
 
 

@@ -8,14 +8,12 @@ from labiac.backends.base import Copy
 from labiac.backends.hyperv import host, machines
 from labiac.backends.hyperv.shell import LostError, RefusedError
 from labiac.errors import BackendError, ForeignError, UsageError
-from labiac.plan.management import NAME
 from labiac.plan.model import Impairments, unstarted
 from labiac.plan.resolve import plan_file
 from tests.backends.hyperv.world import Adapter, Fault, Machine, Switch
 
 ONE = {"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}}}
-ALONE = {**ONE, "management": "none"}
-"""One that starts though it has no guest."""
+NAT = {**ONE, "lans": {"lan1": {"type": "nat", "ipv4": "10.9.1.0/24"}}}
 VLANS = {
     "lans": {"lan1": {"vlans": {"red": 10, "blue": 20}}},
     "routers": {"r1": {"nics": [{"lan": "lan1", "trunk": ["blue"], "native": "red"}]}},
@@ -34,7 +32,7 @@ def test_a_machine_is_what_labs_need_and_nobody_else_uses(lab, server):
     assert machine.policy["AutomaticStartAction"] == "Nothing"
     assert machine.secure_boot_template == "MicrosoftUEFICertificateAuthority"
     assert machine.com == {1: r"\\.\pipe\lab-ana-pc1"}
-    assert [card.Name for card in machine.adapters] == ["eth0", NAME]
+    assert [card.Name for card in machine.adapters] == ["eth0"]
     disk = server.store.look().file(machine.disks[0].Path)
     assert server.store.look().file(disk.parent).IsReadOnly
 
@@ -81,7 +79,7 @@ def test_what_was_changed_by_hand_is_found_and_mended(lab, server):
 
 
 def test_a_machine_that_runs_is_off_while_it_changes_and_runs_again(lab, server):
-    made = lab(ALONE)
+    made = lab(ONE)
     made.up()
     ref, was = made.ref("pc1"), made.plan.machine("pc1")
     server.backend.start(ref)
@@ -93,7 +91,7 @@ def test_a_machine_that_runs_is_off_while_it_changes_and_runs_again(lab, server)
 
 
 def test_a_machine_starts_stops_and_is_made_anew(lab, server):
-    made = lab(ALONE)
+    made = lab(ONE)
     made.up()
     ref = made.ref("pc1")
     for act, running in ((server.backend.start, True), (server.backend.stop, False)):
@@ -108,7 +106,7 @@ def test_a_machine_starts_stops_and_is_made_anew(lab, server):
 
 def test_a_guest_that_does_not_heed_is_cut_off(lab, server, monkeypatch):
     monkeypatch.setattr(machines, "_SHUTDOWN_S", 0.1)
-    made = lab(ALONE)
+    made = lab(ONE)
     made.up()
     server.backend.start(made.ref("pc1"))
     with server.store.open() as world:
@@ -120,7 +118,7 @@ def test_a_guest_that_does_not_heed_is_cut_off(lab, server, monkeypatch):
 @pytest.mark.parametrize(("firmware", "made_as"), [("uefi", (2, "Off")), ("bios", (1, "On"))])
 def test_the_firmware_is_chosen_by_the_host(lab, server, monkeypatch, firmware, made_as):
     monkeypatch.setenv(machines.FIRMWARE, firmware)
-    made = lab(ALONE)
+    made = lab(ONE)
     made.up()
     (machine,) = server.store.look().machines
     assert (machine.Generation, machine.secure_boot) == made_as
@@ -197,8 +195,11 @@ def test_without_rights_the_fix_says_which(lab, server):
 
 
 @pytest.mark.slow
-def test_whenever_the_host_ends_the_next_try_makes_it_whole_and_destroy_leaves_nothing(lab, server):
-    made, step = lab({**ONE, "lans": {"lan1": {"type": "nat", "ipv4": "10.9.1.0/24"}}}), 0
+@pytest.mark.parametrize("management", ["none", "ssh"])
+def test_whenever_the_host_ends_the_next_try_makes_it_whole_and_destroy_leaves_nothing(
+    lab, server, management
+):
+    made, step = lab({**NAT, "management": management}), 0
     while True:
         step += 9
         with server.store.open() as world:
@@ -211,7 +212,8 @@ def test_whenever_the_host_ends_the_next_try_makes_it_whole_and_destroy_leaves_n
             made.up()
             assert made.read() == list(made.items())
             world = server.store.look()
-            assert (len(world.machines), len(world.switches)) == (1, 2)
+            switches = 1 + (management == "ssh")
+            assert (len(world.machines), len(world.switches)) == (1, switches)
             made.down()
             assert server.store.look().left() == []
         else:
@@ -220,8 +222,11 @@ def test_whenever_the_host_ends_the_next_try_makes_it_whole_and_destroy_leaves_n
 
 
 @pytest.mark.slow
-def test_whenever_the_host_ends_while_it_deletes_the_next_try_leaves_nothing(lab, server):
-    made, step = lab({**ONE, "lans": {"lan1": {"type": "nat", "ipv4": "10.9.1.0/24"}}}), 2
+@pytest.mark.parametrize("management", ["none", "ssh"])
+def test_whenever_the_host_ends_while_it_deletes_the_next_try_leaves_nothing(
+    lab, server, management
+):
+    made, step = lab({**NAT, "management": management}), 2
     while True:
         step += 4
         made.up()
@@ -247,8 +252,7 @@ def test_the_closing_practical_takes_few_round_trips(server, monkeypatch):
     real = shell.invoke
     monkeypatch.setattr(shell, "invoke", lambda *a, **k: trips.append(a) or real(*a, **k))
     refs = [server.backend.create(copy, item).ref for item in (*plan.networks, *plan.machines)]
-    own = 6  # for the switch by which labiac reaches the guests
-    assert len(trips) <= 4 * len(plan.machines) + 2 * len(plan.networks) + own
+    assert len(trips) <= 3 * len(plan.machines) + 2 * len(plan.networks)
     trips.clear()
     for ref in refs:
         server.backend.read(ref)
@@ -256,4 +260,4 @@ def test_the_closing_practical_takes_few_round_trips(server, monkeypatch):
     trips.clear()
     for ref in reversed(refs):
         server.backend.delete(ref)
-    assert len(trips) <= 3 * len(plan.machines) + 2 * len(plan.networks) + own
+    assert len(trips) == 2 * len(refs)

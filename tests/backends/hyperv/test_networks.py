@@ -35,7 +35,6 @@ def test_each_type_of_lan_is_a_switch_of_its_kind_and_reads_as_planned(lab, serv
     kinds = {switch.Name: switch.SwitchType for switch in world.switches}
     assert kinds == {
         "lab-ana-hosted": "Internal",
-        "lab-ana-labiac_admin": "Internal",
         "lab-ana-lan1": "Private",
         "lab-ana-out": "Internal",
         "lab-ana-wall": "External",
@@ -54,7 +53,7 @@ def test_each_type_of_lan_is_a_switch_of_its_kind_and_reads_as_planned(lab, serv
 
 @pytest.mark.parametrize("change", [{"forwards": NAT["forwards"][1:]}, {"ipv4": "10.9.7.0/24"}])
 def test_a_nat_changes_its_rules_and_its_subnet_while_machines_run(lab, server, change):
-    made = lab({**LANS, "management": "none"})
+    made = lab(LANS)
     made.up()
     server.backend.start(made.ref("pc1"))
     was = made.plan.network("out")

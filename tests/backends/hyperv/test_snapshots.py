@@ -12,8 +12,8 @@ from labiac.errors import BackendError, UsageError
 from labiac.plan.model import SeedFile
 from tests.backends.hyperv.world import Fault, Snapshot
 
-ONE = {"management": "none", "lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}}}
-PAIR = {**ONE, "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}}}
+PAIR = {"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}, "pc2": {"lan": "lan1"}}}
+ONE = {"lans": {"lan1": {}}, "pcs": {"pc1": {"lan": "lan1"}}}
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_a_machine_that_is_not_to_be_entered_gets_nothing_and_says_so():
     alone = replace(PC1, management=None)
     doors.prepare(alone, runs=False)
     assert (doors.port(alone), doors.seed(alone)) == (0, PC1.seed)
-    with pytest.raises(BackendError, match="management: none"):
+    with pytest.raises(BackendError, match="without management: ssh"):
         doors.door(alone, 0)
 
 
