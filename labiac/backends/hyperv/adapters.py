@@ -88,7 +88,7 @@ def wanted(nic: Nic, lans: Mapping[str, Network]) -> Adapter:
         lan.host_name if lan and nic.connected else "",
         _digits(nic.mac),
         nic.promiscuous and not nic.listens,
-        takes(nic, _ids(lan)) if lan else NOTHING,
+        takes(_port(nic, lan), _ids(lan)) if lan else NOTHING,
         nic.impair.rate_kbit,
         mirroring_of(nic, lan) if lan else "None",
     )
@@ -96,6 +96,14 @@ def wanted(nic: Nic, lans: Mapping[str, Network]) -> Adapter:
 
 def _digits(mac: str) -> str:
     return mac.replace(":", "").upper()
+
+
+def _port(nic: Nic, lan: Network) -> Nic:
+    """Return *nic* with the VLANs that its port in Hyper-V's own switch has to do with.
+
+    The cable of a switch that is a machine knows of none: what is tagged there passes tagged.
+    """
+    return nic if lan.vlans else replace(nic, vlan=None, native=None)
 
 
 def _ids(lan: Network) -> dict[str, int]:
@@ -236,7 +244,9 @@ def observed(nic: Nic, there: Adapter, lans: Mapping[str, Network], prefix: str)
     if there.switch != want.switch:
         seen = _replugged(seen, there.switch.removeprefix(prefix))
     lan = lans.get(nic.network)
-    return as_taking(seen, nic, there.takes, _ids(lan)) if lan else seen
+    if lan is None or there.takes == want.takes:
+        return seen
+    return as_taking(seen, _port(nic, lan), there.takes, _ids(lan))
 
 
 def _replugged(nic: Nic, lan: str) -> Nic:

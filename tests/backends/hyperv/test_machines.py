@@ -19,6 +19,11 @@ VLANS = {
     "routers": {"r1": {"nics": [{"lan": "lan1", "trunk": ["blue"], "native": "red"}]}},
     "pcs": {"pc1": {"nics": [{"lan": "lan1", "access": "blue"}]}},
 }
+TRUNK = {
+    "lans": {"lan1": {"ipv4": "none", "vlans": {"red": 10, "blue": 20}, "switches": ["s1", "s2"]}},
+    "routers": {"r1": {"lan": "lan1", "trunk": ["red", "blue"]}},
+    "pcs": {"pc1": {"nics": [{"lan": "lan1", "access": "blue", "switch": "s2"}]}},
+}
 BRIDGE = {
     "lans": {"lan1": {}, "lan2": {}},
     "middleboxes": {"box": {"role": "bridge", "lans": ["lan1", "lan2"]}},
@@ -44,6 +49,27 @@ def test_vlans_are_the_switches_own(lab, server):
     assert cards["lab-ana-pc1"]["AccessVlanId"] == 20
     assert cards["lab-ana-r1"]["AllowedVlanIdListString"] == "10,20"
     assert cards["lab-ana-r1"]["NativeVlanId"] == 10
+    assert made.read() == list(made.items())
+
+
+def test_cables_of_switches_that_are_machines_let_pass_what_is_tagged_there(lab, server):
+    made = lab(TRUNK)
+    made.up()
+    world = server.store.look()
+    cards = {(vm.Name, card.Name): card for vm in world.machines for card in vm.adapters}
+    trunks = (("r1", "eth0"), ("s1", "r1_eth0"), ("s1", "s2"), ("s2", "s1"))
+    for name, nic in trunks:
+        vlan = cards.pop((f"lab-ana-{name}", nic)).vlan
+        assert (vlan["AllowedVlanIdListString"], vlan["NativeVlanId"]) == ("10,20", 0)
+    assert not any(card.vlan.get("AccessVlanId") for card in cards.values())
+    assert made.read() == list(made.items())
+    with server.store.open() as world:
+        next(vm for vm in world.machines if vm.Name.endswith("pc1")).adapters[0].vlan = {
+            "OperationMode": "Access", "AccessVlanId": 30,
+        }  # fmt: skip
+    drifted = {item.name: item for item in made.read()}
+    assert drifted["pc1"].nics[0].vlan == "30"
+    made.up()
     assert made.read() == list(made.items())
 
 
