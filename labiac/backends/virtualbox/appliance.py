@@ -58,5 +58,4 @@ def _without_consoles(guests: Sequence[Mark]) -> Iterator[None]:
         yield
     finally:
         for mark in guests:
-            mode = ["--uart-mode1", "server", console.place(mark.machine)]
-            manage("modifyvm", str(mark.uuid), *mode)
+            manage("modifyvm", str(mark.uuid), "--uart-mode1", *console.mode(mark.machine))

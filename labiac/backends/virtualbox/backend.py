@@ -184,8 +184,7 @@ class VirtualBox:
         from labiac.backends.virtualbox import console, machines
 
         mark = self._made(ref)
-        machines.insist_on(mark)
-        console.attach(mark.machine)
+        console.attach(mark.machine, machines.insist_on(mark).console)
 
     def measure(
         self, copy: Copy, pings: Sequence[Ping], *, timeout_s: float, settle: bool

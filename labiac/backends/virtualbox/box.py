@@ -43,7 +43,7 @@ class Box:
         chipset: ``piix3`` or ``ich9``.
         disk: Path of its disk, or empty.
         seed: Path of the medium in its drive, or empty.
-        console: Path of the socket that its serial port is at, or empty.
+        console: What its serial port does, in VirtualBox's word, and where.
         rates: Its bandwidth groups, kbit/s.
         cards: What is in its slots, from 1.
         left: What a card that was in an empty slot has left there.
@@ -55,7 +55,7 @@ class Box:
     chipset: str
     disk: str
     seed: str
-    console: str
+    console: tuple[str, str]
     rates: Mapping[str, int]
     cards: Mapping[int, Card]
     left: Mapping[int, Card]
@@ -79,7 +79,7 @@ class Wanted:
         copy: Whose copy of which lab it belongs to.
         machine: The machine.
         wires: What its LANs are, by their names.
-        console: Path of the socket that its serial port is to be at.
+        console: What its serial port is to do, in VirtualBox's word, and where.
         seed: What its guest is to read.
         port: Which port of this host is to lead to its guest's SSH server, if labiac needs one.
     """
@@ -87,7 +87,7 @@ class Wanted:
     copy: Copy
     machine: Machine
     wires: Mapping[str, Wire]
-    console: str
+    console: tuple[str, str]
     seed: tuple[SeedFile, ...]
     port: int
 
@@ -107,7 +107,7 @@ def box(info: Mapping[str, str], settings: str) -> Box:
         adapter = adapters.get(slot, Element("Adapter"))
         rate = rates.get(adapter.get("bandwidthGroup", ""), 0)
         found[slot] = cards.read(slot, info, adapter, rate)
-    kind, _, console = info.get("uartmode1", "").partition(",")
+    mode, _, place = info.get("uartmode1", "").partition(",")
     return Box(
         state=info.get("VMState", ""),
         memory_mib=int(info.get("memory", 0)),
@@ -115,7 +115,7 @@ def box(info: Mapping[str, str], settings: str) -> Box:
         chipset=info.get("chipset", ""),
         disk=_medium(info, 0),
         seed=_medium(info, 1),
-        console=console if kind == "server" else "",
+        console=(mode, place),
         rates=rates,
         cards={slot: card for slot, card in found.items() if card.wire.mode != cards.EMPTY},
         left={slot: card for slot, card in found.items() if card.wire.mode == cards.EMPTY},
@@ -135,7 +135,7 @@ def _medium(info: Mapping[str, str], port: int) -> str:
 
 def bare(state: str = "poweroff") -> Box:
     """Return a machine with nothing in it, as it is when it was just cloned."""
-    return Box(state, 0, 0, "piix3", "", "", "", {}, {}, {})
+    return Box(state, 0, 0, "piix3", "", "", ("", ""), {}, {}, {})
 
 
 def chipset(machine: Machine) -> str:
@@ -224,7 +224,7 @@ def _hardware(was: Box, want: Wanted) -> list[str]:
             "--ioapic=on", "--rtc-use-utc=on", "--audio-enabled=off",
             "--graphicscontroller=vmsvga", "--vram=16",
             "--boot1=disk", "--boot2=none", "--boot3=none", "--boot4=none",
-            "--uart1", "0x3F8", "4", "--uart-mode1", "server", want.console,
+            "--uart1", "0x3F8", "4", "--uart-mode1", *want.console,
         ]
         # fmt: on
     return said

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labiac.backends import nics, ssh
-from labiac.backends.virtualbox import host
+from labiac.backends.virtualbox import console, host
 from labiac.backends.virtualbox.box import MOST_NICS, slots
 from labiac.backends.virtualbox.cards import MODELS
 from labiac.errors import Problem
@@ -23,6 +23,10 @@ def problems(plan: Plan) -> list[Problem]:
     found += [problem for machine in plan.machines for problem in _machine(machine)]
     entered = any(machine.management for machine in plan.machines)
     found += ssh.problems("virtualbox") if entered else ()
+    if console.is_open():
+        problem = "VirtualBox opens the consoles of machines, with root's shell, to every network"
+        fix = f"let a firewall keep others out, or leave {console.CONSOLES} out"
+        found.append(Problem("virtualbox", "", problem, fix, level="warning"))
     return [*found, *nics.problems("virtualbox", plan), *host.problems(plan)]
 
 

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import socket
-import sys
-from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from labiac.backends import ssh
 from labiac.backends.ssh import Door
-from labiac.backends.virtualbox import marks
+from labiac.backends.virtualbox import marks, ports
 from labiac.backends.virtualbox.cards import LOOPBACK
 from labiac.errors import BackendError
-from labiac.host.home import keep
-from labiac.host.lock import locked
-from labiac.plan.names import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from labiac.backends.within import Runs
     from labiac.plan.model import Machine, SeedFile
 
-_PORTS: Final = range(20_000, 30_000)
-"""Below those that systems give to connections."""
-_FILE: Final = "port"
-
 
 def prepare(machine: Machine, *, runs: bool) -> None:
     """Have keys and a port for *machine*, if it is to be entered; those there are stay.
-
-    A port that another program has taken meanwhile is given up for another one, unless the machine
-    *runs*: then it has it itself.
 
     Raises:
         CommandError: ssh-keygen refused.
@@ -42,17 +28,12 @@ def prepare(machine: Machine, *, runs: bool) -> None:
     if machine.management is None:
         return
     ssh.make_keys(_keys(machine), machine.name)
-    lock = marks.folder() / "ports.lock"
-    with locked(lock, "waiting for a port, which another machine is getting"):
-        others = set(_others(machine))
-        own = port(machine)
-        if not (own and (runs or (own not in others and _is_free(own)))):
-            keep(_keys(machine) / _FILE, str(_chosen(machine, others)))
+    ports.prepare(machine, ports.SSH, runs=runs)
 
 
 def port(machine: Machine) -> int:
     """Return the port that leads to *machine*; 0 when it has none."""
-    return _read(_keys(machine) / _FILE)
+    return ports.port(machine, ports.SSH)
 
 
 def seed(machine: Machine) -> tuple[SeedFile, ...]:
@@ -87,39 +68,3 @@ def door(machine: Machine, through: int) -> Door:
 
 def _keys(machine: Machine) -> Path:
     return marks.machines() / machine.host_name / "ssh"
-
-
-def _others(machine: Machine) -> Iterator[int]:
-    """Yield the ports of all other machines, on or off."""
-    own = _keys(machine)
-    for file in marks.machines().glob(f"*/{own.name}/{_FILE}"):
-        if file.parent != own:
-            yield _read(file)
-
-
-def _chosen(machine: Machine, taken: set[int]) -> int:
-    """Return a free port, the same for the same machine where it can be."""
-    first = digest("port", machine.host_name) % len(_PORTS)
-    order: list[int] = [*_PORTS[first:], *_PORTS[:first]]
-    for number in order:
-        if number not in taken and _is_free(number):
-            return number
-    problem = f"all ports from {_PORTS[0]} to {_PORTS[-1]} are taken"
-    raise BackendError(f"virtualbox {machine.name}", problem, fix="destroy labs that nobody needs")
-
-
-def _is_free(number: int) -> bool:
-    with socket.socket() as probe:
-        if sys.platform != "win32":  # there it would take the port from whoever has it
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, number))
-        except OSError:
-            return False
-    return True
-
-
-def _read(file: Path) -> int:
-    with suppress(FileNotFoundError, ValueError):
-        return int(file.read_text(encoding="utf-8"))
-    return 0

@@ -58,7 +58,9 @@ def create(copy: Copy, item: Machine, watch: Watch) -> Observed:
         _remove(want, was)
         was = None
     marks.claim(mark)
-    doors.prepare(item, runs=was is not None and not (was.is_off or was.is_kept))
+    runs = was is not None and not (was.is_off or was.is_kept)
+    doors.prepare(item, runs=runs)
+    console.prepare(item, runs=runs)
     want = _wanted(mark)
     if was is None:
         _clear(item)
@@ -154,14 +156,16 @@ def switch_on(mark: Mark) -> None:
         _switch_on(want)
 
 
-def insist_on(mark: Mark) -> None:
-    """Refuse a machine that is off.
+def insist_on(mark: Mark) -> Box:
+    """Return a machine that runs.
 
     Raises:
-        BackendError: it is, or it is gone.
+        BackendError: it is off, or gone.
     """
-    if _insisted(_wanted(mark)).state != "running":
+    there = _insisted(_wanted(mark))
+    if there.state != "running":
         raise off(f"virtualbox {mark.item.name}")
+    return there
 
 
 def door(mark: Mark) -> Door | None:
@@ -208,7 +212,7 @@ def is_off(mark: Mark) -> bool:
 def _wanted(mark: Mark) -> Wanted:
     wires = networks.wires(mark.copy, mark.machine)
     seed, port = doors.seed(mark.machine), doors.port(mark.machine)
-    return Wanted(mark.copy, mark.machine, wires, console.place(mark.machine), seed, port)
+    return Wanted(mark.copy, mark.machine, wires, console.mode(mark.machine), seed, port)
 
 
 def folder(machine: Machine) -> Path:

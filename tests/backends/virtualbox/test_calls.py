@@ -70,7 +70,8 @@ def course():
 def wanted(plan, name):
     wires = {lan.name: wire_of(lan, "vboxnet0") for lan in plan.networks}
     machine = plan.machine(name)
-    return Wanted(Copy(plan.lab, plan.student), machine, wires, "console", machine.seed, 22_001)
+    copy, console = Copy(plan.lab, plan.student), ("server", "console")
+    return Wanted(copy, machine, wires, console, machine.seed, 22_001)
 
 
 def text(calls):
@@ -229,4 +230,4 @@ def sample(plan):
 
 
 def r1(plan):
-    return replace(wanted(plan, "r1"), console="/home/ana/labs/r1/console")
+    return replace(wanted(plan, "r1"), console=("server", "/home/ana/labs/r1/console"))

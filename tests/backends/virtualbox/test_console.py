@@ -8,15 +8,19 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from labiac.backends.virtualbox import console
-from labiac.errors import BackendError
+from labiac.backends.virtualbox.cards import LOOPBACK
+from labiac.backends.virtualbox.check import problems
+from labiac.errors import BackendError, UsageError
 from labiac.plan.resolve import plan_file
 
-PC1 = plan_file("three-lans", "ana", "virtualbox").machine("pc1")
+PLAN = plan_file("three-lans", "ana", "virtualbox")
+PC1 = PLAN.machine("pc1")
 
 
 @pytest.fixture(autouse=True)
@@ -45,14 +49,15 @@ from labiac.backends.virtualbox import console
 from labiac.errors import BackendError
 from labiac.plan.resolve import plan_file
 try:
-    console.attach(plan_file("three-lans", "ana", "virtualbox").machine("pc1"))
+    pc1 = plan_file("three-lans", "ana", "virtualbox").machine("pc1")
+    console.attach(pc1, console.mode(pc1))
 except BackendError as error:
     sys.exit(str(error))
 """
 
 
-@pytest.fixture
-def seat():
+@contextmanager
+def sat():
     """Be at the console in a terminal of its own: the process there, and that terminal."""
     terminal, theirs = pty.openpty()
     ends = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
@@ -62,6 +67,13 @@ def seat():
     process.kill()
     process.wait()
     os.close(terminal)
+
+
+@pytest.fixture
+def seat():
+    """Be at the console of a machine."""
+    with sat() as seat:
+        yield seat
 
 
 def rest(terminal):
@@ -131,5 +143,36 @@ def test_its_place_is_beside_the_machine_unless_that_is_too_long_for_a_socket(mo
 def test_on_windows_its_place_is_a_pipe(monkeypatch):
     monkeypatch.setattr(console.sys, "platform", "win32")
     assert console.place(PC1).startswith(r"\\.\pipe\labiac-")
-    with pytest.raises(BackendError, match="PuTTY"):
-        console.attach(PC1)
+    with pytest.raises(BackendError, match=r"PuTTY.*Serial, \\\\.\\pipe"):
+        console.attach(PC1, console.mode(PC1))
+
+
+def test_by_tcp_it_is_at_a_port_of_its_own_which_the_check_warns_of(monkeypatch):
+    monkeypatch.setenv(console.CONSOLES, "tcp")
+    console.prepare(PC1, runs=False)
+    kind, number = console.mode(PC1)
+    assert (kind, 20_000 <= int(number) < 30_000) == ("tcpserver", True)
+    (said,) = (each for each in problems(PLAN) if "consoles" in each.problem)
+    assert (said.level, "every network" in said.problem) == ("warning", True)
+    monkeypatch.delenv(console.CONSOLES)
+    assert not [each for each in problems(PLAN) if "consoles" in each.problem]
+
+
+def test_keys_go_to_the_guest_by_tcp_too(monkeypatch):
+    monkeypatch.setenv(console.CONSOLES, "tcp")
+    console.prepare(PC1, runs=False)
+    with socket.create_server((LOOPBACK, int(console.mode(PC1)[1]))) as listening, sat() as seat:
+        process, terminal = seat
+        line, _ = listening.accept()
+        with line:
+            assert told(line, b"\r") == b"\r"
+            os.write(terminal, b"ls\x1d")
+            assert told(line, b"ls") == b"ls"
+        rest(terminal)
+        assert process.wait() == 0
+
+
+def test_another_place_than_those_is_refused(monkeypatch):
+    monkeypatch.setenv(console.CONSOLES, "telnet")
+    with pytest.raises(UsageError, match="'telnet' is neither local nor tcp"):
+        console.mode(PC1)

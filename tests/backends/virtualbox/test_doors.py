@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from labiac.backends.virtualbox import doors
+from labiac.backends.virtualbox import console, doors
+from labiac.backends.virtualbox import ports as module
+from labiac.backends.virtualbox.cards import LOOPBACK
 from labiac.errors import BackendError
 from labiac.plan.resolve import plan_file
 
@@ -25,15 +27,15 @@ def ports(monkeypatch):
     """Leave two ports to choose from, which the kernel had free just now."""
     with socket.socket() as one, socket.socket() as other:
         for each in (one, other):
-            each.bind((doors.LOOPBACK, 0))
+            each.bind((LOOPBACK, 0))
         free = [each.getsockname()[1] for each in (one, other)]
-    monkeypatch.setattr(doors, "_PORTS", free)
+    monkeypatch.setattr(module, "_PORTS", free)
     return free
 
 
 def taken(port):
     held = socket.socket()
-    held.bind((doors.LOOPBACK, port))
+    held.bind((LOOPBACK, port))
     held.listen()
     return held
 
@@ -52,6 +54,13 @@ def test_no_two_machines_have_the_same_port(ports):
     for machine in (PC1, PC2):
         doors.prepare(machine, runs=False)
     assert {doors.port(PC1), doors.port(PC2)} == set(ports)
+
+
+def test_a_console_at_a_port_has_another_one_than_the_way_in(ports, monkeypatch):
+    monkeypatch.setenv(console.CONSOLES, "tcp")
+    doors.prepare(PC1, runs=False)
+    console.prepare(PC1, runs=False)
+    assert {str(doors.port(PC1)), console.mode(PC1)[1]} == set(map(str, ports))
 
 
 @pytest.mark.usefixtures("ports")

@@ -10,7 +10,7 @@ import pytest
 
 from labiac.backends.base import Copy, Found, ref_of
 from labiac.backends.mark import uuid_of
-from labiac.backends.virtualbox import machines, manage, marks
+from labiac.backends.virtualbox import console, machines, manage, marks
 from labiac.backends.virtualbox.info import scan
 from labiac.errors import BackendError, ForeignError
 from labiac.images.store import known
@@ -96,6 +96,33 @@ def test_machines_are_shown_in_a_group_of_their_copy(lab):
     made.up()
     assert of(made, "pc1")["groups"] == f"/labiac/{made.plan.lab}/ana"
     assert of(made, "pc1")["name"] == made.plan.machine("pc1").host_name
+
+
+def test_a_console_is_at_a_socket_and_where_that_is_asked_for_at_a_port(lab, monkeypatch):
+    made = lab(ONE_LAN)
+    for asked, mode in (
+        ("", "server,/.*"),
+        ("tcp", "tcpserver,2[0-9]{4}"),
+        ("local", "server,/.*"),
+    ):
+        monkeypatch.setenv(console.CONSOLES, asked)
+        made.up()
+        places = {of(made, name)["uartmode1"] for name in ("pc1", "pc2")}
+        assert len(places) == 2
+        assert all(re.fullmatch(mode, place) for place in places), places
+
+
+@pytest.mark.parametrize("watched", ["lan1", "lan2"])
+def test_an_ids_hears_all_of_the_lan_that_it_watches_and_no_other(lab, watched):
+    ids = {"role": "ids", "lans": ["lan1", "lan2"], "watches": [watched]}
+    made = lab({**ONE_LAN, "lans": {"lan1": {}, "lan2": {}}, "middleboxes": {"ids1": ids}})
+    made.up()
+    assert made.read(made.plan.machine("ids1")) == made.plan.machine("ids1")
+    (settings,) = machines.folder(made.plan.machine("ids1")).glob("*.vbox")
+    heard = re.findall(
+        r'<Adapter slot="(\d)"[^>]*promiscuousModePolicy="(\w+)"', settings.read_text()
+    )
+    assert heard == [(str(["lan1", "lan2"].index(watched)), "AllowAll")]
 
 
 def test_a_disk_has_the_size_asked_for_and_stands_on_the_image(lab):
