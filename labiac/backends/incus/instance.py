@@ -26,6 +26,9 @@ _KEPT: Final = ("volatile.", "image.", READY)
 """What the keys begin with that stay: those that Incus has for itself, and what was once so."""
 JOINED: Final = frozenset({"lan", "nat"})
 """Attachments of NICs whose cable leads to a network of Incus."""
+PROCESSES: Final = 1000
+"""So many a node may have, threads too: what forks without end takes no other node along. A router
+with all of FRR's daemons has some 60."""
 _EGRESS: Final = "limits.egress"
 _RATE: Final = re.compile(r"(?P<number>\d+)(?P<unit>[kMG]bit)")
 _KBIT: Final = {"kbit": 1, "Mbit": 1_000, "Gbit": 1_000_000}
@@ -40,6 +43,7 @@ def configuration(mark: Mark, known: Mapping[str, str]) -> dict[str, str]:
         MARK: mark.to_json(),
         "limits.cpu": str(machine.cpus),
         "limits.memory": f"{machine.memory_mib}MiB",
+        "limits.processes": str(PROCESSES),
         **{f"{SEED}{file.name}": file.text for file in machine.seed},
     }
 

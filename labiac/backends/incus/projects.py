@@ -119,6 +119,7 @@ def _limits(machines: Iterable[Held], least: Mapping[str, str] = _NOTHING) -> di
         "limits.cpu": sum(each.machine.cpus for each in own),
         "limits.disk": sum(each.machine.disk_gib for each in own),
         "limits.memory": sum(each.machine.memory_mib for each in own),
+        "limits.processes": instance.PROCESSES * len(own),
     }
     lans = {
         bridge(each.copy, instance.lan(each.machine, nic))

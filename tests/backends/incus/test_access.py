@@ -99,13 +99,14 @@ def test_a_student_sees_their_own_copy_and_nobody_elses(plan, student):
     [
         (("config", "set", "{}", "security.privileged=true"), "forbidden"),
         (("config", "set", "{}", "limits.memory=64GiB"), "limits.memory"),
+        (("config", "set", "{}", "limits.processes=9999"), "limits.processes"),
         (("config", "device", "add", "{}", "d", "disk", "source=/", "path=/mnt"), "forbidden"),
         (("config", "device", "add", "{}", "n", "nic", "nictype=p2p"), "managed"),
         (("copy", "{}", "{}2"), "maximum number"),
         (("config", "device", "set", "{}", "root", "size=64GiB"), "limits.disk"),
         (("storage", "volume", "create", "{remote}default", "more", "size=1GiB"), "limits.disk"),
     ],
-    ids=["privileges", "memory", "disk", "nic", "node", "space", "volume"],
+    ids=["privileges", "memory", "processes", "disk", "nic", "node", "space", "volume"],
 )
 def test_a_student_gets_neither_at_the_host_nor_more_of_it(plan, student, change, refused):
     words = [each.format(f"{plan.lab}:pc1", remote=f"{plan.lab}:") for each in change]

@@ -151,7 +151,8 @@ def test_a_configuration_has_mark_seed_and_limits_and_leaves_incus_its_own(r1):
     assert Mark.from_json(config.pop(names.MARK)) == mark
     seed = {f"{names.SEED}{file.name}": file.text for file in r1.seed}
     own = {"volatile.uuid": "1", "image.os": "debian"}
-    assert config == {**seed, **own, "limits.cpu": "2", "limits.memory": "300MiB"}
+    limits = {"limits.cpu": "2", "limits.memory": "300MiB", "limits.processes": "1000"}
+    assert config == {**seed, **own, **limits}
 
 
 def test_no_two_copies_share_a_project_and_no_two_lans_a_bridge():
