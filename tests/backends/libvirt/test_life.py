@@ -246,7 +246,8 @@ def test_a_shell_is_the_console_without_a_login_as_large_as_the_terminal(termina
     terminal.types(b"until stty size | grep 33; do sleep 1; done\r")  # it is told by the way
     terminal.expect(rb"33 101")
     terminal.expect(PROMPT)
-    terminal.types(b"sleep 1000\r")
+    terminal.types(b"echo be''gun; sleep 1000\r")
+    terminal.expect(rb"begun")  # before that, Ctrl-C would take from the screen what comes next
     terminal.types(b"\x03")  # the guest's, not ours
     terminal.expect(PROMPT)
     terminal.types(b"\x1d")
