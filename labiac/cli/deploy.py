@@ -293,11 +293,12 @@ def _to_try(plan: Plan, file: str) -> list[str]:
     """Return a few commands that show the lab at work; none where nothing runs on a node."""
     from labiac.backends import open_backend
     from labiac.backends.base import Executes
+    from labiac.plan.managed import is_entered
 
     backend = open_backend(plan.backend)
     if not all(machine.start for machine in plan.machines):
         return [up_command(plan, file)]
-    if not isinstance(backend, Executes):
+    if not isinstance(backend, Executes) or not is_entered(plan):
         return []
     nodes = plan.end_nodes or tuple(machine.name for machine in plan.machines)
     if not nodes:
