@@ -7,11 +7,13 @@ ports from a folder, which is made anew from the marks of the machines whenever 
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from labiac.backends.libvirt import background
 from labiac.backends.libvirt.loopback import port_of, switch_of
 from labiac.host.home import home
+from labiac.host.lock import locked
 from labiac.plan.names import host_name
 
 if TYPE_CHECKING:
@@ -37,8 +39,14 @@ def start(network: Network, copy: Copy, machines: Iterable[Machine], user: int) 
         BackendError: it can't listen where the cards of its guests lead to.
     """
     name = network.host_name
-    if runs(name, user):
-        return
+    # Of two at a time, one would delete the ports that the other one has just written.
+    with locked(home() / "libvirt" / "switches.lock", "waiting for another switch, which starts"):
+        if not runs(name, user):
+            _start(network, copy, machines, user)
+
+
+def _start(network: Network, copy: Copy, machines: Iterable[Machine], user: int) -> None:
+    name = network.host_name
     folder = _folder(name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +73,7 @@ def plug(copy: Copy, machine: Machine, user: int) -> None:
     What has no switch yet is known to it as soon as it starts.
     """
     for port in _ports(copy, machine, user):
-        if port.parent.exists():
+        with suppress(FileNotFoundError):
             port.touch()
 
 
