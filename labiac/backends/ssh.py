@@ -65,6 +65,7 @@ class Door:
         folder: Where its keys are (`make_keys`).
         host: Name or address at which its SSH server answers.
         port: Port there.
+        console: What shows it where SSH does not.
         tunnel: The command whose input and output lead there, where nothing does directly.
     """
 
@@ -72,6 +73,7 @@ class Door:
     folder: Path
     host: str
     port: int
+    console: str = "labiac shell opens its console"
     tunnel: tuple[str, ...] = ()
 
 
@@ -212,8 +214,8 @@ def _literal(text: str) -> str:
 
 def _failed(door: Door, said: str) -> BackendError:
     if any(words in said for words in _SILENT):
-        problem, fix = "the guest does not answer over SSH", "labiac shell opens its console"
-        return SilentError(door.where, problem, detail=said, fix=fix)
+        problem = "the guest does not answer over SSH"
+        return SilentError(door.where, problem, detail=said, fix=door.console)
     return BackendError(door.where, "ssh fails", detail=said, fix=_FAILED_FIX)
 
 

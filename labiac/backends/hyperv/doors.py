@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from labiac.plan.model import Machine, Plan, SeedFile
 
 _PORT: Final = 22
+_CONSOLE: Final = "vmconnect, or Hyper-V's window, shows its screen"
 _DIGITS: Final = 16
 """So many of a hash tell the keys of one host from those of others."""
 
@@ -133,7 +134,7 @@ def door(copy: Copy, machine: Machine) -> Door:
     address = machine.management.address.partition("/")[0]
     guest = f"{address}%{rows[0]['InterfaceIndex']}"
     tunnel = host.tunnel(guest, _PORT, where=where)
-    return Door(where, _keys(machine.host_name), guest, _PORT, tunnel)
+    return Door(where, _keys(machine.host_name), guest, _PORT, _CONSOLE, tunnel)
 
 
 def _keys(own: str) -> Path:

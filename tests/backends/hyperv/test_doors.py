@@ -236,6 +236,8 @@ def test_a_guest_that_does_not_answer_does_not_run(made, server, guests):
     with entered(guests.bench, "host") as inside:
         assert not inside(lambda: server.backend.read(made.ref("pc1"))).running
         assert server.backend.glance(made.ref("pc1")).running
+        with pytest.raises(BackendError, match=r"does not answer[^$]*fix: vmconnect"):
+            inside(lambda: server.backend.execute(made.ref("pc1"), ["true"], timeout_s=20))
 
 
 @pytest.mark.slow
