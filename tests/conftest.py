@@ -16,6 +16,9 @@ from tests import order
 settings.register_profile("labiac", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("labiac")
 
+# GLib, which libvirt stands on, keeps memory of each thread behind a lock of its own: a fork while
+# one ends has it locked for good. It reads this at its start; malloc's own lock outlives a fork.
+os.environ.setdefault("G_SLICE", "always-malloc")
 # What earlier tests left is not a forked child's to end: gRPC would wait for a thread it lacks.
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(before=gc.freeze, after_in_parent=gc.unfreeze)
